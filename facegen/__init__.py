@@ -1,0 +1,3 @@
+"""Photos go in, a small set of weights comes out, and from then on a face costs a millisecond."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,93 @@
+"""The command facegen: its verbs, signals and exit codes.
+
+Exit codes: 0 done; 1 facegen's own error, one line on stderr; 2 wrong usage; 3 done, but some
+inputs were skipped; 130 and 143 for SIGINT and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+import click
+
+import facegen
+from facegen.errors import FacegenError
+
+COMMANDS = ("prepare", "train", "generate", "sharpen", "reconstruct")
+
+
+class Commands(click.Group):
+    """Imports a verb's module, facegen.commands.VERB, when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"facegen.commands.{name}").command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(facegen.__version__, prog_name="facegen")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def cli(debug: bool) -> None:
+    """Photos go in, a small set of weights comes out, and from then on a face costs a millisecond.
+
+    \b
+    Make 28 new faces with the model that comes with facegen:
+        facegen generate --n 28 --r-limit 2.5
+    """
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; raised so that open outputs clean up behind themselves."""
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _report(error: BaseException, debug: bool) -> int:
+    """Prints an error as its reader needs it and returns the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return 130
+    if isinstance(error, Terminated):
+        return 143
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has had enough: no error. Python would complain when it
+        # flushes stdout at exit, so give it somewhere to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if debug:
+        traceback.print_exception(error)
+    message = " ".join(str(error).split("\n"))
+    if isinstance(error, MemoryError):
+        message = "not enough memory"
+    elif not isinstance(error, FacegenError):
+        message = f"unexpected {type(error).__name__}: {message}; 'facegen --debug' shows where"
+    click.echo(f"facegen: {message}", err=True)
+    return 1
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    debug = "--debug" in sys.argv[1:2]
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        code = code if isinstance(code, int) else 0
+    except BaseException as error:
+        code = _report(error, debug)
+    sys.exit(code)

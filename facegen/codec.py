@@ -1,0 +1,141 @@
+"""Runs a trained model: pixels to mu and logvar, points to pixels."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from facegen.errors import InputError
+from facegen.hardware import available_cpus
+from facegen.images import to_float, to_pixels
+from facegen.weights import Weights
+
+BATCH_SIZE = 32  # the fastest on two cores; results do not depend on it
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps LiteRT's start-up notices, which its C++ part writes to stderr, to itself."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+class Graph:
+    """A LiteRT graph with one input and one output, each float32 with the batch first.
+
+    The result of a row does not depend on the batch it is in.
+    """
+
+    def __init__(self, content: bytes, *, threads: int | None = None):
+        from ai_edge_litert.interpreter import Interpreter
+
+        with _silence():
+            self._interpreter = Interpreter(
+                model_content=content, num_threads=threads or available_cpus()
+            )
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+        self._batch = 0
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one row of the input."""
+        return tuple(int(n) for n in self._input["shape"][1:])
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of one row of the output."""
+        return tuple(int(n) for n in self._output["shape"][1:])
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        """One batch, float32 (n, *input_shape) to float32 (n, *output_shape)."""
+        if len(inputs) != self._batch:
+            with _silence():
+                self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
+                self._interpreter.allocate_tensors()
+            self._batch = len(inputs)
+        self._interpreter.set_tensor(self._input["index"], inputs)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output["index"])
+
+
+class Codec:
+    """A trained model, ready to encode and to decode on the CPU with LiteRT.
+
+    Each half is loaded when it is first used: half a second is too short for both.
+    """
+
+    def __init__(self, weights: Weights, *, threads: int | None = None):
+        self.weights = weights
+        self.latent_dim = weights.model.latent_dim
+        self.image_size = weights.model.image_size
+        self._threads = threads
+        self._graphs: dict[str, Graph] = {}
+
+    def _graph(self, name: str) -> Graph:
+        if name not in self._graphs:
+            content = self.weights.file(name).read_bytes()
+            self._graphs[name] = Graph(content, threads=self._threads)
+        return self._graphs[name]
+
+    def _run(self, name: str, inputs: np.ndarray) -> np.ndarray:
+        graph = self._graph(name)
+        outputs = np.empty((len(inputs), *graph.output_shape), np.float32)
+        for start in range(0, len(inputs), BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            outputs[batch] = graph.run(inputs[batch])
+        return outputs
+
+    def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Faces to the means and the log-variances of their points.
+
+        Args:
+            pixels: uint8 (N, image_size, image_size, 3).
+
+        Returns:
+            mu and logvar, float32 (N, latent_dim). An AE has no variance: its logvar is -inf.
+
+        Raises:
+            InputError: the pixels have another shape.
+        """
+        expected = (self.image_size, self.image_size, self.weights.model.channels)
+        if pixels.shape[1:] != expected:
+            raise InputError(
+                f"the weights {self.weights.name} need faces of {expected}, not {pixels.shape[1:]}"
+            )
+        outputs = self._run("encoder.tflite", to_float(pixels))
+        mu, logvar = outputs[:, : self.latent_dim], outputs[:, self.latent_dim :]
+        if self.weights.model.kind == "ae":
+            logvar = np.full_like(mu, -np.inf)
+        return mu, logvar
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Points to faces.
+
+        Args:
+            z: float32 (N, latent_dim).
+
+        Returns:
+            uint8 (N, image_size, image_size, 3).
+
+        Raises:
+            InputError: z has another shape.
+        """
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise InputError(
+                f"the weights {self.weights.name} need points (N, {self.latent_dim}), "
+                f"not {z.shape}"
+            )
+        return to_pixels(self._run("decoder.tflite", np.ascontiguousarray(z, np.float32)))

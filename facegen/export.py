@@ -1,0 +1,268 @@
+"""From a Keras model in memory to a folder of weights: arrays, graphs, checks, figures, card."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import tensorflow as tf
+
+from facegen import hdf5, sampling
+from facegen.codec import Graph
+from facegen.errors import FacegenError
+from facegen.faces import FaceSet
+from facegen.files import atomic_output
+from facegen.graphs import export_decoder, export_encoder
+from facegen.images import to_float, to_pixels
+from facegen.model import Autoencoder, kl_divergence, reconstruction_loss
+from facegen.options import TrainingOptions
+from facegen.quality import cross_entropy_floor
+from facegen.sheets import make_sheet, save_png
+from facegen.weights import write_config
+
+ARRAYS_FORMAT = "facegen-arrays"
+ARRAYS_VERSION = 1
+SAMPLES = 28  # faces in samples.png, four rows of seven as in article XI
+CHECK_IMAGES = 64
+FIGURES_IMAGES = 2560  # at most, of either split, for the final figures
+BATCH = 128
+QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1)
+
+
+def save_samples(model: Autoencoder, path: Path) -> None:
+    """Writes a sheet of 28 faces from normal points, seed 0: the same points in every epoch."""
+    z = sampling.normal(range(SAMPLES), model.options.latent_dim, seed=0)
+    sheet, grid = make_sheet(to_pixels(np.asarray(tf.sigmoid(model.decoder(z, training=False)))))
+    sampler = {"name": "normal", "sigma": 1.0}
+    provenance = {"command": "train", "sampler": sampler, "seed": 0, "rows": f"0-{SAMPLES - 1}"}
+    save_png(sheet, path, provenance, grid=grid)
+
+
+def round_to_float16(model: keras.Model) -> None:
+    """Rounds matrices and kernels to what float16 holds; vectors keep float32."""
+    for variable in model.weights:
+        if len(variable.shape) > 1:
+            variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
+
+
+def write_arrays(model: keras.Model, path: Path) -> None:
+    """Writes a model's arrays, one dataset each, named layer/array; matrices as float16."""
+    with atomic_output(path) as temporary, h5py.File(temporary, "w") as file:
+        hdf5.set_format(file, ARRAYS_FORMAT, ARRAYS_VERSION)
+        for variable in model.weights:
+            value = np.asarray(variable)
+            dtype = np.float16 if value.ndim > 1 else np.float32
+            file.create_dataset(variable.path, data=value.astype(dtype))
+
+
+def load_arrays(model: keras.Model, path: Path) -> None:
+    """Fills a model with the arrays of `write_arrays`.
+
+    Raises:
+        InputError: an array is missing or has another shape.
+    """
+    with hdf5.open_file(path, ARRAYS_FORMAT, ARRAYS_VERSION) as file:
+        for variable in model.weights:
+            array = hdf5.dataset(file, variable.path, ndim=len(variable.shape))
+            variable.assign(array[()].astype(np.float32))
+
+
+def check_graphs(
+    model: Autoencoder, encoder: bytes, decoder: bytes, pixels: np.ndarray
+) -> dict[str, float]:
+    """Compares the exported graphs with Keras.
+
+    Args:
+        pixels: uint8 (N, size, size, 3), to reconstruct; as many normal points are decoded.
+
+    Returns:
+        The largest differences: of a picture's values in [0, 1], and of mu.
+
+    Raises:
+        FacegenError: a picture differs by more than 1/255.
+    """
+    images = to_float(pixels)
+    points = sampling.normal(range(len(pixels)), model.options.latent_dim, seed=0)
+    mu_keras = np.asarray(model.mu(images))
+    mu = Graph(encoder).run(images)[:, : model.options.latent_dim]
+    decoder_graph = Graph(decoder)
+    largest = 0.0
+    for z_keras, z in ((mu_keras, mu), (points, points)):
+        expected = np.asarray(tf.sigmoid(model.decoder(z_keras, training=False)))
+        largest = max(largest, float(np.abs(decoder_graph.run(z) - expected).max()))
+    if not largest <= 1 / 255:
+        raise FacegenError(
+            f"the exported graphs differ from Keras by {largest:.2g}, more than 1/255; "
+            "the checkpoint is kept, please report this"
+        )
+    return {"picture": largest, "mu": float(np.abs(mu - mu_keras).max())}
+
+
+def final_figures(model: Autoencoder, faces: FaceSet, split: str) -> dict[str, float]:
+    """Losses when reconstructing from mu, and how far they lie above the floor.
+
+    The floor of the cross-entropy is that of the images with themselves; only the excess over it
+    can be compared between crops.
+
+    Returns:
+        reco_loss, kl_loss, total_loss, kl_share of the total, floor, excess, images; nothing for
+        an empty split.
+    """
+    rows = faces.rows(split)
+    rows = np.sort(sampling.select(rows, FIGURES_IMAGES, seed=0))
+    losses = np.zeros(2)
+    floor = 0.0
+    for start in range(0, len(rows), BATCH):
+        pixels = faces.read(rows[start : start + BATCH])
+        losses += len(pixels) * np.array(_losses_from_mu(model, to_float(pixels)))
+        floor += len(pixels) * cross_entropy_floor(pixels)
+    if not len(rows):
+        return {}
+    reco, kl = (float(loss) for loss in losses / len(rows))
+    figures = {"reco_loss": reco, "kl_loss": kl, "total_loss": reco + kl}
+    figures["kl_share"] = kl / (reco + kl)
+    if model.options.loss == "bce":
+        figures |= {"floor": floor / len(rows), "excess": reco - floor / len(rows)}
+    return {**figures, "images": len(rows)}
+
+
+def _losses_from_mu(model: Autoencoder, images: np.ndarray) -> tuple[float, float]:
+    outputs = model.encoder(images, training=False)
+    kl = 0.0
+    if model.options.kind == "vae":
+        mu, logvar = outputs
+        kl = model.options.kl_weight * float(kl_divergence(mu, logvar))
+    else:
+        mu = outputs
+    logits = model.decoder(mu, training=False)
+    return float(reconstruction_loss(images, logits, model.options.loss)), kl
+
+
+def latent_radii(model: Autoencoder, faces: FaceSet) -> dict[str, float]:
+    """Quantiles of |z| over training faces, by which a point can be called usual or not."""
+    rows = np.sort(sampling.select(faces.rows("train"), FIGURES_IMAGES, seed=0))
+    radii = []
+    for start in range(0, len(rows), BATCH):
+        images = to_float(faces.read(rows[start : start + BATCH]))
+        z = model.mu(images)
+        if model.options.kind == "vae":
+            deviation = tf.exp(model.encoder(images, training=False)[1] / 2)
+            noise = sampling.normal(
+                rows[start : start + BATCH], z.shape[1], seed=0, stream=sampling.EPSILON
+            )
+            z = z + deviation * noise
+        radii.append(np.linalg.norm(z, axis=1))
+    values = np.quantile(np.concatenate(radii), QUANTILES)
+    return {f"{q:g}": round(float(v), 4) for q, v in zip(QUANTILES, values, strict=True)}
+
+
+def export(
+    model: Autoencoder,
+    folder: Path,
+    faces: FaceSet,
+    training: TrainingOptions,
+    history: list[dict[str, float]],
+    *,
+    note: str = "",
+) -> None:
+    """Writes everything a folder of weights holds besides the history; config.json comes last.
+
+    Raises:
+        FacegenError: the exported graphs don't give Keras' pictures.
+        OutputError: a file can't be written.
+    """
+    rows = faces.rows("test") if faces.is_test.any() else faces.rows("train")
+    pixels = faces.read(np.sort(sampling.select(rows, CHECK_IMAGES, seed=0)))
+    encoder, decoder = export_encoder(model), export_decoder(model)
+    differences = check_graphs(model, encoder, decoder, pixels)
+    round_to_float16(model.encoder)
+    round_to_float16(model.decoder)
+    for name, half, graph in (
+        ("encoder", model.encoder, encoder),
+        ("decoder", model.decoder, decoder),
+    ):
+        write_arrays(half, folder / f"{name}.h5")
+        with atomic_output(folder / f"{name}.tflite") as temporary:
+            temporary.write_bytes(graph)
+    save_samples(model, folder / "samples.png")
+    data = {
+        "source": faces.source,
+        "crop": faces.crop,
+        "size": faces.size,
+        "training_images": int((~faces.is_test).sum()),
+        "test_images": int(faces.is_test.sum()),
+        "fingerprint": faces.fingerprint,
+        "note": note,
+    }
+    metrics = {
+        "train": final_figures(model, faces, "train"),
+        "test": final_figures(model, faces, "test"),
+        "last_epoch": history[-1],
+        "radius_quantiles": latent_radii(model, faces),
+        "export_difference": differences,
+    }
+    card = model_card(model.options, training, data, metrics)
+    with atomic_output(folder / "MODEL_CARD.md") as temporary:
+        temporary.write_text(card)
+    write_config(
+        folder,
+        model=asdict(model.options),
+        training=asdict(training),
+        data=data,
+        metrics=metrics,
+    )
+
+
+def model_card(options, training: TrainingOptions, data: dict[str, Any], metrics) -> str:
+    """The text of MODEL_CARD.md."""
+    figures = "\n".join(
+        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
+        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
+        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
+        for split, f in ((s, metrics[s]) for s in ("train", "test"))
+        if f
+    )
+    chosen = "\n".join(f"- {k}: {v}" for k, v in {**asdict(options), **asdict(training)}.items())
+    note = f"\n{data['note']}\n" if data["note"] else ""
+    return f"""# Model card
+
+A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
+{data["size"]}x{data["size"]} pixels, with a latent space of {options.latent_dim} dimensions, \
+trained with facegen.
+
+## Data
+
+{data["training_images"]} training images and {data["test_images"]} test images from \
+{data["source"]}; crop: {data["crop"]}. Fingerprint of the face set: `{data["fingerprint"]}`.
+{note}
+## Losses
+
+In nats per image, reconstructing from mu with the weights as published. The floor is the \
+cross-entropy of the images with themselves, the excess what the model adds to it; kl_loss \
+includes the factor kl_weight.
+
+| split | images | total_loss | reco_loss | kl_loss | kl share | floor | excess |
+|---|---|---|---|---|---|---|---|
+{figures}
+
+The LiteRT graphs give Keras' pictures to within {metrics["export_difference"]["picture"]:.1e} \
+(1/255 is {1 / 255:.1e}).
+
+## Options
+
+{chosen}
+
+## What it can't do
+
+- Fine detail: the loss per pixel blurs hair, teeth and backgrounds. Sharpening helps the eye, \
+not the truth.
+- Faces unlike its training photos: other crops, poses, ages, skin tones or accessories that are \
+rare there come out wrong, or as something more common.
+- Points far from the training data: beyond their radius (config.json, radius_quantiles) faces \
+break up.
+- Identify anybody: a reconstruction resembles, it does not prove.
+"""

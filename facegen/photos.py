@@ -1,0 +1,138 @@
+"""Where photos come from: folders, zip and tar archives, single files, names on standard input."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from facegen.errors import InputError, MissingFileError
+from facegen.images import PHOTO_SUFFIXES
+
+MAX_PHOTO_BYTES = 200_000_000  # of one encoded photo; a real one has less than 50 MB
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo, not read yet.
+
+    Attributes:
+        name: its path inside the folder or archive, or as it was given.
+        read: returns the encoded bytes; raises InputError with the reason alone. Call it before
+            the next photo is asked for, while the archive is open.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+
+
+def _is_photo_name(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
+
+
+def _check_bytes(size: int) -> None:
+    if size > MAX_PHOTO_BYTES:
+        raise InputError(f"{size} bytes are more than the {MAX_PHOTO_BYTES} of any real photo")
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a photo; raises InputError with the reason alone."""
+    try:
+        _check_bytes(path.stat().st_size)
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(error.strerror or str(error)) from error
+
+
+def _folder_photos(folder: Path) -> Iterator[Photo]:
+    for path in sorted(folder.rglob("*")):
+        if _is_photo_name(path.name) and path.is_file():
+            yield Photo(path.relative_to(folder).as_posix(), lambda path=path: read_file(path))
+
+
+def _zip_photos(path: Path) -> Iterator[Photo]:
+    with zipfile.ZipFile(path) as archive:
+        members = [info for info in archive.infolist() if _is_photo_name(info.filename)]
+
+        def read(info: zipfile.ZipInfo) -> bytes:
+            try:
+                _check_bytes(info.file_size)
+                with archive.open(info) as member:
+                    data = member.read(MAX_PHOTO_BYTES + 1)
+            except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+                raise InputError(f"damaged in the archive: {error}") from error
+            except (RuntimeError, NotImplementedError) as error:  # encrypted, odd compression
+                raise InputError(f"can't be unpacked: {error}") from error
+            _check_bytes(len(data))
+            return data
+
+        for info in sorted(members, key=lambda info: info.filename):
+            yield Photo(info.filename, lambda info=info: read(info))
+
+
+def _tar_photos(path: Path) -> Iterator[Photo]:
+    with tarfile.open(path) as archive:
+
+        def read(member: tarfile.TarInfo) -> bytes:
+            _check_bytes(member.size)
+            try:
+                file = archive.extractfile(member)
+                data = file.read() if file else b""
+            except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+                raise InputError(f"damaged in the archive: {error}") from error
+            return data
+
+        try:
+            while member := archive.next():  # in the archive's order: it is read forward once
+                archive.members = []  # else tarfile keeps every member it has seen
+                if member.isfile() and _is_photo_name(member.name):
+                    yield Photo(member.name, lambda member=member: read(member))
+        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+
+
+def find_photos(sources: Iterable[str | Path]) -> Iterator[Photo]:
+    """Yields the photos of folders (recursively), zip and tar archives, and single files.
+
+    In folders and archives, files whose names don't end like a picture's are passed over; a
+    single file is always taken. Folders and zips come sorted by name.
+
+    Raises:
+        MissingFileError: a source does not exist.
+        InputError: an archive is damaged.
+    """
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            yield from _folder_photos(path)
+        elif not path.exists():
+            raise MissingFileError(f"{path} does not exist")
+        elif _is_photo_name(path.name):
+            yield Photo(str(source), lambda path=path: read_file(path))
+        elif zipfile.is_zipfile(path):
+            try:
+                yield from _zip_photos(path)
+            except zipfile.BadZipFile as error:
+                raise InputError(f"{path} is damaged: {error}") from error
+        elif tarfile.is_tarfile(path):
+            yield from _tar_photos(path)
+        else:
+            yield Photo(str(source), lambda path=path: read_file(path))
+
+
+def count_photos(sources: Iterable[str | Path]) -> int | None:
+    """How many photos `find_photos` will yield, or None where only reading a tar would tell."""
+    total = 0
+    for source in sources:
+        path = Path(source)
+        if path.is_file() and not _is_photo_name(path.name) and not zipfile.is_zipfile(path):
+            if tarfile.is_tarfile(path):
+                return None
+            total += 1
+        else:
+            total += sum(1 for _ in find_photos([source]))
+    return total

@@ -1,0 +1,231 @@
+"""prepare: photos to faces.h5, in several processes and flat memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+import numpy as np
+
+from facegen.errors import FacegenError, InputError, MissingFileError
+from facegen.faces import FaceSetWriter, is_test_row
+from facegen.hardware import available_cpus
+from facegen.images import CELEBA_BOX, MAX_PIXELS, Box, load_face
+from facegen.photos import Photo, find_photos
+
+BATCH_PHOTOS = 32
+BATCH_BYTES = 8_000_000  # a batch ends here too, so that large photos don't pile up in memory
+
+Loaded = tuple[str, np.ndarray | str]  # a name with its pixels, or with why there are none
+
+
+@dataclass
+class Prepared:
+    """What `prepare` did: images written, and (name, reason) of each photo it skipped."""
+
+    count: int = 0
+    test_count: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_identities(path: str | os.PathLike) -> dict[str, int]:
+    """Reads CelebA's identity_CelebA.txt: lines of file name and person number."""
+    identities = {}
+    for number, line in enumerate(_read_lines(path), 1):
+        match = re.fullmatch(r"(\S+)\s+(\d{1,9})", line.strip())
+        if match:
+            identities[match[1]] = int(match[2])
+        elif line.strip():
+            raise InputError(f"{path}, line {number}: expected 'NAME PERSON', found {line[:60]!r}")
+    return identities
+
+
+def read_attributes(path: str | os.PathLike) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Reads CelebA's list_attr_celeba.txt: a count, the K names, then lines of file and K times
+    -1 or 1.
+
+    Returns:
+        The names, and int8 (K) for each file name.
+    """
+    lines = _read_lines(path)
+    names = lines[1].split() if len(lines) > 1 else []
+    attributes = {}
+    for number, line in enumerate(lines[2:], 3):
+        name, *values = line.split() or [""]
+        if len(values) == len(names) and set(values) <= {"-1", "0", "1"}:
+            attributes[name] = np.array(values, np.int8)
+        elif name:
+            raise InputError(
+                f"{path}, line {number}: expected a file name and {len(names)} values -1 or 1"
+            )
+    return names, attributes
+
+
+def _read_lines(path: str | os.PathLike) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{path} does not exist") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} can't be read as text: {error}") from error
+
+
+def _load(batch: list[tuple[str, bytes]], size: int, box: Box | None, max_pixels: int):
+    loaded: list[Loaded] = []
+    for name, data in batch:
+        try:
+            loaded.append((name, load_face(data, size=size, box=box, max_pixels=max_pixels)))
+        except InputError as error:
+            loaded.append((name, str(error)))
+    return loaded
+
+
+def _read_batches(photos: Iterable[Photo], fail: Callable[[str, str], None]):
+    """Yields lists of (name, bytes); the archives are read here, in one process."""
+    batch: list[tuple[str, bytes]] = []
+    held = 0
+    for photo in photos:
+        try:
+            data = photo.read()
+        except InputError as error:
+            fail(photo.name, str(error))
+            continue
+        batch.append((photo.name, data))
+        held += len(data)
+        if len(batch) >= BATCH_PHOTOS or held >= BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _start_worker() -> None:
+    """A worker leaves Ctrl-C to its parent, and ends when its parent is gone, even by SIGKILL."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = parent_process()
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _load_in_workers(batches: Iterable, workers: int, *arguments) -> Iterator[list[Loaded]]:
+    """Maps `_load` over the batches in order, with only a few of them in memory."""
+    if workers == 1:
+        for batch in batches:
+            yield _load(batch, *arguments)
+        return
+    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
+        pending: deque[Future] = deque()
+        try:
+            for batch in batches:
+                pending.append(pool.submit(_load, batch, *arguments))
+                if len(pending) > 2 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise FacegenError(
+                "a worker process was killed, perhaps for want of memory; try --workers 1 "
+                "or a smaller --max-pixels"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def prepare(
+    sources: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    *,
+    size: int = 96,
+    box: Box | None = None,
+    identities: str | os.PathLike | None = None,
+    attributes: str | os.PathLike | None = None,
+    test_fraction: float = 0.1,
+    test_count: int | None = None,
+    seed: int = 0,
+    max_pixels: int = MAX_PIXELS,
+    workers: int | None = None,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+    on_skip: Callable[[str, str], None] = lambda name, reason: None,
+) -> Prepared:
+    """Reads photos, crops and resizes them, and writes the face set.
+
+    Args:
+        sources: folders, zip or tar archives, single photos (`facegen.photos.find_photos`).
+        output: the faces.h5 to write; it appears when all is done.
+        size: height and width of the faces in pixels.
+        box: (left, upper, right, lower) of the crop in pixels of the upright photo. By default
+            the CelebA box for photos of 178x218, the largest centre square for others.
+        identities: CelebA's identity file; the split then keeps people together.
+        attributes: CelebA's attribute file.
+        test_fraction, test_count, seed: which images are held out (`facegen.faces.is_test_row`).
+        workers: processes that decode; by default one per processor.
+        progress: called with the number of photos done since the last call.
+        on_skip: called with the name and the reason of each photo that can't be used.
+
+    Raises:
+        MissingFileError, InputError: a source or a label file is missing or damaged, or not one
+            photo could be used.
+        OutputError: the output exists (without `force`) or can't be written.
+    """
+    people = read_identities(identities) if identities is not None else None
+    labels = read_attributes(attributes) if attributes is not None else None
+    result = Prepared()
+    kept_names: list[str] = []
+
+    def skip(name: str, reason: str) -> None:
+        result.skipped.append((name, reason))
+        on_skip(name, reason)
+        progress(1)
+
+    crop = "x".join(map(str, box)) if box else f"CelebA box {CELEBA_BOX}, else centre square"
+    source = ", ".join(Path(s).name for s in sources[:10])
+    with FaceSetWriter(output, size=size, source=source, crop=crop, force=force) as writer:
+        batches = _read_batches(find_photos(sources), skip)
+        workers = available_cpus() if workers is None else workers
+        for loaded in _load_in_workers(batches, workers, size, box, max_pixels):
+            good = [(name, pixels) for name, pixels in loaded if not isinstance(pixels, str)]
+            for name, reason in loaded:
+                if isinstance(reason, str):
+                    skip(name, reason)
+            if good:
+                names, images = zip(*good, strict=True)
+                writer.append(np.stack(images), names)
+                kept_names += names
+                progress(len(good))
+        if not kept_names:
+            raise InputError(
+                f"no photo could be used: {len(result.skipped)} skipped"
+                if result.skipped
+                else f"no photos found in {source}"
+            )
+        persons = None
+        if people is not None:
+            found = [people.get(Path(name).name, -1) for name in kept_names]
+            persons = np.array(found, np.int32)
+        values = None
+        if labels is not None:
+            unknown = np.zeros(len(labels[0]), np.int8)
+            values = np.stack([labels[1].get(Path(name).name, unknown) for name in kept_names])
+        is_test = is_test_row(
+            kept_names, persons, test_fraction=test_fraction, test_count=test_count, seed=seed
+        )
+        writer.set_split(is_test)
+        writer.set_labels(persons, values, labels[0] if labels else [])
+        result.count, result.test_count = len(kept_names), int(is_test.sum())
+    return result

@@ -1,0 +1,138 @@
+"""Contact sheets, and the provenance inside a PNG."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+import facegen
+from facegen.errors import InputError
+from facegen.files import atomic_output
+
+PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
+MAX_PROVENANCE_BYTES = 1 << 20
+BACKGROUND = 255
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the tiles of a sheet are, in pixels.
+
+    Tile (row, column) has its upper left corner at margin + row * (height + gap) and
+    margin + column * (width + gap). `count` tiles are filled, row by row.
+    """
+
+    count: int
+    columns: int
+    height: int
+    width: int
+    gap: int = 4
+    margin: int = 4
+
+    @property
+    def rows(self) -> int:
+        return -(-self.count // self.columns)
+
+    @property
+    def sheet_size(self) -> tuple[int, int]:
+        """Width and height of the sheet."""
+        width = 2 * self.margin + self.columns * (self.width + self.gap) - self.gap
+        height = 2 * self.margin + self.rows * (self.height + self.gap) - self.gap
+        return width, height
+
+    def corners(self) -> Iterator[tuple[int, int]]:
+        """Yields (left, upper) of each filled tile."""
+        for index in range(self.count):
+            row, column = divmod(index, self.columns)
+            yield (
+                self.margin + column * (self.width + self.gap),
+                self.margin + row * (self.height + self.gap),
+            )
+
+
+def make_sheet(faces: np.ndarray, *, columns: int = 7) -> tuple[Image.Image, Grid]:
+    """Puts faces side by side on white, `columns` a row.
+
+    Args:
+        faces: uint8 (N, height, width, 3), N at least 1.
+
+    Returns:
+        The RGB sheet, and where its tiles are. Fewer faces than columns make a narrower sheet.
+    """
+    count, height, width, _ = faces.shape
+    if count == 0:
+        raise InputError("a sheet needs at least one face")
+    grid = Grid(count=count, columns=min(columns, count), height=height, width=width)
+    sheet_width, sheet_height = grid.sheet_size
+    sheet = np.full((sheet_height, sheet_width, 3), BACKGROUND, np.uint8)
+    for face, (left, upper) in zip(faces, grid.corners(), strict=True):
+        sheet[upper : upper + height, left : left + width] = face
+    return Image.fromarray(sheet), grid
+
+
+def save_png(
+    image: Image.Image,
+    path: str | os.PathLike,
+    provenance: dict[str, Any],
+    *,
+    grid: Grid | None = None,
+    force: bool = True,
+) -> None:
+    """Writes a PNG that says how it was made, whole or not at all.
+
+    Args:
+        provenance: JSON values; facegen's version, and the grid of a sheet, are added.
+    """
+    provenance = {"facegen_version": facegen.__version__, **provenance}
+    if grid is not None:
+        provenance["grid"] = asdict(grid)
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt(PROVENANCE_KEY, json.dumps(provenance, ensure_ascii=False))
+    with atomic_output(path, force=force) as temporary:
+        image.save(temporary, format="PNG", pnginfo=text)
+
+
+def read_provenance(image: Image.Image) -> dict[str, Any] | None:
+    """The provenance inside an opened PNG, or None where there is none.
+
+    Raises:
+        InputError: there is a text chunk of facegen's, but not with JSON that facegen wrote.
+    """
+    text = getattr(image, "text", None) or {}
+    if PROVENANCE_KEY not in text:
+        return None
+    if len(text[PROVENANCE_KEY]) > MAX_PROVENANCE_BYTES:
+        raise InputError("the provenance is too long to be facegen's")
+    try:
+        provenance = json.loads(text[PROVENANCE_KEY])
+    except (ValueError, RecursionError) as error:
+        raise InputError("the provenance is damaged: not JSON") from error
+    if not isinstance(provenance, dict):
+        raise InputError("the provenance is damaged: not a JSON object")
+    return provenance
+
+
+def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:
+    """The grid of a sheet of `size` (width, height), or None where the picture is no sheet.
+
+    Raises:
+        InputError: the provenance describes a sheet of another size.
+    """
+    if not provenance or "grid" not in provenance:
+        return None
+    try:
+        grid = Grid(**{name: int(value) for name, value in provenance["grid"].items()})
+        fits = min(grid.count, grid.columns, grid.height, grid.width) >= 1 and min(
+            grid.gap, grid.margin
+        ) >= 0
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError("the provenance's grid is damaged") from error
+    if not fits or grid.sheet_size != size:
+        raise InputError("the provenance's grid does not fit the picture; was it cropped?")
+    return grid

@@ -1,0 +1,155 @@
+"""A trained model on disk: a folder of JSON, arrays and graphs, which loads without running code.
+
+The folder holds
+    config.json       format, options, data, metrics, and the SHA-256 of every other file
+    encoder.h5        the arrays of the encoder and
+    decoder.h5        of the decoder, float16 (vectors float32), one dataset each
+    encoder.tflite    the same as LiteRT graphs
+    decoder.tflite
+    history.csv       losses of every epoch
+    samples.png       28 faces from normal points, seed 0
+    MODEL_CARD.md     what it was made from, what it may be used for, what it can't do
+and, where `train` worked, checkpoint.h5, which only `train --resume` needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import facegen
+from facegen.errors import InputError, MissingFileError
+from facegen.files import atomic_output, sha256_of
+from facegen.options import ModelOptions
+
+FORMAT = "facegen-weights"
+FORMAT_VERSION = 1
+CONFIG = "config.json"
+FILES = (
+    "encoder.h5",
+    "decoder.h5",
+    "encoder.tflite",
+    "decoder.tflite",
+    "history.csv",
+    "samples.png",
+    "MODEL_CARD.md",
+)
+ENVIRONMENT_VARIABLE = "FACEGEN_WEIGHTS"
+DEFAULT_NAME = "celeba-vae"
+
+
+def default_weights_path() -> Path:
+    """FACEGEN_WEIGHTS if it is set, else the model that is installed with facegen."""
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    if named:
+        return Path(named)
+    installed = Path(__file__).parent / "weights_data" / DEFAULT_NAME
+    in_repository = Path(__file__).parent.parent / "weights" / DEFAULT_NAME
+    return installed if installed.is_dir() or not in_repository.is_dir() else in_repository
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A folder of weights, its config read and checked, its other files not read yet.
+
+    Attributes:
+        path: the folder.
+        config: the parsed config.json.
+        model: the network's options.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    model: ModelOptions
+
+    @classmethod
+    def load(cls, path: str | os.PathLike | None = None) -> Weights:
+        """Reads a folder of weights; by default `default_weights_path()`.
+
+        Raises:
+            MissingFileError: there is no such folder, or no finished model in it.
+            InputError: config.json is damaged or of a newer version.
+        """
+        path = default_weights_path() if path is None else Path(path)
+        config_path = path / CONFIG
+        try:
+            config = json.loads(config_path.read_text())
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if (path / "checkpoint.h5").exists():
+                raise MissingFileError(
+                    f"the training in {path} is not finished; go on with 'facegen train --resume'"
+                ) from error
+            raise MissingFileError(
+                f"no weights in {path}: {CONFIG} is missing; name a folder that 'facegen train' "
+                f"wrote with --weights or {ENVIRONMENT_VARIABLE}"
+            ) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{config_path} is damaged: {error}") from error
+        if not isinstance(config, dict) or config.get("format") != FORMAT:
+            raise InputError(f"{config_path} does not describe facegen weights")
+        version = config.get("format_version")
+        if not isinstance(version, int) or version > FORMAT_VERSION:
+            raise InputError(
+                f"{path} has weights of version {version}, this facegen reads up to "
+                f"{FORMAT_VERSION}; upgrade facegen"
+            )
+        try:
+            model = ModelOptions(**config["model"])
+            dict(config["files"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{config_path} is damaged: {error}") from error
+        return cls(path, config, model)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    def provenance(self, half: str) -> dict[str, str]:
+        """What a result records of the "encoder" or the "decoder" that made it."""
+        return {"name": self.name, f"{half}_sha256": self.digest(f"{half}.tflite")}
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 that config.json records for a file."""
+        try:
+            return str(self.config["files"][name])
+        except KeyError as error:
+            raise InputError(f"{self.path / CONFIG} records no {name}") from error
+
+    def file(self, name: str) -> Path:
+        """The path of a file, once its digest is found right.
+
+        Raises:
+            MissingFileError: it is missing.
+            InputError: it is not the file that was written with this config.
+        """
+        path = self.path / name
+        if sha256_of(path) != self.digest(name):
+            raise InputError(f"{path} is damaged: its digest is not the one in {CONFIG}")
+        return path
+
+
+def write_config(
+    path: Path,
+    *,
+    model: dict[str, Any],
+    training: dict[str, Any],
+    data: dict[str, Any],
+    metrics: dict[str, Any],
+) -> None:
+    """Writes config.json, the last file of a folder of weights, with the digests of the others."""
+    config = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "facegen_version": facegen.__version__,
+        "model": model,
+        "training": training,
+        "data": data,
+        "metrics": metrics,
+        "files": {name: sha256_of(path / name) for name in FILES},
+    }
+    with atomic_output(path / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n")
