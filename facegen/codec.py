@@ -135,7 +135,6 @@ class Codec:
         """
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise InputError(
-                f"the weights {self.weights.name} need points (N, {self.latent_dim}), "
-                f"not {z.shape}"
+                f"the weights {self.weights.name} need points (N, {self.latent_dim}), not {z.shape}"
             )
         return to_pixels(self._run("decoder.tflite", np.ascontiguousarray(z, np.float32)))

@@ -55,15 +55,22 @@ class Console:
     def __init__(self, quiet: bool, as_json: bool):
         self.quiet = quiet
         self.as_json = as_json
+        self._bar: Any = None
 
     def say(self, message: str) -> None:
         """A message on stderr, unless --quiet."""
         if not self.quiet:
-            click.echo(message, err=True)
+            self._write(message)
 
     def warn(self, message: str) -> None:
         """A message on stderr, --quiet or not."""
-        click.echo(f"facegen: {message}", err=True)
+        self._write(f"facegen: {message}")
+
+    def _write(self, message: str) -> None:
+        if self._bar is None:
+            click.echo(message, err=True)
+        else:
+            self._bar.write(message, file=sys.stderr)
 
     def result(self, path: Path, **summary: Any) -> None:
         """The path written, or with --json one JSON object on one line."""
@@ -73,15 +80,16 @@ class Console:
             click.echo(path)
 
     @contextmanager
-    def progress(self, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+    def progress(self, total: int | None, unit: str) -> Iterator[Callable[[int], Any]]:
         """Gives a function that counts items up, on a bar if stderr is a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda done: None
             return
         from tqdm import tqdm
 
-        with tqdm(total=total, unit=unit, unit_scale=True, dynamic_ncols=True) as bar:
-            yield lambda done: bar.update(done) and None
+        with tqdm(total=total, unit=unit, unit_scale=True, dynamic_ncols=True) as self._bar:
+            yield self._bar.update
+        self._bar = None
 
 
 def seed_or_draw(seed: int | None, console: Console) -> int:

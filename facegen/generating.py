@@ -85,9 +85,7 @@ def page_paths(output: Path, pages: int) -> list[Path]:
     if pages == 1:
         return [output]
     digits = len(str(pages))
-    return [
-        output.with_stem(f"{output.stem}-{page:0{digits}}") for page in range(1, pages + 1)
-    ]
+    return [output.with_stem(f"{output.stem}-{page:0{digits}}") for page in range(1, pages + 1)]
 
 
 def generate_sheet(
@@ -97,7 +95,7 @@ def generate_sheet(
     *,
     columns: int = 7,
     force: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> list[Path]:
     """Writes contact sheets of rows 0 to count - 1, 20 rows of faces a page, as PNG.
 
@@ -125,7 +123,7 @@ def generate_individual(
     folder: str | os.PathLike,
     *,
     force: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> list[Path]:
     """Writes one PNG a face into a folder, which is made if need be: face-0.png, face-1.png ...
 
@@ -157,7 +155,7 @@ def generate_face_set(
     output: str | os.PathLike,
     *,
     force: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> Path:
     """Writes rows 0 to count - 1 as a face set (facegen.faces), in flat memory.
 

@@ -161,9 +161,7 @@ def kl_divergence(mu, logvar):
 
     Kingma and Welling 2014, appendix B: -1/2 sum(1 + logvar - mu^2 - exp(logvar)).
     """
-    return tf.reduce_mean(
-        -0.5 * tf.reduce_sum(1 + logvar - tf.square(mu) - tf.exp(logvar), axis=1)
-    )
+    return tf.reduce_mean(-0.5 * tf.reduce_sum(1 + logvar - tf.square(mu) - tf.exp(logvar), axis=1))
 
 
 class Adam(keras.optimizers.Adam):

@@ -24,7 +24,7 @@ def _check(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """The network (articles X to XIII). `None` for an option means the articles' value for the kind.
+    """The network (articles X to XIII).
 
     Attributes:
         kind: "vae", or "ae": one output instead of mu and logvar, and no KL loss.
@@ -35,12 +35,14 @@ class ModelOptions:
         kernels: kernel sizes, one per convolution.
         strides: strides, one per convolution.
         activation: after each convolution.
-        batch_norm: batch normalisation after each convolution.
+        batch_norm: batch normalisation after each convolution; None stands for the articles'
+            choice, yes for a VAE and no for an AE.
         dropout: rate after each activation; 0 for none (the articles try 0.1).
         dense: size of an extra dense layer on both sides of the latent space (article XII),
             0 for none. It saves memory when latent_dim is large.
         loss: "bce" or "mse".
-        kl_weight: the articles' "fact": 3 to 6 for bce, 0.012 to 0.05 for mse.
+        kl_weight: the articles' "fact": 3 to 6 for bce, 0.012 to 0.05 for mse; None stands for
+            5 or 0.01. Of no effect in an AE.
         epsilon_limit: epsilon is cut to [-limit, limit]; without it one training run of
             article XIII was thrown to another minimum by a rare large draw.
         seed: of the initial weights, the order of the images, flips and epsilon.
@@ -54,17 +56,21 @@ class ModelOptions:
     kernels: tuple[int, ...] = (3, 3, 3, 3)
     strides: tuple[int, ...] = (2, 2, 2, 2)
     activation: str = "leaky_relu"
-    batch_norm: bool = True
+    batch_norm: bool = None  # type: ignore[assignment]
     dropout: float = 0.0
     dense: int = 0
     loss: Literal["bce", "mse"] = "bce"
-    kl_weight: float = 5.0
+    kl_weight: float = None  # type: ignore[assignment]
     epsilon_limit: float = 5.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("filters", "kernels", "strides"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        usual = {"batch_norm": self.kind == "vae", "kl_weight": 5.0 if self.loss == "bce" else 0.01}
+        for name, value in usual.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         _check(self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         _check(self.loss in LOSSES, f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
         _check(

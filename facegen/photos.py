@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from facegen.errors import InputError, MissingFileError
@@ -51,7 +53,7 @@ def read_file(path: Path) -> bytes:
 def _folder_photos(folder: Path) -> Iterator[Photo]:
     for path in sorted(folder.rglob("*")):
         if _is_photo_name(path.name) and path.is_file():
-            yield Photo(path.relative_to(folder).as_posix(), lambda path=path: read_file(path))
+            yield Photo(path.relative_to(folder).as_posix(), partial(read_file, path))
 
 
 def _zip_photos(path: Path) -> Iterator[Photo]:
@@ -71,7 +73,7 @@ def _zip_photos(path: Path) -> Iterator[Photo]:
             return data
 
         for info in sorted(members, key=lambda info: info.filename):
-            yield Photo(info.filename, lambda info=info: read(info))
+            yield Photo(info.filename, partial(read, info))
 
 
 def _tar_photos(path: Path) -> Iterator[Photo]:
@@ -88,14 +90,15 @@ def _tar_photos(path: Path) -> Iterator[Photo]:
 
         try:
             while member := archive.next():  # in the archive's order: it is read forward once
-                archive.members = []  # else tarfile keeps every member it has seen
+                # Else tarfile keeps every member it has seen.
+                archive.members = []  # type: ignore[attr-defined]
                 if member.isfile() and _is_photo_name(member.name):
-                    yield Photo(member.name, lambda member=member: read(member))
+                    yield Photo(member.name, partial(read, member))
         except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
             raise InputError(f"{path} is damaged: {error}") from error
 
 
-def find_photos(sources: Iterable[str | Path]) -> Iterator[Photo]:
+def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
     """Yields the photos of folders (recursively), zip and tar archives, and single files.
 
     In folders and archives, files whose names don't end like a picture's are passed over; a
@@ -112,7 +115,7 @@ def find_photos(sources: Iterable[str | Path]) -> Iterator[Photo]:
         elif not path.exists():
             raise MissingFileError(f"{path} does not exist")
         elif _is_photo_name(path.name):
-            yield Photo(str(source), lambda path=path: read_file(path))
+            yield Photo(str(source), partial(read_file, path))
         elif zipfile.is_zipfile(path):
             try:
                 yield from _zip_photos(path)
@@ -121,10 +124,10 @@ def find_photos(sources: Iterable[str | Path]) -> Iterator[Photo]:
         elif tarfile.is_tarfile(path):
             yield from _tar_photos(path)
         else:
-            yield Photo(str(source), lambda path=path: read_file(path))
+            yield Photo(str(source), partial(read_file, path))
 
 
-def count_photos(sources: Iterable[str | Path]) -> int | None:
+def count_photos(sources: Iterable[str | os.PathLike]) -> int | None:
     """How many photos `find_photos` will yield, or None where only reading a tar would tell."""
     total = 0
     for source in sources:

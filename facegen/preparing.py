@@ -113,13 +113,13 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = parent_process()
+    assert parent is not None
 
     def watch() -> None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _load_in_workers(batches: Iterable, workers: int, *arguments) -> Iterator[list[Loaded]]:
@@ -160,7 +160,7 @@ def prepare(
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     force: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], object] = lambda done: None,
     on_skip: Callable[[str, str], None] = lambda name, reason: None,
 ) -> Prepared:
     """Reads photos, crops and resizes them, and writes the face set.

@@ -60,6 +60,15 @@ def normal(
     return points
 
 
+def epsilon(rows: Iterable[int], latent_dim: int, *, seed: int, limit: float) -> np.ndarray:
+    """The noise of z = mu + exp(logvar / 2) * epsilon: N(0, 1), cut to [-limit, limit] (XIII).
+
+    Returns:
+        float32 (len(rows), latent_dim).
+    """
+    return normal(rows, latent_dim, seed=seed, stream=EPSILON).clip(-limit, limit)
+
+
 def uniform(rows: Iterable[int], latent_dim: int, *, seed: int, r_limit: float) -> np.ndarray:
     """Points uniform in [-r_limit, r_limit] in every coordinate (article XI).
 

@@ -128,9 +128,10 @@ def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid 
         return None
     try:
         grid = Grid(**{name: int(value) for name, value in provenance["grid"].items()})
-        fits = min(grid.count, grid.columns, grid.height, grid.width) >= 1 and min(
-            grid.gap, grid.margin
-        ) >= 0
+        fits = (
+            min(grid.count, grid.columns, grid.height, grid.width) >= 1
+            and min(grid.gap, grid.margin) >= 0
+        )
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError("the provenance's grid is damaged") from error
     if not fits or grid.sheet_size != size:

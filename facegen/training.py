@@ -74,8 +74,8 @@ def training_batches(
     for start in range(0, len(chunks), chunks_at_once):
         parts = [left]
         for chunk in chunks[start : start + chunks_at_once]:
-            rows = slice(chunk * chunk_rows, (chunk + 1) * chunk_rows)
-            parts.append(faces.images[rows][~faces.is_test[rows]])
+            stored = slice(chunk * chunk_rows, (chunk + 1) * chunk_rows)
+            parts.append(faces.images[stored][~faces.is_test[stored]])
         images = np.concatenate(parts)
         parts.clear()
         order = random.permutation(len(images))
@@ -138,16 +138,16 @@ class Trainer:
         ]
 
     def save_checkpoint(self) -> None:
-        """Writes checkpoint.h5: every variable, the options and the history, whole or not at all."""
-        with atomic_output(self.folder / CHECKPOINT) as temporary:
-            with h5py.File(temporary, "w") as file:
-                hdf5.set_format(file, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
-                file.attrs["model"] = json.dumps(asdict(self.model_options))
-                file.attrs["training"] = json.dumps(asdict(self.options))
-                file.attrs["fingerprint"] = self.faces.fingerprint
-                file.attrs["history"] = json.dumps(self.history)
-                for i, variable in enumerate(self._variables()):
-                    file.create_dataset(f"variables/{i:04}", data=np.asarray(variable))
+        """Writes checkpoint.h5, all variables with options and history, and history.csv."""
+        path = self.folder / CHECKPOINT
+        with atomic_output(path) as temporary, h5py.File(temporary, "w") as file:
+            hdf5.set_format(file, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
+            file.attrs["model"] = json.dumps(asdict(self.model_options))
+            file.attrs["training"] = json.dumps(asdict(self.options))
+            file.attrs["fingerprint"] = self.faces.fingerprint
+            file.attrs["history"] = json.dumps(self.history)
+            for i, variable in enumerate(self._variables()):
+                file.create_dataset(f"variables/{i:04}", data=np.asarray(variable))
         with atomic_output(self.folder / "history.csv") as temporary:
             temporary.write_text(history_csv(self.history))
 

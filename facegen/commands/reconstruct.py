@@ -1,0 +1,112 @@
+"""facegen reconstruct."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from facegen.commands.prepare import BOX, finish_skipped, strict_option
+from facegen.console import (
+    PATH,
+    Console,
+    console_options,
+    force_option,
+    seed_option,
+    seed_or_draw,
+    sharpening_options,
+    weights_options,
+)
+
+DEFAULT_OUTPUT = Path("reconstructions.png")
+
+
+@click.command("reconstruct")
+@click.argument("sources", nargs=-1, required=True, metavar="FACES.h5|PHOTO...")
+@click.option(
+    "--n",
+    "count",
+    type=click.IntRange(1, 10_000),
+    default=28,
+    show_default=True,
+    help="Faces to choose from a face set. Of photos, all are taken.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "test"]),
+    default="test",
+    show_default=True,
+    help="Part of the face set to choose from.",
+)
+@seed_option
+@click.option("--sample", is_flag=True, help="Decode a sampled z instead of mu.")
+@click.option(
+    "--columns",
+    type=click.IntRange(1, 1000),
+    default=7,
+    show_default=True,
+    help="Faces a row of the sheet.",
+)
+@click.option(
+    "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
+)
+@sharpening_options
+@click.option(
+    "-o", "--output", type=PATH, help="The sheet.  [default: reconstructions.png, overwritten]"
+)
+@strict_option
+@force_option
+@weights_options
+@console_options
+def command(
+    console: Console,
+    sources: tuple[str, ...],
+    count: int,
+    split: str,
+    seed: int | None,
+    sample: bool,
+    columns: int,
+    box: tuple[int, int, int, int] | None,
+    sharpen: float | None,
+    unsharp: tuple[float, float, float] | None,
+    output: Path | None,
+    strict: bool,
+    force: bool,
+    weights: Path | None,
+    threads: int | None,
+) -> None:
+    """Show faces above what the model makes of them.
+
+    The faces come from a face set, chosen by seed, or are your own photos.
+
+    \b
+    Examples:
+        facegen reconstruct faces.h5 --split test --seed 1
+        facegen reconstruct me.jpg you.jpg -o us.png
+    """
+    from facegen.codec import Codec
+    from facegen.reconstructing import choose_from_face_set, load_photos, reconstruct_sheet
+    from facegen.sharpening import Sharpening
+    from facegen.weights import Weights
+
+    codec = Codec(Weights.load(weights), threads=threads)
+    sharpening = Sharpening(sharpen, unsharp)
+    seed = seed_or_draw(seed, console)
+    if len(sources) == 1 and sources[0].endswith((".h5", ".hdf5")):
+        originals = choose_from_face_set(sources[0], count, seed=seed, split=split)
+    else:
+        originals = load_photos(sources, size=codec.image_size, box=box)
+    for name, reason in originals.skipped:
+        console.warn(f"skipped {name}: {reason}")
+    path = reconstruct_sheet(
+        codec,
+        originals,
+        output or DEFAULT_OUTPUT,
+        seed=seed,
+        sample=sample,
+        columns=columns,
+        sharpening=sharpening,
+        force=force or output is None,
+    )
+    console.result(path, seed=seed, names=originals.names)
+    finish_skipped(console, len(originals.skipped), strict)
