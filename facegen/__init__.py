@@ -1,3 +1,53 @@
-"""Photos go in, a small set of weights comes out, and from then on a face costs a millisecond."""
+"""Photos go in, a small set of weights comes out, and from then on a face costs a millisecond.
+
+The library has one function per verb of the command line, of the same name, and the types they
+take. Each is imported when it is first used, so that `import facegen` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facegen.codec import Codec as Codec
+    from facegen.errors import FacegenError as FacegenError
+    from facegen.faces import FaceSet as FaceSet
+    from facegen.generating import Sampler as Sampler
+    from facegen.generating import generate as generate
+    from facegen.options import ModelOptions as ModelOptions
+    from facegen.options import TrainingOptions as TrainingOptions
+    from facegen.preparing import prepare as prepare
+    from facegen.reconstructing import reconstruct as reconstruct
+    from facegen.retouching import sharpen as sharpen
+    from facegen.sharpening import Sharpening as Sharpening
+    from facegen.training import train as train
+    from facegen.weights import Weights as Weights
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Codec": "codec",
+    "FaceSet": "faces",
+    "FacegenError": "errors",
+    "ModelOptions": "options",
+    "Sampler": "generating",
+    "Sharpening": "sharpening",
+    "TrainingOptions": "options",
+    "Weights": "weights",
+    "generate": "generating",
+    "prepare": "preparing",
+    "reconstruct": "reconstructing",
+    "sharpen": "retouching",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'facegen' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"facegen.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

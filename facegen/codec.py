@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.hardware import available_cpus
+from facegen.hardware import available_cpus, silence
 from facegen.images import to_float, to_pixels
 from facegen.weights import Weights
 
 BATCH_SIZE = 32  # the fastest on two cores; results do not depend on it
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps LiteRT's start-up notices, which its C++ part writes to stderr, to itself."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
 
 
 class Graph:
@@ -41,7 +21,7 @@ class Graph:
     def __init__(self, content: bytes, *, threads: int | None = None):
         from ai_edge_litert.interpreter import Interpreter
 
-        with _silence():
+        with silence():
             self._interpreter = Interpreter(
                 model_content=content, num_threads=threads or available_cpus()
             )
@@ -62,7 +42,7 @@ class Graph:
     def run(self, inputs: np.ndarray) -> np.ndarray:
         """One batch, float32 (n, *input_shape) to float32 (n, *output_shape)."""
         if len(inputs) != self._batch:
-            with _silence():
+            with silence():
                 self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
                 self._interpreter.allocate_tensors()
             self._batch = len(inputs)

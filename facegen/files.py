@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facegen.errors import MissingFileError, OutputError
+
+LOCK_PATIENCE = 1.0  # seconds: a killed process' workers may hold its lock a moment longer
 
 
 def _temporary_path(path: Path) -> Path:
@@ -56,7 +59,8 @@ def output_errors(path: str | os.PathLike) -> Iterator[None]:
     except OutputError:
         raise
     except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
+        # HDF5 puts pages of its own into strerror, but the right number into errno.
+        reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
         raise OutputError(f"cannot write {path}: {reason}") from error
 
 
@@ -81,6 +85,64 @@ def atomic_output(path: str | os.PathLike, *, force: bool = True) -> Iterator[Pa
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _lock(path: Path, target: Path) -> int:
+    """Opens and locks a lock file; returns its descriptor."""
+    import fcntl  # not on Windows
+
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The holder before us may have removed the file after we opened it.
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                os.truncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+                return descriptor
+            os.close(descriptor)
+        except OSError as error:
+            holder = os.pread(descriptor, 20, 0).decode(errors="replace")
+            os.close(descriptor)
+            if not isinstance(error, BlockingIOError | FileNotFoundError):
+                raise
+            if time.monotonic() > deadline:
+                raise OutputError(
+                    f"another facegen (process {holder or 'unknown'}) is writing {target}; "
+                    "wait until it is done, or choose another output"
+                ) from error
+            time.sleep(0.05)
+
+
+@contextmanager
+def exclusive(path: str | os.PathLike) -> Iterator[None]:
+    """Keeps other processes that ask for the same from writing `path`, by a lock file beside it.
+
+    The kernel drops the lock when its holder ends, however it ends, so a lock file that a kill
+    left behind blocks nobody. The output itself is not locked: HDF5 could not read it then.
+
+    Raises:
+        OutputError: another process holds the lock, or there is no permission to make it.
+    """
+    path = check_output(path, force=True)
+    lock = path.with_name(f".{path.name}.lock")
+    with output_errors(path):
+        descriptor = _lock(lock, path)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: str | os.PathLike) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from facegen.errors import FacegenError
+from facegen.hardware import silence
 from facegen.model import Autoencoder, BatchNormalization
 
 
@@ -94,10 +95,11 @@ def inference(x, layers: list[keras.layers.Layer]):
 def _convert(function, shape: tuple[int, ...]) -> bytes:
     signature = tf.TensorSpec([None, *shape], tf.float32)
     concrete = tf.function(function, input_signature=[signature]).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], None)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
+    with silence():
+        return converter.convert()
 
 
 def export_encoder(model: Autoencoder) -> bytes:

@@ -15,8 +15,8 @@ CELEBA_SIZE = (178, 218)
 CELEBA_BOX = (19, 40, 159, 180)  # frames the face of an aligned CelebA image
 MAX_PIXELS = 100_000_000  # of one photo, before decoding: 300 MB as RGB
 PHOTO_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
-    + (".gif", ".ppm", ".pgm", ".avif", ".heic", ".heif")
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
+    | {".pgm", ".avif", ".heic", ".heif"}
 )
 
 Box = tuple[int, int, int, int]

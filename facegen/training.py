@@ -12,9 +12,7 @@ import io
 import json
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from facegen.errors import InputError, OutputError, TrainingError
 from facegen.faces import FaceSet
 from facegen.files import atomic_output, output_errors
 from facegen.options import ModelOptions, TrainingOptions
+from facegen.prefetching import prefetch
 from facegen.sampling import EPOCH, generator
 from facegen.weights import CONFIG, Weights
 
@@ -89,15 +88,6 @@ def training_batches(
         left = images[order[whole:]]
 
 
-def prefetch(items: Iterator[np.ndarray], depth: int = 2) -> Iterator[np.ndarray]:
-    """Yields the items, of which a thread has the next few ready."""
-    with ThreadPoolExecutor(1) as pool:
-        pending = deque(pool.submit(next, items, None) for _ in range(depth))
-        while (item := pending.popleft().result()) is not None:
-            pending.append(pool.submit(next, items, None))
-            yield item
-
-
 class Trainer:
     """A model in training, and its checkpoint in a folder."""
 
@@ -148,6 +138,9 @@ class Trainer:
             file.attrs["history"] = json.dumps(self.history)
             for i, variable in enumerate(self._variables()):
                 file.create_dataset(f"variables/{i:04}", data=np.asarray(variable))
+        self._write_history()
+
+    def _write_history(self) -> None:
         with atomic_output(self.folder / "history.csv") as temporary:
             temporary.write_text(history_csv(self.history))
 
@@ -167,6 +160,7 @@ class Trainer:
         for variable, value in zip(variables, stored, strict=True):
             variable.assign(value)
         self.optimizer.learning_rate = self.options.learning_rate
+        self._write_history()  # a kill may have come between the checkpoint and it
 
     def run_epoch(self, report: Callable[[Progress], None]) -> None:
         """Trains one epoch, tests, and writes the checkpoint.

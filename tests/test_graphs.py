@@ -1,0 +1,111 @@
+"""Exported graphs against the Keras models they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facegen.codec import Graph
+from facegen.errors import FacegenError
+from facegen.options import ACTIVATIONS, ModelOptions
+
+tf = pytest.importorskip("tensorflow")
+
+
+def trained_like(options: ModelOptions):
+    """A model whose batch norms and biases are not the trivial ones of a fresh model."""
+    from facegen.model import Autoencoder
+
+    model = Autoencoder(options)
+    random = np.random.default_rng(0)
+    for variable in (*model.encoder.weights, *model.decoder.weights):
+        if len(variable.shape) == 1:
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("size", "stride"), [(3, 2), (5, 2), (4, 2), (2, 2), (1, 2), (3, 1), (2, 3), (5, 3), (7, 4)]
+)
+def test_a_transposed_convolution_equals_a_convolution_and_depth_to_space(size, stride):
+    from facegen.graphs import subpixel_kernel
+
+    random = np.random.default_rng(size * 10 + stride)
+    kernel = random.normal(size=(size, size, 4, 5)).astype(np.float32)
+    inputs = random.normal(size=(2, 6, 6, 5)).astype(np.float32)
+    expected = tf.nn.conv2d_transpose(
+        inputs, kernel, [2, 6 * stride, 6 * stride, 4], stride, "SAME"
+    )
+    ordinary, edges = subpixel_kernel(kernel, stride)
+    outputs = tf.nn.conv2d(inputs, ordinary, 1, [[0, 0], edges, edges, [0, 0]])
+    if stride > 1:
+        outputs = tf.nn.depth_to_space(outputs, stride)
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+OPTIONS = [
+    ModelOptions(image_size=16, latent_dim=4, filters=(6, 8), kernels=(3, 3), strides=(2, 2)),
+    ModelOptions(
+        kind="ae", image_size=16, latent_dim=6, filters=(6, 8), kernels=(5, 3), strides=(2, 2)
+    ),
+    ModelOptions(
+        image_size=12,
+        latent_dim=4,
+        filters=(4, 6, 8),
+        kernels=(5, 4, 3),
+        strides=(3, 1, 2),
+        dense=10,
+        dropout=0.3,
+    ),
+    *(
+        ModelOptions(
+            image_size=8, latent_dim=3, filters=(4,), kernels=(3,), strides=(2,), activation=name
+        )
+        for name in ACTIVATIONS
+    ),
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: f"{o.kind}-{o.filters}-{o.activation}")
+def test_exported_graphs_give_the_pictures_of_keras(options):
+    from facegen.export import check_graphs
+    from facegen.graphs import export_decoder, export_encoder
+
+    model = trained_like(options)
+    size = options.image_size
+    pixels = np.random.default_rng(1).integers(0, 256, (8, size, size, 3), dtype=np.uint8)
+    encoder, decoder = export_encoder(model), export_decoder(model)
+    differences = check_graphs(model, encoder, decoder, pixels)
+    assert differences["picture"] <= 1 / 255
+    if options.kind == "vae":
+        logvar = Graph(encoder).run(pixels / np.float32(255))[:, options.latent_dim :]
+        expected = model.encoder(pixels / np.float32(255), training=False)[1]
+        np.testing.assert_allclose(logvar, expected, rtol=0.02, atol=0.02)
+
+
+def test_a_graph_of_another_model_is_refused_with_the_difference():
+    from facegen.export import check_graphs
+    from facegen.graphs import export_decoder, export_encoder
+
+    options = OPTIONS[0]
+    model = trained_like(options)
+    encoder, decoder = export_encoder(model), export_decoder(model)
+    model.decoder.weights[-1].assign_add([1.0, 0.0, 0.0])  # a redder picture
+    pixels = np.zeros((4, 16, 16, 3), np.uint8)
+    with pytest.raises(FacegenError, match=r"differ from Keras by 0\.\d+, more than 1/255"):
+        check_graphs(model, encoder, decoder, pixels)
+
+
+def test_arrays_come_back_from_disk_as_float16_and_vectors_exactly(tmp_path):
+    from facegen.export import load_arrays, round_to_float16, write_arrays
+    from facegen.model import build_decoder
+
+    model = trained_like(OPTIONS[0]).decoder
+    write_arrays(model, tmp_path / "decoder.h5")
+    fresh = build_decoder(OPTIONS[0])
+    load_arrays(fresh, tmp_path / "decoder.h5")
+    for before, after in zip(model.weights, fresh.weights, strict=True):
+        np.testing.assert_allclose(after, before, rtol=0 if len(before.shape) == 1 else 2**-11)
+    round_to_float16(model)
+    for before, after in zip(model.weights, fresh.weights, strict=True):
+        np.testing.assert_array_equal(before, after)

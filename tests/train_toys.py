@@ -1,0 +1,39 @@
+"""python train_toys.py FACES FOLDER: trains toys in the ways test_training.py asks about.
+
+One process, on one thread, so that sums are always taken in the same order and equal runs are
+equal to the bit.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from make_toy_weights import TOY_MODEL, TOY_TRAINING
+
+from facegen.errors import FacegenError
+from facegen.hardware import limit_hardware
+from facegen.training import train
+
+
+def main(faces: str, folder: str) -> None:
+    limit_hardware(cpu_only=True, cpu_threads=1)
+    here = Path(folder)
+    three = replace(TOY_TRAINING, epochs=3)
+    model = replace(TOY_MODEL, dropout=0.1)
+    train(faces, here / "unbroken", model_options=model, options=three)
+    train(faces, here / "resumed", model_options=model, options=TOY_TRAINING)
+    train(faces, here / "resumed", options=three, resume=True)
+    steep = replace(TOY_TRAINING, epochs=4, learning_rate=1e30)
+    try:
+        train(faces, here / "resumed", options=steep, resume=True)
+    except FacegenError as error:
+        (here / "error.json").write_text(json.dumps([type(error).__name__, str(error)]))
+    ae = replace(TOY_MODEL, kind="ae", batch_norm=False)
+    train(faces, here / "ae", model_options=ae, options=TOY_TRAINING, jit=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
