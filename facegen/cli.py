@@ -12,13 +12,14 @@ import signal
 import sys
 import traceback
 from types import FrameType
+from typing import Any
 
 import click
 
 import facegen
 from facegen.errors import FacegenError
 
-COMMANDS = ("prepare", "train", "generate", "sharpen", "reconstruct")
+COMMANDS = ("prepare", "train", "generate", "sharpen", "reconstruct", "encode", "query", "export", "info")
 
 
 class Commands(click.Group):
@@ -32,6 +33,12 @@ class Commands(click.Group):
             return None
         return importlib.import_module(f"facegen.commands.{name}").command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # which click would turn into an exit code of 1
+            raise ReaderGone from None
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(facegen.__version__, prog_name="facegen")
@@ -43,6 +50,10 @@ def cli(debug: bool) -> None:
     Make 28 new faces with the model that comes with facegen:
         facegen generate --n 28 --r-limit 2.5
     """
+
+
+class ReaderGone(BaseException):
+    """Whoever read our output has had enough."""
 
 
 class Terminated(BaseException):
@@ -64,9 +75,9 @@ def _report(error: BaseException, debug: bool) -> int:
         return 130
     if isinstance(error, Terminated):
         return 143
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has had enough: no error. Python would complain when it
-        # flushes stdout at exit, so give it somewhere to flush to.
+    if isinstance(error, ReaderGone | BrokenPipeError):
+        # No error. Python would complain when it flushes stdout at exit, so give it somewhere
+        # to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if debug:

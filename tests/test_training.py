@@ -92,8 +92,8 @@ def test_the_model_card_and_config_say_what_the_model_was_made_from(toys: Path):
 def test_training_batches_are_a_function_of_seed_and_epoch(toy_faces: Path):
     def epoch(number: int, seed: int = 1) -> np.ndarray:
         with FaceSet.open(toy_faces) as faces:
-            options = {"batch_size": 32, "flip": True, "seed": seed, "epoch": number}
-            return np.concatenate(list(training_batches(faces, **options)))
+            batches = training_batches(faces, batch_size=32, flip=True, seed=seed, epoch=number)
+            return np.concatenate(list(batches))
 
     np.testing.assert_array_equal(epoch(1), epoch(1))
     assert (epoch(1) != epoch(2)).any()
@@ -110,8 +110,7 @@ def test_an_epoch_sees_each_training_image_at_most_once_and_no_test_image(
 ):
     monkeypatch.setattr("facegen.training.SHUFFLE_BYTES", shuffle_bytes)
     with FaceSet.open(toy_faces) as faces:
-        options = {"batch_size": 32, "flip": False, "seed": 1, "epoch": 1}
-        batches = list(training_batches(faces, **options))
+        batches = list(training_batches(faces, batch_size=32, flip=False, seed=1, epoch=1))
         train_images = as_set(faces.read(faces.rows("train")))
     assert [len(batch) for batch in batches] == [32] * (270 // 32)
     seen = np.concatenate(batches)
@@ -121,8 +120,8 @@ def test_an_epoch_sees_each_training_image_at_most_once_and_no_test_image(
 
 def test_flipping_mirrors_about_half_of_the_images_left_to_right(toy_faces: Path):
     with FaceSet.open(toy_faces) as faces:
-        options = {"batch_size": 32, "seed": 1, "epoch": 1}
-        flipped = np.concatenate(list(training_batches(faces, flip=True, **options)))
+        batches = training_batches(faces, batch_size=32, flip=True, seed=1, epoch=1)
+        flipped = np.concatenate(list(batches))
         originals = as_set(faces.read(faces.rows("train")))
     mirrored = [image.tobytes() not in originals for image in flipped]
     # 256 tosses: the share lies within 4 standard deviations of 1/2.

@@ -1,0 +1,348 @@
+"""The command line: every verb's help and example, refused values, exit codes, what is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import python_environment, run_python
+from PIL import Image
+
+from facegen.cli import COMMANDS, cli
+from facegen.sheets import read_grid, read_provenance
+
+FACEGEN = ("-m", "facegen")
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    found = []
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        found.append((name, command))
+        if isinstance(command, click.Group):
+            found += [(f"{name} {sub}", command.commands[sub]) for sub in command.commands]
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value))
+def test_help_names_the_command_and_shows_examples_that_parse(name: str, command: click.Command):
+    result = CliRunner().invoke(cli, [*name.split(), "--help"])
+    assert result.exit_code == 0
+    examples = re.findall(
+        r"^ +(?:.* \| )?(facegen [^|\n]*)", result.output.replace("\\\n", ""), re.M
+    )
+    assert examples, f"{name} --help shows no example"
+    for example in examples:
+        words = shlex.split(example.split(" > ")[0])
+        group, verb = name.split()[:-1], name.split()[-1]
+        assert words[1 : len(group) + 1] == group or words[1] in COMMANDS
+        if words[1 : len(group) + 2] == [*group, verb]:
+            command.make_context(verb, words[len(group) + 2 :])  # raises a UsageError if wrong
+    assert any(name in example for example in examples)
+
+
+@pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value))
+def test_every_option_has_a_help_text(name: str, command: click.Command):
+    missing = [
+        parameter.name
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.help
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value))
+def test_every_command_stands_in_the_readme(name: str, command: click.Command):
+    assert f"facegen {name}" in (Path(__file__).parent.parent / "README.md").read_text()
+
+
+BAD_VALUES = [
+    ("generate --n 0", "0 is not in the range 1<=x<=1000000000"),
+    ("generate --r-limit -1", "-1.0 is not in the range 0<x<=1000"),
+    ("generate --r-limit nan", "nan is not a finite number"),
+    ("generate --r-limit inf", "inf is not in the range 0<x<=1000"),
+    ("generate --sigma x", "'x' is not a valid number"),
+    ("generate --sweep 1,nan", "nan is not a finite number"),
+    ("generate --seed -1", "-1 is not in the range 0<=x<=9223372036854775807"),
+    ("generate --columns 0", "0 is not in the range 1<=x<=1000"),
+    ("generate --unsharp 2,150", "expected 3 numbers, found 2"),
+    ("generate --sharpen 1 --unsharp 2,150,3", "Choose one of --sharpen and --unsharp"),
+    ("generate --r-limit 1 --sigma 1", "Choose one of --r-limit, --sigma and --sweep"),
+    ("generate -o faces.gif", "-o must end in .png (a sheet) or .h5 (a face set), not '.gif'"),
+    ("generate --individual d -o x.png", "--individual goes without -o and --sweep"),
+    ("prepare x --size 7", "7 is not in the range 8<=x<=1024"),
+    ("prepare x --test-fraction 1", "1.0 is not in the range 0<=x<1"),
+    ("prepare x --box 3,0,2,9", "--box needs LEFT < RIGHT and UPPER < LOWER"),
+    ("prepare", "Missing argument 'SOURCE...'"),
+    ("train f.h5 -o w --learning-rate 0", "0.0 is not in the range 0<x<=10"),
+    ("train f.h5 -o w --dropout 1", "1.0 is not in the range 0<=x<1"),
+    ("train f.h5 -o w --kind gan", "'gan' is not one of 'vae', 'ae'"),
+    ("train f.h5 -o w --resume --force", "Choose one of --resume and --force"),
+    ("sharpen x", "Missing option '-o'"),
+    ("sharpen x -o y --sharpen -1", "-1.0 is not in the range 0<=x<=1000"),
+    ("reconstruct f.h5 --split dev", "'dev' is not one of 'train', 'test'"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD_VALUES, ids=[line for line, _ in BAD_VALUES])
+def test_a_bad_value_is_refused_with_what_would_be_right(line: str, message: str):
+    result = CliRunner().invoke(cli, line.split())
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+LOADED = """
+import sys
+{statement}
+found = [name for name in ("tensorflow", "keras", "matplotlib", "sklearn", "scipy", {more})
+         if name in sys.modules]
+print(found, file=sys.stderr)
+sys.exit(len(found))
+"""
+
+
+def loads_nothing_heavy(statement: str, *more: str, cwd: Path | None = None) -> None:
+    names = "".join(f"{name!r}, " for name in more)
+    done = run_python("-c", LOADED.format(statement=statement, more=names), cwd=cwd)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_facegen_loads_nothing_heavy():
+    loads_nothing_heavy("import facegen", "numpy", "PIL", "h5py", "click")
+
+
+def test_help_loads_nothing_heavy():
+    run = "from facegen.cli import cli; cli.main(['--help'], standalone_mode=False)"
+    loads_nothing_heavy(run, "h5py", "ai_edge_litert")
+
+
+def test_generating_loads_neither_tensorflow_nor_h5py(toy_weights: Path, tmp_path: Path):
+    arguments = ["generate", "--weights", str(toy_weights), "-q"]
+    run = f"from facegen.cli import cli; cli.main({arguments}, standalone_mode=False)"
+    loads_nothing_heavy(run, "h5py", cwd=tmp_path)
+
+
+def facegen(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run_python(*FACEGEN, *map(str, arguments), cwd=cwd)
+
+
+def test_generate_writes_28_faces_to_its_default_name_and_prints_it(
+    toy_weights: Path, tmp_path: Path
+):
+    for _ in range(2):  # the second time it overwrites its own default name
+        done = facegen("generate", "--weights", toy_weights, "--seed", "5", cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "faces.png\n", "")
+    with Image.open(tmp_path / "faces.png") as sheet:
+        provenance = read_provenance(sheet)
+        grid = read_grid(provenance, sheet.size)
+    assert grid is not None
+    assert (grid.count, grid.columns, grid.height) == (28, 7, 32)
+    assert provenance is not None
+    assert provenance["seed"] == 5
+    assert provenance["sampler"] == {"name": "normal", "sigma": 1.0}
+
+
+def test_a_seed_that_was_drawn_is_printed_and_recorded(toy_weights: Path, tmp_path: Path):
+    done = facegen("generate", "--weights", toy_weights, "--json", cwd=tmp_path)
+    summary = json.loads(done.stdout)
+    assert done.stderr == f"seed {summary['seed']}\n"
+    with Image.open(tmp_path / "faces.png") as sheet:
+        provenance = read_provenance(sheet)
+    assert provenance is not None
+    assert provenance["seed"] == summary["seed"]
+
+
+def test_quiet_says_nothing_on_stderr(toy_weights: Path, tmp_path: Path):
+    done = facegen("generate", "--weights", toy_weights, "--quiet", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "faces.png\n", "")
+
+
+def test_a_named_output_is_not_overwritten_without_force(toy_weights: Path, tmp_path: Path):
+    (tmp_path / "mine.png").write_text("precious")
+    arguments = ["generate", "--weights", toy_weights, "-q", "-o", "mine.png"]
+    done = facegen(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    expected = "facegen: mine.png exists already; choose another name or add --force\n"
+    assert done.stderr == expected
+    assert (tmp_path / "mine.png").read_text() == "precious"
+    assert facegen(*arguments, "--force", cwd=tmp_path).returncode == 0
+    Image.open(tmp_path / "mine.png").close()
+
+
+def test_a_sweep_writes_a_sheet_for_each_limit(toy_weights: Path, tmp_path: Path):
+    arguments = ["generate", "--weights", toy_weights, "-q", "--sweep", "0.5,1,8"]
+    done = facegen(*arguments, "-o", "sweep.png", "--n", 3, cwd=tmp_path)
+    assert done.stdout.split() == ["sweep-r0.5.png", "sweep-r1.png", "sweep-r8.png"]
+    for path, limit in zip(done.stdout.split(), (0.5, 1, 8), strict=True):
+        with Image.open(tmp_path / path) as sheet:
+            provenance = read_provenance(sheet)
+        assert provenance is not None
+        assert provenance["sampler"] == {"name": "uniform", "r_limit": limit}
+
+
+def test_sheet_individual_pictures_and_face_set_show_the_same_faces(
+    toy_weights: Path, tmp_path: Path
+):
+    from facegen import FaceSet, Sampler, generate
+
+    common = ["generate", "--weights", toy_weights, "-q", "--seed", 3, "--r-limit", 2]
+    for more in (["-o", "a.png"], ["--individual", "a"], ["-o", "a.h5"]):
+        assert facegen(*common, "--n", 10, *more, cwd=tmp_path).returncode == 0
+    faces = generate(12, weights=toy_weights, seed=3, sampler=Sampler(r_limit=2))
+    for row in range(10):
+        np.testing.assert_array_equal(Image.open(tmp_path / "a" / f"face-{row}.png"), faces[row])
+    with FaceSet.open(tmp_path / "a.h5") as face_set:
+        np.testing.assert_array_equal(face_set.images, faces[:10])
+        assert json.loads(face_set.file.attrs["provenance"])["rows"] == "0-9"
+    sheet = np.asarray(Image.open(tmp_path / "a.png"))
+    np.testing.assert_array_equal(sheet[4:36, 4:36], faces[0])
+    np.testing.assert_array_equal(sheet[40:72, 4:36], faces[7])
+
+
+def test_a_large_sheet_becomes_pages(toy_weights: Path, tmp_path: Path):
+    arguments = ["--weights", toy_weights, "-q", "--columns", 2, "--n", 41, "-o", "big.png"]
+    done = facegen("generate", *arguments, cwd=tmp_path)
+    assert done.stdout.split() == ["big-1.png", "big-2.png"]
+    with Image.open(tmp_path / "big-2.png") as sheet:
+        provenance = read_provenance(sheet)
+        grid = read_grid(provenance, sheet.size)
+    assert provenance is not None
+    assert grid is not None
+    assert (provenance["rows"], grid.count) == ("40", 1)
+
+
+def test_sharpening_a_sheet_equals_generating_it_sharpened(toy_weights: Path, tmp_path: Path):
+    common = ["generate", "--weights", toy_weights, "-q", "--seed", 3]
+    facegen(*common, "-o", "plain.png", cwd=tmp_path)
+    facegen(*common, "--sharpen", 6, "-o", "expected.png", cwd=tmp_path)
+    done = facegen("sharpen", "plain.png", "--sharpen", 6, "-o", "found.png", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "found.png\n")
+    expected, found = (np.asarray(Image.open(tmp_path / n)) for n in ("expected.png", "found.png"))
+    np.testing.assert_array_equal(found, expected)
+    with Image.open(tmp_path / "found.png") as sheet:
+        provenance = read_provenance(sheet)
+    assert provenance is not None
+    assert provenance["sharpened"] == [{"sharpness": 6.0}]
+    assert provenance["seed"] == 3
+
+
+def test_prepare_skips_what_it_cannot_read_and_says_so(photos_folder: Path, tmp_path: Path):
+    broken = tmp_path / "photos"
+    broken.mkdir()
+    (broken / "good.png").write_bytes((photos_folder / "colour.png").read_bytes())
+    (broken / "empty.jpg").write_bytes(b"")
+    arguments = ["prepare", "photos", "-o", "faces.h5", "--test-fraction", "0", "--workers", "1"]
+    done = facegen(*arguments, "--json", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "skipped empty.jpg: the file is empty" in done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["faces"] == 1
+    assert summary["skipped"] == [{"name": "empty.jpg", "reason": "the file is empty"}]
+    assert facegen(*arguments, "--force", "--strict", cwd=tmp_path).returncode == 1
+
+
+def test_prepare_reads_names_from_standard_input(photos_folder: Path, tmp_path: Path):
+    names = f"{photos_folder / 'colour.png'}\n{photos_folder / 'gray.png'}\n"
+    done = subprocess.run(
+        [sys.executable, *FACEGEN, "prepare", "-", "--test-fraction", "0", "-q", "--json"],
+        input=names,
+        cwd=tmp_path,
+        env=python_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["faces"] == 2
+
+
+def test_reconstruct_puts_originals_over_reconstructions(
+    toy_weights: Path, toy_faces: Path, tmp_path: Path
+):
+    from facegen import Codec, FaceSet, Weights
+    from facegen.sampling import select
+
+    arguments = ["reconstruct", toy_faces, "--weights", toy_weights, "--seed", 4, "--n", 9]
+    done = facegen(*arguments, "-o", "r.png", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "r.png\n"), done.stderr
+    sheet = np.asarray(Image.open(tmp_path / "r.png"))
+    assert sheet.shape == (4 * 36 + 4, 7 * 36 + 4, 3)
+    with FaceSet.open(toy_faces) as faces:
+        originals = faces.read(select(faces.rows("test"), 9, seed=4))
+    codec = Codec(Weights.load(toy_weights))
+    pictures = codec.decode(codec.encode(originals)[0])
+    np.testing.assert_array_equal(sheet[4:36, 4:36], originals[0])
+    np.testing.assert_array_equal(sheet[40:72, 4:36], pictures[0])
+    np.testing.assert_array_equal(sheet[76:108, 40:72], originals[8])
+    np.testing.assert_array_equal(sheet[112:144, 40:72], pictures[8])
+    assert (sheet[76:, 80:] == 255).all()
+
+
+def test_reconstruct_takes_photos_and_sampled_noise(
+    toy_weights: Path, photos_folder: Path, tmp_path: Path
+):
+    photos = [photos_folder / "colour.jpg", photos_folder / "rotated.jpg"]
+    sheets = []
+    for name, more in (("mu.png", []), ("a.png", ["--sample"]), ("b.png", ["--sample"])):
+        arguments = ["--weights", toy_weights, "--seed", 1, "-q", *more, "-o", name]
+        done = facegen("reconstruct", *photos, *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        sheets.append(np.asarray(Image.open(tmp_path / name)))
+    np.testing.assert_array_equal(sheets[1], sheets[2])
+    assert (sheets[0] != sheets[1]).any()
+
+
+def test_an_error_is_one_line_without_a_traceback(tmp_path: Path):
+    done = facegen("generate", "--weights", "nowhere", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("facegen: no weights in nowhere: config.json is missing; name")
+    assert done.stderr.count("\n") == 1
+    done = facegen("--debug", "generate", "--weights", "nowhere", cwd=tmp_path)
+    assert "Traceback" in done.stderr
+
+
+def test_sigterm_leaves_nothing_half_written(toy_weights: Path, tmp_path: Path):
+    process = subprocess.Popen(
+        [
+            *(sys.executable, *FACEGEN, "generate", "--weights", str(toy_weights)),
+            *("-q", "--n", "10000000", "-o", "many.h5"),
+        ],
+        cwd=tmp_path,
+        env=python_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not os.listdir(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert os.listdir(tmp_path) == [f".many.h5.{process.pid}.tmp"]
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate() == (None, "")
+    assert process.returncode == 143
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_reader_that_has_had_enough_is_no_error(toy_weights: Path, tmp_path: Path):
+    piped = subprocess.run(
+        f"{sys.executable} -m facegen generate --weights {toy_weights} -q --n 1 "
+        "--sweep 1,2,3 -o p.png | true; echo ${PIPESTATUS[0]}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=tmp_path,
+        env=python_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (piped.stdout, piped.stderr) == ("0\n", "")
