@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from facegen.errors import MissingFileError, OutputError
-
-LOCK_PATIENCE = 1.0  # seconds: a killed process' workers may hold its lock a moment longer
+from facegen.errors import FacegenError, MissingFileError, OutputError
 
 
 def _temporary_path(path: Path) -> Path:
@@ -21,7 +19,7 @@ def _temporary_path(path: Path) -> Path:
 
 def _remove_leftovers(path: Path) -> None:
     """Removes temporary files of this output whose process was killed."""
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         match = re.fullmatch(r"\.(\d+)\.tmp", leftover.name.removeprefix(f".{path.name}"))
         if match is None:
             continue
@@ -37,11 +35,14 @@ def check_output(path: str | os.PathLike, *, force: bool = False) -> Path:
     """Says before the work begins whether `path` can be written.
 
     Raises:
-        OutputError: it exists and `force` is not set, it is a folder, or its folder is missing.
+        OutputError: it exists and `force` is not set, it is a folder or a device, or its folder is
+            missing.
     """
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is not an ordinary file; name another")
     if path.exists() and not force:
         raise OutputError(f"{path} exists already; choose another name or add --force")
     if not path.parent.is_dir():
@@ -56,7 +57,7 @@ def output_errors(path: str | os.PathLike) -> Iterator[None]:
     """Turns what the operating system says while `path` is written into one clear line."""
     try:
         yield
-    except OutputError:
+    except FacegenError:  # an OSError too, but with its own message
         raise
     except OSError as error:
         # HDF5 puts pages of its own into strerror, but the right number into errno.
@@ -85,55 +86,6 @@ def atomic_output(path: str | os.PathLike, *, force: bool = True) -> Iterator[Pa
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _lock(path: Path, target: Path) -> int:
-    """Opens and locks a lock file; returns its descriptor."""
-    import fcntl  # not on Windows
-
-    deadline = time.monotonic() + LOCK_PATIENCE
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The holder before us may have removed the file after we opened it.
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-                os.truncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-                return descriptor
-            os.close(descriptor)
-        except OSError as error:
-            holder = os.pread(descriptor, 20, 0).decode(errors="replace")
-            os.close(descriptor)
-            if not isinstance(error, BlockingIOError | FileNotFoundError):
-                raise
-            if time.monotonic() > deadline:
-                raise OutputError(
-                    f"another facegen (process {holder or 'unknown'}) is writing {target}; "
-                    "wait until it is done, or choose another output"
-                ) from error
-            time.sleep(0.05)
-
-
-@contextmanager
-def exclusive(path: str | os.PathLike) -> Iterator[None]:
-    """Keeps other processes that ask for the same from writing `path`, by a lock file beside it.
-
-    The kernel drops the lock when its holder ends, however it ends, so a lock file that a kill
-    left behind blocks nobody. The output itself is not locked: HDF5 could not read it then.
-
-    Raises:
-        OutputError: another process holds the lock, or there is no permission to make it.
-    """
-    path = check_output(path, force=True)
-    lock = path.with_name(f".{path.name}.lock")
-    with output_errors(path):
-        descriptor = _lock(lock, path)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

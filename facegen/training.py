@@ -1,230 +1,27 @@
-"""train: a face set to weights, with a checkpoint after every epoch.
-
-Everything random is a function of (seed, epoch, step), so that a resumed run goes the way of the
-unbroken one: the order of the images and their flips (`training_batches`), epsilon and dropout
-(`facegen.model`), the initial weights.
-"""
+"""train: a face set to a folder of weights, resumable at every epoch."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import h5py
-import numpy as np
 
 from facegen import hdf5
-from facegen.errors import InputError, OutputError, TrainingError
+from facegen.errors import InputError, OutputError
 from facegen.faces import FaceSet
-from facegen.files import atomic_output, output_errors
+from facegen.files import output_errors
+from facegen.locking import exclusive
 from facegen.options import ModelOptions, TrainingOptions
-from facegen.prefetching import prefetch
-from facegen.sampling import EPOCH, generator
+from facegen.trainer import (
+    CHECKPOINT,
+    CHECKPOINT_FORMAT,
+    CHECKPOINT_VERSION,
+    Progress,
+    Trainer,
+)
 from facegen.weights import CONFIG, Weights
-
-CHECKPOINT = "checkpoint.h5"
-CHECKPOINT_FORMAT = "facegen-checkpoint"
-CHECKPOINT_VERSION = 1
-SHUFFLE_BYTES = 256 << 20  # images that are mixed at a time
-
-Metrics = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training run is: step of steps in epoch of epochs, and the epoch's mean losses.
-
-    `test_metrics` is set on the last report of an epoch, when its checkpoint has been written.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    metrics: Metrics
-    test_metrics: Metrics | None = None
-
-
-def training_batches(
-    faces: FaceSet, *, batch_size: int, flip: bool, seed: int, epoch: int
-) -> Iterator[np.ndarray]:
-    """Yields the shuffled training images of an epoch, a pure function of (seed, epoch).
-
-    The HDF5 chunks are read in random order, and the images of 256 MiB of them mixed, so memory
-    does not grow with the face set. What is left after the last whole batch is dropped: other
-    images in every epoch.
-
-    Yields:
-        uint8 (batch_size, size, size, 3).
-    """
-    random = generator(seed, row=epoch, stream=EPOCH)
-    chunk_rows = faces.images.chunks[0] if faces.images.chunks else len(faces)
-    chunk_bytes = chunk_rows * math.prod(faces.images.shape[1:])
-    chunks = random.permutation(math.ceil(len(faces) / chunk_rows))
-    chunks_at_once = max(1, SHUFFLE_BYTES // chunk_bytes)
-    left = np.empty((0, *faces.images.shape[1:]), np.uint8)
-    for start in range(0, len(chunks), chunks_at_once):
-        parts = [left]
-        for chunk in chunks[start : start + chunks_at_once]:
-            stored = slice(chunk * chunk_rows, (chunk + 1) * chunk_rows)
-            parts.append(faces.images[stored][~faces.is_test[stored]])
-        images = np.concatenate(parts)
-        parts.clear()
-        order = random.permutation(len(images))
-        whole = len(order) - len(order) % batch_size
-        for rows in order[:whole].reshape(-1, batch_size):
-            batch = images[rows]
-            if flip:
-                mirrored = random.random(batch_size) < 0.5
-                batch[mirrored] = batch[mirrored, :, ::-1]
-            yield batch
-        left = images[order[whole:]]
-
-
-class Trainer:
-    """A model in training, and its checkpoint in a folder."""
-
-    def __init__(
-        self,
-        folder: Path,
-        faces: FaceSet,
-        model_options: ModelOptions,
-        options: TrainingOptions,
-        *,
-        jit: bool = False,
-    ):
-        import tensorflow as tf
-
-        from facegen.model import Adam, Autoencoder
-
-        self.folder = folder
-        self.faces = faces
-        self.options = options
-        self.model_options = model_options
-        self.history: list[Metrics] = []
-        self.model = Autoencoder(model_options)
-        self.optimizer = Adam(options.learning_rate)
-        self.optimizer.build(self.model.trainable_variables)
-        self.model.optimizer = self.optimizer
-        self._train_step = tf.function(self.model.train_step, jit_compile=jit)
-        self._test_step = tf.function(self.model.test_step, jit_compile=jit)
-
-    @property
-    def epochs_done(self) -> int:
-        return len(self.history)
-
-    def _variables(self) -> list[Any]:
-        return [
-            *self.model.encoder.variables,
-            *self.model.decoder.variables,
-            *self.optimizer.variables,
-        ]
-
-    def save_checkpoint(self) -> None:
-        """Writes checkpoint.h5, all variables with options and history, and history.csv."""
-        path = self.folder / CHECKPOINT
-        with atomic_output(path) as temporary, h5py.File(temporary, "w") as file:
-            hdf5.set_format(file, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
-            file.attrs["model"] = json.dumps(asdict(self.model_options))
-            file.attrs["training"] = json.dumps(asdict(self.options))
-            file.attrs["fingerprint"] = self.faces.fingerprint
-            file.attrs["history"] = json.dumps(self.history)
-            for i, variable in enumerate(self._variables()):
-                file.create_dataset(f"variables/{i:04}", data=np.asarray(variable))
-        self._write_history()
-
-    def _write_history(self) -> None:
-        with atomic_output(self.folder / "history.csv") as temporary:
-            temporary.write_text(history_csv(self.history))
-
-    def restore_checkpoint(self) -> None:
-        """Goes back to the last whole epoch; the learning rate stays the one of the options.
-
-        Raises:
-            InputError: the checkpoint is of another model.
-        """
-        path = self.folder / CHECKPOINT
-        with hdf5.open_file(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION) as file:
-            self.history = json.loads(file.attrs["history"])
-            variables = self._variables()
-            stored = [file[f"variables/{i:04}"][()] for i in range(len(file["variables"]))]
-        if [v.shape for v in stored] != [tuple(v.shape) for v in variables]:
-            raise InputError(f"{path} belongs to another network")
-        for variable, value in zip(variables, stored, strict=True):
-            variable.assign(value)
-        self.optimizer.learning_rate = self.options.learning_rate
-        self._write_history()  # a kill may have come between the checkpoint and it
-
-    def run_epoch(self, report: Callable[[Progress], None]) -> None:
-        """Trains one epoch, tests, and writes the checkpoint.
-
-        Raises:
-            TrainingError: a loss is not finite.
-        """
-        epoch = self.epochs_done + 1
-        options = self.options
-        steps = int((~self.faces.is_test).sum()) // options.batch_size
-        batches = training_batches(
-            self.faces,
-            batch_size=options.batch_size,
-            flip=options.flip,
-            seed=self.model_options.seed,
-            epoch=epoch,
-        )
-        train: Metrics = {}
-        for step, batch in enumerate(prefetch(batches), 1):
-            train = self._step(self._train_step, batch, where=f"epoch {epoch}, step {step}")
-            report(Progress(epoch, options.epochs, step, steps, train))
-        self.model.reset_metrics()
-        test: Metrics = {}
-        test_batches = (images for _, images in self.faces.iterate("test", options.batch_size))
-        for batch in prefetch(test_batches):
-            test = self._step(self._test_step, batch, where=f"epoch {epoch}, test")
-        self.model.reset_metrics()
-        self.history.append(
-            {
-                "epoch": epoch,
-                "learning_rate": options.learning_rate,
-                **train,
-                **{f"test_{name}": value for name, value in test.items()},
-            }
-        )
-        self.save_checkpoint()
-        self._save_samples()
-        report(Progress(epoch, options.epochs, steps, steps, train, test))
-
-    def _step(self, step: Callable, batch: np.ndarray, where: str) -> Metrics:
-        metrics = {name: float(value) for name, value in step(batch).items()}
-        if not all(map(math.isfinite, metrics.values())):
-            self.model.reset_metrics()
-            kept = f"epoch {self.epochs_done} is kept in {self.folder / CHECKPOINT}"
-            raise TrainingError(
-                f"the loss is not finite in {where}; {kept if self.history else 'no epoch is done'}"
-                "; try a smaller --learning-rate"
-                + (f", or --resume --epochs {self.epochs_done} to export it" * bool(self.history))
-            )
-        return metrics
-
-    def _save_samples(self) -> None:
-        from facegen.export import save_samples
-
-        save_samples(self.model, self.folder / "samples.png")
-
-
-def history_csv(history: list[Metrics]) -> str:
-    """The losses of every epoch as CSV with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: f"{v:.10g}" for k, v in row.items()} for row in history)
-    return text.getvalue()
 
 
 def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, TrainingOptions]:
@@ -272,55 +69,69 @@ def train(
         TrainingError: a loss became infinite or NaN; the last good epoch's checkpoint is kept.
         OutputError: the folder is in use or can't be written.
     """
-    from facegen.export import export
-
     folder = Path(output)
-    if resume:
-        old_model, old_options = read_checkpoint_options(folder)
-        model_options, options = model_options or old_model, options or old_options
-        if replace(model_options, image_size=old_model.image_size) != old_model:
-            raise InputError(f"the options differ from those of the checkpoint in {folder}")
-    elif not force:
-        for name in (CONFIG, CHECKPOINT):
-            if (folder / name).exists():
-                raise OutputError(
-                    f"{folder} holds a model already ({name}); --resume goes on with it, "
-                    "--force begins anew"
-                )
-    options = options or TrainingOptions()
+    model_options, options = _choose_options(folder, model_options, options, resume, force)
     with FaceSet.open(faces_path) as faces:
-        model_options = replace(model_options or ModelOptions(), image_size=faces.size)
-        _check_faces(faces, options)
+        _check_count(faces, options)
         with output_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            if not resume:  # with force: what was there must not be taken for this run's
-                (folder / CONFIG).unlink(missing_ok=True)
-                (folder / CHECKPOINT).unlink(missing_ok=True)
-        trainer = Trainer(folder, faces, model_options, options, jit=jit)
-        if resume:
-            _check_fingerprint(folder, faces)
-            trainer.restore_checkpoint()
-            if trainer.epochs_done > options.epochs:
-                raise InputError(
-                    f"{folder} has done {trainer.epochs_done} epochs already, more than "
-                    f"--epochs {options.epochs}"
-                )
-        while trainer.epochs_done < options.epochs:
-            trainer.run_epoch(report)
-        export(trainer.model, folder, faces, options, trainer.history, note=note)
+        with exclusive(folder / CHECKPOINT):
+            model_options = replace(model_options, image_size=faces.size)
+            trainer = Trainer(folder, faces, model_options, options, jit=jit)
+            _begin(trainer, resume)
+            while trainer.epochs_done < options.epochs:
+                trainer.run_epoch(report)
+
+            from facegen.export import export
+
+            export(trainer.model, folder, faces, options, trainer.history, note=note)
     return Weights.load(folder)
 
 
-def _check_faces(faces: FaceSet, options: TrainingOptions) -> None:
+def _choose_options(
+    folder: Path,
+    model: ModelOptions | None,
+    training: TrainingOptions | None,
+    resume: bool,
+    force: bool,
+) -> tuple[ModelOptions, TrainingOptions]:
+    """The options of a run, once it is clear that the folder is fit for it."""
+    if resume:
+        old_model, old_training = read_checkpoint_options(folder)
+        if model and replace(model, image_size=old_model.image_size) != old_model:
+            raise InputError(
+                f"the network differs from that of the checkpoint in {folder}; only --epochs, "
+                "--learning-rate, --batch-size and --flip can change"
+            )
+        return old_model, training or old_training
+    for name in (CONFIG, CHECKPOINT):
+        if (folder / name).exists() and not force:
+            raise OutputError(
+                f"{folder} holds a model already ({name}); --resume goes on with it, "
+                "--force begins anew"
+            )
+    return model or ModelOptions(), training or TrainingOptions()
+
+
+def _begin(trainer: Trainer, resume: bool) -> None:
+    """Goes back to the checkpoint, or removes what an earlier run left (with force)."""
+    folder = trainer.folder
+    if not resume:
+        (folder / CONFIG).unlink(missing_ok=True)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        return
+    trainer.restore_checkpoint()
+    if trainer.epochs_done > trainer.options.epochs:
+        raise InputError(
+            f"{folder} has done {trainer.epochs_done} epochs already, more than "
+            f"--epochs {trainer.options.epochs}"
+        )
+
+
+def _check_count(faces: FaceSet, options: TrainingOptions) -> None:
     count = int((~faces.is_test).sum())
     if count < options.batch_size:
         raise InputError(
             f"{faces.path} has {count} training images, fewer than one batch of "
             f"{options.batch_size}; add photos or lower --batch-size"
         )
-
-
-def _check_fingerprint(folder: Path, faces: FaceSet) -> None:
-    with hdf5.open_file(folder / CHECKPOINT, CHECKPOINT_FORMAT, CHECKPOINT_VERSION) as file:
-        if file.attrs["fingerprint"] != faces.fingerprint:
-            raise InputError(f"{folder / CHECKPOINT} was trained on another face set")

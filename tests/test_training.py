@@ -19,7 +19,9 @@ from facegen.codec import Codec
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.faces import FaceSet
 from facegen.options import ModelOptions, TrainingOptions
-from facegen.training import prefetch, read_checkpoint_options, train, training_batches
+from facegen.prefetching import prefetch
+from facegen.trainer import training_batches
+from facegen.training import read_checkpoint_options, train
 from facegen.weights import Weights
 
 
@@ -108,7 +110,7 @@ def as_set(images: np.ndarray) -> set[bytes]:
 def test_an_epoch_sees_each_training_image_at_most_once_and_no_test_image(
     toy_faces: Path, monkeypatch: pytest.MonkeyPatch, shuffle_bytes: int
 ):
-    monkeypatch.setattr("facegen.training.SHUFFLE_BYTES", shuffle_bytes)
+    monkeypatch.setattr("facegen.trainer.SHUFFLE_BYTES", shuffle_bytes)
     with FaceSet.open(toy_faces) as faces:
         batches = list(training_batches(faces, batch_size=32, flip=False, seed=1, epoch=1))
         train_images = as_set(faces.read(faces.rows("train")))
@@ -153,7 +155,7 @@ def test_resuming_without_a_checkpoint_says_so(tmp_path: Path, toy_faces: Path):
 
 
 def test_resuming_another_network_is_refused(toys: Path, toy_faces: Path):
-    with pytest.raises(InputError, match="differ from those of the checkpoint"):
+    with pytest.raises(InputError, match="differs from that of the checkpoint"):
         train(toy_faces, toys / "unbroken", model_options=ModelOptions(), resume=True)
 
 

@@ -23,7 +23,7 @@ from facegen.console import (
 from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOptions
 
 if TYPE_CHECKING:
-    from facegen.training import Progress
+    from facegen.trainer import Progress
 
 SIZES = NumberList(click.IntRange(1, 65536))
 MODEL = ModelOptions()
