@@ -19,7 +19,17 @@ import click
 import facegen
 from facegen.errors import FacegenError
 
-COMMANDS = ("prepare", "train", "generate", "sharpen", "reconstruct", "encode", "query", "export", "info")
+COMMANDS = (
+    "prepare",
+    "train",
+    "generate",
+    "sharpen",
+    "reconstruct",
+    "encode",
+    "query",
+    "export",
+    "info",
+)
 
 
 class Commands(click.Group):

@@ -57,8 +57,10 @@ class Codec:
     Each half is loaded when it is first used: half a second is too short for both.
     """
 
-    def __init__(self, weights: Weights, *, threads: int | None = None):
+    def __init__(self, weights: Weights, *, decoder: str | None = None, threads: int | None = None):
+        """decoder: "plain" or "crisp"; by default crisp where the weights have one."""
         self.weights = weights
+        self.decoder = weights.decoder(decoder)  # the stem of its files
         self.latent_dim = weights.model.latent_dim
         self.image_size = weights.model.image_size
         self._threads = threads
@@ -117,4 +119,4 @@ class Codec:
             raise InputError(
                 f"the weights {self.weights.name} need points (N, {self.latent_dim}), not {z.shape}"
             )
-        return to_pixels(self._run("decoder.tflite", np.ascontiguousarray(z, np.float32)))
+        return to_pixels(self._run(f"{self.decoder}.tflite", np.ascontiguousarray(z, np.float32)))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -15,8 +15,13 @@ from facegen import sampling
 from facegen.codec import Codec
 from facegen.errors import InputError, OutputError
 from facegen.files import check_output, output_errors
+from facegen.rows import format_rows
 from facegen.sharpening import Sharpening
 from facegen.sheets import make_sheet, save_png
+from facegen.weights import Weights
+
+if TYPE_CHECKING:
+    from facegen.latents import Latents  # HDF5 costs 0.2 s, which most sheets don't need
 
 BATCH = 128
 ROWS_PER_PAGE = 20  # of faces; a sheet with more is split into pages
@@ -48,11 +53,50 @@ class Sampler:
 
 
 @dataclass(frozen=True)
+class StoredPoints:
+    """The points of an encoded store, in a sampler's place.
+
+    Attributes:
+        store: open for reading.
+        array: "z" or "mu".
+    """
+
+    store: Latents
+    array: str = "z"
+
+    def sample(self, rows: Sequence[int], latent_dim: int, *, seed: int) -> np.ndarray:
+        """The points of some rows, float32 (len(rows), latent_dim)."""
+        return self.store.read(rows, self.array)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return {
+            "name": "latents",
+            "points": self.array,
+            "latents": self.store.path.name,
+            "latents_fingerprint": self.store.origin.fingerprint,
+            "epsilon_scale": self.store.origin.epsilon_scale,
+            "encoder_sha256": self.store.origin.encoder_sha256,
+        }
+
+    def check(self, weights: Weights) -> None:
+        """Raises InputError if another encoder than that of the weights made the store."""
+        if self.store.origin.encoder_sha256 != weights.digest("encoder.tflite"):
+            raise InputError(
+                f"{self.store.path} was made with other weights ({self.store.origin.weights}) "
+                f"than {weights.name}; name its weights with --weights"
+            )
+
+
+@dataclass(frozen=True)
 class Generation:
-    """A model, a sampler, a seed and a sharpening: with a row number, everything about a face."""
+    """A model, a sampler, a seed and a sharpening: with a row number, everything about a face.
+
+    The seed of stored points is that of their epsilon; `facegen encode` has used it.
+    """
 
     codec: Codec
-    sampler: Sampler
+    sampler: Sampler | StoredPoints
     seed: int
     sharpening: Sharpening = Sharpening()
 
@@ -61,23 +105,22 @@ class Generation:
         z = self.sampler.sample(rows, self.codec.latent_dim, seed=self.seed)
         return self.sharpening.apply_to_faces(self.codec.decode(z))
 
-    def provenance(self, rows: range) -> dict[str, Any]:
+    def provenance(self, rows: Sequence[int]) -> dict[str, Any]:
         """All that is needed to make the rows again."""
-        last = f"-{rows[-1]}" if len(rows) > 1 else ""
         return {
             "command": "generate",
-            "weights": self.codec.weights.provenance("decoder"),
+            "weights": self.codec.weights.provenance(self.codec.decoder),
             "sampler": self.sampler.provenance,
             "seed": self.seed,
-            "rows": f"{rows[0]}{last}",
+            "rows": format_rows(rows),
             "sharpening": self.sharpening.provenance,
         }
 
-    def batches(self, count: int) -> Iterator[tuple[range, np.ndarray]]:
-        """Yields (rows, faces) for rows 0 to count - 1."""
-        for start in range(0, count, BATCH):
-            rows = range(start, min(start + BATCH, count))
-            yield rows, self.faces(rows)
+    def batches(self, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+        """Yields (some of the rows, their faces)."""
+        for start in range(0, len(rows), BATCH):
+            some = rows[start : start + BATCH]
+            yield some, self.faces(some)
 
 
 def page_paths(output: Path, pages: int) -> list[Path]:
@@ -90,14 +133,14 @@ def page_paths(output: Path, pages: int) -> list[Path]:
 
 def generate_sheet(
     generation: Generation,
-    count: int,
+    rows: Sequence[int],
     output: str | os.PathLike,
     *,
     columns: int = 7,
     force: bool = False,
     progress: Callable[[int], object] = lambda done: None,
 ) -> list[Path]:
-    """Writes contact sheets of rows 0 to count - 1, 20 rows of faces a page, as PNG.
+    """Writes contact sheets of some rows, 20 rows of faces a page, as PNG.
 
     Returns:
         The paths written.
@@ -106,20 +149,20 @@ def generate_sheet(
         OutputError: a sheet exists (without `force`) or can't be written; no page is written then.
     """
     per_page = ROWS_PER_PAGE * columns
-    paths = page_paths(Path(output), -(-count // per_page))
+    paths = page_paths(Path(output), -(-len(rows) // per_page))
     for path in paths:
         check_output(path, force=force)
     for page, path in enumerate(paths):
-        rows = range(page * per_page, min((page + 1) * per_page, count))
-        sheet, grid = make_sheet(generation.faces(rows), columns=columns)
-        save_png(sheet, path, generation.provenance(rows), grid=grid, force=force)
-        progress(len(rows))
+        shown = rows[page * per_page : (page + 1) * per_page]
+        sheet, grid = make_sheet(generation.faces(shown), columns=columns)
+        save_png(sheet, path, generation.provenance(shown), grid=grid, force=force)
+        progress(len(shown))
     return paths
 
 
 def generate_individual(
     generation: Generation,
-    count: int,
+    rows: Sequence[int],
     folder: str | os.PathLike,
     *,
     force: bool = False,
@@ -136,28 +179,28 @@ def generate_individual(
     folder = Path(folder)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    digits = len(str(count - 1))
-    paths = [folder / f"face-{row:0{digits}}.png" for row in range(count)]
-    taken = next((path for path in paths if path.exists() and not force), None)
+    digits = len(str(max(rows)))
+    paths = {row: folder / f"face-{row:0{digits}}.png" for row in rows}
+    taken = next((path for path in paths.values() if path.exists() and not force), None)
     if taken:
         raise OutputError(f"{taken} exists already; choose another folder or add --force")
-    for rows, faces in generation.batches(count):
-        for row, face in zip(rows, faces, strict=True):
-            provenance = generation.provenance(range(row, row + 1))
+    for some, faces in generation.batches(list(paths)):
+        for row, face in zip(some, faces, strict=True):
+            provenance = generation.provenance([row])
             save_png(Image.fromarray(face), paths[row], provenance, force=force)
             progress(1)
-    return paths
+    return list(paths.values())
 
 
 def generate_face_set(
     generation: Generation,
-    count: int,
+    rows: Sequence[int],
     output: str | os.PathLike,
     *,
     force: bool = False,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Path:
-    """Writes rows 0 to count - 1 as a face set (facegen.faces), in flat memory.
+    """Writes some rows as a face set (facegen.faces), in flat memory.
 
     Raises:
         OutputError: the file exists (without `force`) or can't be written.
@@ -170,12 +213,12 @@ def generate_face_set(
         size=generation.codec.image_size,
         source=f"facegen generate, weights {weights.name}",
         crop="generated",
-        provenance=generation.provenance(range(count)),
+        provenance=generation.provenance(rows),
         force=force,
     ) as writer:
-        for rows, faces in generation.batches(count):
-            writer.append(faces, [f"seed-{generation.seed}-row-{row}" for row in rows])
-            progress(len(rows))
+        for some, faces in generation.batches(rows):
+            writer.append(faces, [f"seed-{generation.seed}-row-{row}" for row in some])
+            progress(len(some))
     return Path(output)
 
 
@@ -199,8 +242,6 @@ def generate(
     Returns:
         uint8 (count, image_size, image_size, 3).
     """
-    from facegen.weights import Weights
-
     if count < 1:
         raise InputError(f"count must be at least 1, not {count}")
     seed = sampling.draw_seed() if seed is None else sampling.check_seed(seed)

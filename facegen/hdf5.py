@@ -3,18 +3,62 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 import facegen
 from facegen.errors import InputError, MissingFileError
 
 CHUNK_BYTES = 1 << 20
+CACHED_BYTES = 4 << 20  # chunks and metadata that HDF5 holds back before it writes them
 TEXT = h5py.string_dtype("utf-8")
 SPLITS = {"train": 0, "test": 1}
 SPLIT_DTYPE = h5py.enum_dtype(SPLITS, basetype="u1")
+
+
+def _allocate(path: str | os.PathLike, start: int, size: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, start, size)
+    finally:
+        os.close(descriptor)
+
+
+def reserve(file: h5py.File, size: int) -> None:
+    """Makes sure of disk space for `size` bytes more in a file of `create_file`.
+
+    Raises:
+        OSError: there is no room.
+    """
+    _allocate(file.filename, file.id.get_filesize(), size + CACHED_BYTES)
+
+
+@contextmanager
+def create_file(path: str | os.PathLike, **options: Any) -> Iterator[h5py.File]:
+    """Creates an HDF5 file whose writer calls `reserve` before everything large that it writes.
+
+    Once a write has failed, HDF5 crashes the process (1.14: a segmentation fault at closing). So
+    a full disk has to be found out before HDF5 writes.
+
+    Raises:
+        OSError: there is no room.
+    """
+    _allocate(path, 0, CACHED_BYTES)
+    file = h5py.File(path, "w", **options)
+    try:
+        reserve(file, 0)
+        yield file
+    finally:
+        file.flush()
+        size = file.id.get_filesize()
+        file.close()
+        os.truncate(path, size)  # gives back what was reserved and not needed
 
 
 def rows_per_chunk(row_bytes: int) -> int:
@@ -29,19 +73,12 @@ def set_format(file: h5py.File, kind: str, version: int) -> None:
     file.attrs["facegen_version"] = facegen.__version__
 
 
-def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r") -> h5py.File:
-    """Opens a facegen HDF5 file of the given kind.
-
-    Raises:
-        MissingFileError: no such file.
-        InputError: not HDF5, truncated, of another kind, or of a newer format version.
-    """
-    path = Path(path)
+def _open(path: Path, kind: str, mode: str) -> h5py.File:
     if not path.is_file():
         what = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise MissingFileError(f"{path} {what}")
     try:
-        file = h5py.File(path, mode)
+        return h5py.File(path, mode)
     except OSError as error:
         if not os.access(path, os.R_OK):
             raise InputError(f"{path}: no permission to read it") from error
@@ -49,11 +86,38 @@ def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r")
             raise InputError(f"{path} is not an HDF5 file; expected {kind}") from error
         reason = "truncated" if "truncated" in str(error) else " ".join(str(error).split())
         raise InputError(f"{path} can't be opened: {reason}") from error
+
+
+def _kind(file: h5py.File) -> str:
+    return str(file.attrs.get("format", "another program's HDF5"))
+
+
+def kind_of(path: str | os.PathLike) -> str:
+    """What a file calls itself: the format of facegen's files, else that it is another's.
+
+    Raises:
+        MissingFileError: no such file.
+        InputError: not HDF5, or truncated.
+    """
+    with _open(Path(path), "HDF5", "r") as file:
+        return _kind(file)
+
+
+def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r") -> h5py.File:
+    """Opens a facegen HDF5 file of the given kind.
+
+    Raises:
+        MissingFileError: no such file.
+        InputError: not HDF5, truncated, of another kind, or of a newer format version.
+    """
+    file = _open(Path(path), kind, mode)
     try:
-        found = str(file.attrs.get("format", "another program's HDF5"))
+        found = _kind(file)
         if found != kind:
             raise InputError(f"{path} is {found}; expected {kind}")
-        found_version = int(file.attrs["format_version"])
+        found_version = file.attrs.get("format_version")
+        if not isinstance(found_version, int | np.integer):
+            raise InputError(f"{path} is damaged: it has no format_version")
         if found_version > version:
             raise InputError(
                 f"{path} has {kind} version {found_version}, this facegen reads up to {version}; "
@@ -76,7 +140,8 @@ def dataset(file: h5py.File, name: str, *, ndim: int, dtype: Any = None) -> h5py
     if not isinstance(link, h5py.HardLink):
         raise InputError(f"{path} has no dataset {name!r}; it is damaged or not facegen's")
     found = file[name]
-    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
+    elsewhere = found.file.filename != path  # behind a group that is a link
+    if not isinstance(found, h5py.Dataset) or elsewhere or found.external or found.is_virtual:
         raise InputError(f"{path}: {name!r} is not a plain dataset")
     if found.ndim != ndim or (dtype is not None and found.dtype != dtype):
         expected = f"{ndim} dimensions" + (f" of {dtype}" if dtype is not None else "")

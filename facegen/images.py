@@ -49,6 +49,8 @@ def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         image = Image.open(io.BytesIO(data))
     except Exception as error:  # Pillow's readers raise what they please on damaged headers
         raise InputError("not an image that Pillow can read") from error
+    if image.format == "EPS":  # Pillow would have Ghostscript run it
+        raise InputError("PostScript is a program, not a photo")
     if image.width * image.height > max_pixels:
         raise InputError(
             f"{image.width}x{image.height} is more than {max_pixels} pixels (--max-pixels)"
@@ -60,6 +62,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB: 16 bits are scaled, not clipped; transparent parts lie on white."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise InputError("it holds values that are not finite")
         # 16-bit gray files open as I;16, or as I; Pillow's own convert clips them at 255.
         # Floating point has no agreed white, so its own range is used.
         low, high = (0.0, 65535.0) if image.mode != "F" else (values.min(), values.max())
@@ -108,12 +112,14 @@ def load_face(
     except InputError:
         raise
     except Exception as error:  # a damaged photo raises OSError, SyntaxError, struct.error, ...
-        raise InputError(f"damaged: {' '.join(str(error).split()) or error}") from error
+        raise InputError(
+            f"damaged: {' '.join(str(error).split()) or type(error).__name__}"
+        ) from error
     return np.asarray(image)
 
 
 def _decode(image: Image.Image, *, size: int, box: Box | None) -> Image.Image:
-    sideways = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations that swap the sides
+    sideways = image.getexif().get(0x0112) in (5, 6, 7, 8)  # EXIF: the sides are swapped
     width, height = image.size[::-1] if sideways else image.size
     if box is None:
         box = crop_box(width, height)
@@ -122,7 +128,7 @@ def _decode(image: Image.Image, *, size: int, box: Box | None) -> Image.Image:
     # A JPEG decodes to 1/2, 1/4 or 1/8 several times faster. Twice the wanted resolution is
     # left, which LANCZOS then brings down.
     shrink = min(box[2] - box[0], box[3] - box[1]) / (2 * size)
-    if shrink >= 2 and image.format == "JPEG":
+    if shrink >= 2 and image.format in ("JPEG", "MPO"):  # MPO: phones' JPEGs
         image.draft(None, (math.ceil(image.width / shrink), math.ceil(image.height / shrink)))
     image = _to_rgb(ImageOps.exif_transpose(image))
     scale_x, scale_y = image.width / width, image.height / height

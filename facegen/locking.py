@@ -25,8 +25,9 @@ def _try_lock(path: Path) -> int | None:
         # The holder before us may have removed the file after we opened it.
         locked = os.path.samestat(os.fstat(descriptor), os.stat(path))
         if locked:
-            os.truncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            with suppress(OSError):  # a full disk; the number is only there to be told
+                os.truncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     except (BlockingIOError, FileNotFoundError):
         pass
     finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -14,7 +16,19 @@ from pathlib import Path, PurePosixPath
 from facegen.errors import InputError, MissingFileError
 from facegen.images import PHOTO_SUFFIXES
 
+ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"})
 MAX_PHOTO_BYTES = 200_000_000  # of one encoded photo; a real one has less than 50 MB
+# What Python's archive modules and decompressors raise on damaged data.
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,13 @@ class Photo:
 
 def _is_photo_name(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
+    hidden = any(part.startswith(".") and part != ".." for part in path.parts)
+    return path.suffix.lower() in PHOTO_SUFFIXES and not hidden
+
+
+def as_text(name: str) -> str:
+    """A file's name as UTF-8 can hold it: bytes that are no text become U+FFFD."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _check_bytes(size: int) -> None:
@@ -52,20 +72,22 @@ def read_file(path: Path) -> bytes:
 
 def _folder_photos(folder: Path) -> Iterator[Photo]:
     for path in sorted(folder.rglob("*")):
-        if _is_photo_name(path.name) and path.is_file():
-            yield Photo(path.relative_to(folder).as_posix(), partial(read_file, path))
+        name = path.relative_to(folder).as_posix()
+        if _is_photo_name(name) and path.is_file():
+            yield Photo(as_text(name), partial(read_file, path))
 
 
 def _zip_photos(path: Path) -> Iterator[Photo]:
     with zipfile.ZipFile(path) as archive:
-        members = [info for info in archive.infolist() if _is_photo_name(info.filename)]
+        files = (info for info in archive.infolist() if not info.is_dir())
+        members = [info for info in files if _is_photo_name(info.filename)]
 
         def read(info: zipfile.ZipInfo) -> bytes:
+            _check_bytes(info.file_size)
             try:
-                _check_bytes(info.file_size)
                 with archive.open(info) as member:
                     data = member.read(MAX_PHOTO_BYTES + 1)
-            except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            except DAMAGE as error:
                 raise InputError(f"damaged in the archive: {error}") from error
             except (RuntimeError, NotImplementedError) as error:  # encrypted, odd compression
                 raise InputError(f"can't be unpacked: {error}") from error
@@ -76,15 +98,29 @@ def _zip_photos(path: Path) -> Iterator[Photo]:
             yield Photo(info.filename, partial(read, info))
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose damaged header is an error; tarfile takes it for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Member:
+        try:
+            return super().fromtarfile(tarfile_)
+        except (
+            tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+            tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+        ) as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
 def _tar_photos(path: Path) -> Iterator[Photo]:
-    with tarfile.open(path) as archive:
+    with tarfile.open(path, tarinfo=_Member) as archive:
 
         def read(member: tarfile.TarInfo) -> bytes:
             _check_bytes(member.size)
             try:
                 file = archive.extractfile(member)
                 data = file.read() if file else b""
-            except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+            except DAMAGE as error:
                 raise InputError(f"damaged in the archive: {error}") from error
             return data
 
@@ -93,8 +129,8 @@ def _tar_photos(path: Path) -> Iterator[Photo]:
                 # Else tarfile keeps every member it has seen.
                 archive.members = []  # type: ignore[attr-defined]
                 if member.isfile() and _is_photo_name(member.name):
-                    yield Photo(member.name, partial(read, member))
-        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+                    yield Photo(as_text(member.name), partial(read, member))
+        except DAMAGE as error:
             raise InputError(f"{path} is damaged: {error}") from error
 
 
@@ -115,16 +151,18 @@ def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
         elif not path.exists():
             raise MissingFileError(f"{path} does not exist")
         elif _is_photo_name(path.name):
-            yield Photo(str(source), partial(read_file, path))
+            yield Photo(as_text(str(source)), partial(read_file, path))
         elif zipfile.is_zipfile(path):
             try:
                 yield from _zip_photos(path)
-            except zipfile.BadZipFile as error:
+            except (*DAMAGE, NotImplementedError) as error:
                 raise InputError(f"{path} is damaged: {error}") from error
         elif tarfile.is_tarfile(path):
             yield from _tar_photos(path)
+        elif path.suffix.lower() in ARCHIVE_SUFFIXES:
+            raise InputError(f"{path} is damaged: neither a zip nor a tar archive")
         else:
-            yield Photo(str(source), partial(read_file, path))
+            yield Photo(as_text(str(source)), partial(read_file, path))
 
 
 def count_photos(sources: Iterable[str | os.PathLike]) -> int | None:

@@ -20,7 +20,7 @@ from facegen.errors import FacegenError, InputError, MissingFileError
 from facegen.faces import FaceSetWriter, is_test_row
 from facegen.hardware import available_cpus
 from facegen.images import CELEBA_BOX, MAX_PIXELS, Box, load_face
-from facegen.photos import Photo, find_photos
+from facegen.photos import Photo, as_text, find_photos
 
 BATCH_PHOTOS = 32
 BATCH_BYTES = 8_000_000  # a batch ends here too, so that large photos don't pile up in memory
@@ -58,6 +58,8 @@ def read_attributes(path: str | os.PathLike) -> tuple[list[str], dict[str, np.nd
     """
     lines = _read_lines(path)
     names = lines[1].split() if len(lines) > 1 else []
+    if not names:
+        raise InputError(f"{path}, line 2: expected the names of the attributes")
     attributes = {}
     for number, line in enumerate(lines[2:], 3):
         name, *values = line.split() or [""]
@@ -194,7 +196,7 @@ def prepare(
         progress(1)
 
     crop = "x".join(map(str, box)) if box else f"CelebA box {CELEBA_BOX}, else centre square"
-    source = ", ".join(Path(s).name for s in sources[:10])
+    source = ", ".join(as_text(Path(s).resolve().name) for s in sources[:10])
     with FaceSetWriter(output, size=size, source=source, crop=crop, force=force) as writer:
         batches = _read_batches(find_photos(sources), skip)
         workers = available_cpus() if workers is None else workers

@@ -128,7 +128,10 @@ def reconstruct_sheet(
     sheet, grid = make_sheet(tiles.reshape(-1, *pixels.shape[1:]), columns=columns)
     provenance = {
         "command": "reconstruct",
-        "weights": {**codec.weights.provenance("encoder"), **codec.weights.provenance("decoder")},
+        "weights": {
+            **codec.weights.provenance("encoder"),
+            **codec.weights.provenance(codec.decoder),
+        },
         "source": originals.source,
         "names": originals.names,
         "rows": originals.rows,

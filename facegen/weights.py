@@ -9,7 +9,9 @@ The folder holds
     history.csv       losses of every epoch
     samples.png       28 faces from normal points, seed 0
     MODEL_CARD.md     what it was made from, what it may be used for, what it can't do
-and, where `train` worked, checkpoint.h5, which only `train --resume` needs.
+and, where `train` worked, checkpoint.h5, which only `train --resume` needs;
+and, once `refine` is done, a second decoder for the same latent space:
+    crisp_decoder.h5, crisp_decoder.tflite, crisp_history.csv, crisp_samples.png
 """
 
 from __future__ import annotations
@@ -37,6 +39,13 @@ FILES = (
     "samples.png",
     "MODEL_CARD.md",
 )
+CRISP_FILES = (
+    "crisp_decoder.h5",
+    "crisp_decoder.tflite",
+    "crisp_history.csv",
+    "crisp_samples.png",
+)
+DECODERS = {"plain": "decoder", "crisp": "crisp_decoder"}  # the user's name: the files' stem
 ENVIRONMENT_VARIABLE = "FACEGEN_WEIGHTS"
 DEFAULT_NAME = "celeba-vae"
 
@@ -109,8 +118,31 @@ class Weights:
         return self.path.resolve().name
 
     def provenance(self, half: str) -> dict[str, str]:
-        """What a result records of the "encoder" or the "decoder" that made it."""
+        """What a result records of the "encoder", "decoder" or "crisp_decoder" that made it."""
+        if half == DECODERS["crisp"]:
+            digest = self.digest("crisp_decoder.tflite")
+            return {"name": self.name, "decoder": "crisp", "decoder_sha256": digest}
         return {"name": self.name, f"{half}_sha256": self.digest(f"{half}.tflite")}
+
+    def decoder(self, name: str | None = None) -> str:
+        """The stem of a decoder's files.
+
+        Args:
+            name: "plain" or "crisp"; by default crisp where there is one.
+
+        Raises:
+            InputError: there is no such decoder here.
+        """
+        has_crisp = "crisp_decoder.tflite" in self.config["files"]
+        if name is None:
+            name = "crisp" if has_crisp else "plain"
+        if name not in DECODERS:
+            raise InputError(f"the decoder is one of {', '.join(DECODERS)}, not {name!r}")
+        if name == "crisp" and not has_crisp:
+            raise InputError(
+                f"the weights {self.name} have no crisp decoder; 'facegen refine' trains one"
+            )
+        return DECODERS[name]
 
     def digest(self, name: str) -> str:
         """The SHA-256 that config.json records for a file."""
@@ -153,3 +185,17 @@ def write_config(
     }
     with atomic_output(path / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def add_crisp(weights: Weights, crisp: dict[str, Any]) -> Weights:
+    """Records the crisp decoder's files and what is known of it in config.json; all else stays.
+
+    Args:
+        crisp: JSON values: options, data and metrics of the crisp decoder.
+    """
+    digests = {name: sha256_of(weights.path / name) for name in CRISP_FILES}
+    files = {**weights.config["files"], **digests}
+    config = {**weights.config, "crisp": crisp, "files": files}
+    with atomic_output(weights.path / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n")
+    return Weights.load(weights.path)

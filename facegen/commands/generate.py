@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -19,14 +23,50 @@ from facegen.console import (
     weights_options,
 )
 
+if TYPE_CHECKING:
+    from facegen.codec import Codec
+    from facegen.generating import Generation, StoredPoints
+
 DEFAULT_OUTPUT = Path("faces.png")
 RADIUS = FiniteFloat(0, 1000, min_open=True)
 
 
+def _open_stored(
+    stack: ExitStack, codec: Codec, latents: Path, rows: str, points: str
+) -> tuple[StoredPoints, Sequence[int]]:
+    """The points of a store, checked to be this model's, and the rows to decode."""
+    from facegen.generating import StoredPoints
+    from facegen.latents import Latents
+    from facegen.rows import parse_rows
+
+    numbers = parse_rows(sys.stdin.read() if rows == "-" else rows)
+    stored = StoredPoints(stack.enter_context(Latents.open(latents)), points)
+    stored.check(codec.weights)
+    stored.store.check_rows(numbers)
+    return stored, cast(Sequence[int], numbers)
+
+
+def _write(
+    generation: Generation,
+    rows: Sequence[int],
+    output: Path,
+    individual: Path | None,
+    columns: int,
+    options: dict[str, Any],
+) -> list[Path]:
+    """Writes the faces as the output asks for; returns what to report."""
+    from facegen.generating import generate_face_set, generate_individual, generate_sheet
+
+    if individual is not None:
+        generate_individual(generation, rows, individual, **options)
+        return [individual]
+    if output.suffix.lower() == ".h5":
+        return [generate_face_set(generation, rows, output, **options)]
+    return generate_sheet(generation, rows, output, columns=columns, **options)
+
+
 @click.command("generate")
-@click.option(
-    "--n", "count", type=click.IntRange(1, 10**9), default=28, show_default=True, help="Faces."
-)
+@click.option("--n", "count", type=click.IntRange(1, 10**9), help="Faces.  [default: 28]")
 @click.option(
     "--r-limit",
     type=RADIUS,
@@ -44,6 +84,21 @@ RADIUS = FiniteFloat(0, 1000, min_open=True)
     metavar="R,R,...",
     help="A sheet for each r-limit, the same directions in each, for example "
     "0.5,1,1.5,2,2.5,3,3.5,5,8.",
+)
+@click.option(
+    "--latents", type=PATH, metavar="LATENTS.h5", help="Decode points of this encoded store."
+)
+@click.option(
+    "--rows",
+    metavar="ROWS",
+    help="Rows of the store, such as 3,17,20-40; - reads them from standard input.",
+)
+@click.option(
+    "--points",
+    type=click.Choice(["z", "mu"]),
+    default="z",
+    show_default=True,
+    help="Points of the store to decode.",
 )
 @seed_option
 @click.option(
@@ -67,10 +122,13 @@ RADIUS = FiniteFloat(0, 1000, min_open=True)
 @console_options
 def command(
     console: Console,
-    count: int,
+    count: int | None,
     r_limit: float | None,
     sigma: float | None,
     sweep: tuple[float, ...] | None,
+    latents: Path | None,
+    rows: str | None,
+    points: str,
     seed: int | None,
     columns: int,
     sharpen: float | None,
@@ -89,7 +147,13 @@ def command(
         facegen generate --seed 5 --sharpen 3 -o sheet.png
         facegen generate --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o sweep.png
         facegen generate --n 100000 -o new-faces.h5
+        facegen generate --latents latents.h5 --rows 3,17,20-40 -o some.png
     """
+    if (latents is None) != (rows is None):
+        raise click.UsageError("--latents and --rows go together.")
+    own = {"--n": count, "--r-limit": r_limit, "--sigma": sigma, "--sweep": sweep, "--seed": seed}
+    if latents and (given := [name for name, value in own.items() if value is not None]):
+        raise click.UsageError(f"--latents has points of its own; leave out {', '.join(given)}.")
     if (r_limit is not None) + (sigma is not None) + (sweep is not None) > 1:
         raise click.UsageError("Choose one of --r-limit, --sigma and --sweep.")
     if sharpen is not None and unsharp is not None:
@@ -103,38 +167,34 @@ def command(
         raise click.UsageError("--sweep makes sheets; give -o a name that ends in .png.")
 
     from facegen.codec import Codec
-    from facegen.generating import (
-        Generation,
-        Sampler,
-        generate_face_set,
-        generate_individual,
-        generate_sheet,
-    )
+    from facegen.generating import Generation, Sampler
     from facegen.sharpening import Sharpening
     from facegen.weights import Weights
 
     codec = Codec(Weights.load(weights), threads=threads)
     sharpening = Sharpening(sharpen, unsharp)
-    seed = seed_or_draw(seed, console)
-    force = force or output is None
-    output = output or DEFAULT_OUTPUT
-    runs = [(output, r_limit)]
-    if sweep:
-        runs = [(output.with_stem(f"{output.stem}-r{r:g}"), r) for r in sweep]
-    with console.progress(count * len(runs), "face") as progress:
-        for path, r in runs:
-            sampler = Sampler(sigma=1.0 if sigma is None else sigma, r_limit=r)
-            generation = Generation(codec, sampler, seed, sharpening)
-            if individual is not None:
-                generate_individual(generation, count, individual, force=force, progress=progress)
-                written = [individual]
-            elif suffix == ".h5":
-                written = [
-                    generate_face_set(generation, count, path, force=force, progress=progress)
-                ]
-            else:
-                written = generate_sheet(
-                    generation, count, path, columns=columns, force=force, progress=progress
+    output, force = output or DEFAULT_OUTPUT, force or output is None
+    with ExitStack() as stack:
+        numbers: Sequence[int] = range(28 if count is None else count)
+        if latents is not None:
+            stored, numbers = _open_stored(stack, codec, latents, rows or "", points)
+            runs = [(output, Generation(codec, stored, stored.store.origin.seed, sharpening))]
+        else:
+            seed = seed_or_draw(seed, console)
+            runs = [
+                (
+                    output.with_stem(f"{output.stem}-r{r:g}") if sweep else output,
+                    Generation(codec, Sampler(sigma or 1.0, r), seed, sharpening),
                 )
-            for page in written:
-                console.result(page, seed=seed, faces=count, sampler=sampler.provenance)
+                for r in sweep or (r_limit,)
+            ]
+        progress = stack.enter_context(console.progress(len(numbers) * len(runs), "face"))
+        for path, generation in runs:
+            options = {"force": force, "progress": progress}
+            for page in _write(generation, numbers, path, individual, columns, options):
+                console.result(
+                    page,
+                    seed=generation.seed,
+                    faces=len(numbers),
+                    sampler=generation.sampler.provenance,
+                )

@@ -1,0 +1,107 @@
+"""encode against the bare encoder graph on the same threads; its memory at two sizes of input.
+
+The bare graph runs over float32 batches that lie ready in memory; encode also reads the faces,
+converts them, draws epsilon and writes mu, logvar and z to the disk. Targets: at least 0.85 of
+the bare rate; memory within 10 % from the small input to the large one. The inputs are made by
+'facegen generate' (200,000 faces of 96 pixels: 5.5 GB and some minutes).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import measure
+import numpy as np
+from measure import ratio, summary
+
+MEMORY_ROWS = (20_000, 200_000)
+
+
+def facegen(*arguments: object) -> measure.ProcessRun:
+    """A facegen command as a process of its own."""
+    return measure.run_process([sys.executable, "-m", "facegen", *map(str, arguments)])
+
+
+def make_faces(rows: int, weights: list[str], folder: Path) -> Path:
+    path = folder / f"{rows}.h5"
+    facegen("generate", "--n", rows, "--seed", 1, "-o", path, *weights)
+    return path
+
+
+def measure_rates(
+    faces_path: Path, weights_path: str | None, folder: Path, threads: int, repeats: int
+) -> dict[str, list[float]]:
+    """Faces a second of encode, whole, and of the bare graph."""
+    from facegen.codec import BATCH_SIZE, Graph
+    from facegen.encoding import encode
+    from facegen.faces import FaceSet
+    from facegen.images import to_float
+    from facegen.weights import Weights
+
+    weights = Weights.load(weights_path)
+    graph = Graph(weights.file("encoder.tflite").read_bytes(), threads=threads)
+    with FaceSet.open(faces_path) as faces:
+        rows = len(faces)
+        batches = [
+            to_float(faces.read(np.arange(first, first + BATCH_SIZE)))
+            for first in range(0, min(rows, 32 * BATCH_SIZE), BATCH_SIZE)
+        ]
+    graph.run(batches[0])
+    output = folder / "latents.h5"
+
+    def bare() -> float:
+        steps = rows // BATCH_SIZE
+        run = lambda: [graph.run(batches[step % len(batches)]) for step in range(steps)]  # noqa: E731
+        return steps * BATCH_SIZE / measure.seconds(run)
+
+    def whole() -> float:
+        options = {"weights": weights_path, "threads": threads, "force": True, "seed": 1}
+        return rows / measure.seconds(lambda: encode([faces_path], output, **options))
+
+    return measure.interleave({"bare graph": bare, "encode": whole}, repeats=repeats)
+
+
+def measure_memory(weights: list[str], folder: Path) -> dict[str, list[float]]:
+    """Peak memory of whole 'facegen encode' processes, in MiB."""
+    peaks = {}
+    for rows in MEMORY_ROWS:
+        faces = make_faces(rows, weights, folder)
+        run = facegen("encode", faces, "-o", folder / f"latents-{rows}.h5", *weights)
+        peaks[f"{rows} rows"] = [run.peak]
+        faces.unlink()
+    return peaks
+
+
+def main() -> None:
+    parser = measure.arguments(__doc__, repeats=5)
+    parser.add_argument("--faces", type=int, default=8192, help="for the rate (%(default)s)")
+    parser.add_argument("--threads", type=int, default=measure.cpus(), help="(%(default)s)")
+    parser.add_argument("--weights", help="by default the model that comes with facegen")
+    parser.add_argument("--folder", help="where there is room for the inputs")
+    parser.add_argument("--no-memory", action="store_true", help="measure the rate only")
+    options = parser.parse_args()
+    weights = ["--weights", options.weights] if options.weights else []
+    folder = Path(tempfile.mkdtemp(prefix="facegen-benchmark-", dir=options.folder))
+    try:
+        # Memory first: a child's peak begins at the memory of the process that starts it.
+        peaks = {} if options.no_memory else measure_memory(weights, folder)
+        faces = make_faces(options.faces, weights, folder)
+        measure.announce_timing()
+        rates = measure_rates(faces, options.weights, folder, options.threads, options.repeats)
+    finally:
+        shutil.rmtree(folder)
+    rows = [(name, summary(values), "faces/s") for name, values in rates.items()]
+    rows.append(("encode / bare graph", ratio(rates, "encode", "bare graph"), "target >= 0.85"))
+    rows += [(f"peak memory, {name}", summary(values), "MiB") for name, values in peaks.items()]
+    if peaks:
+        small, large = (f"{count} rows" for count in MEMORY_ROWS)
+        rows.append(("large / small", ratio(peaks, large, small), "target <= 1.1"))
+    about = measure.machine("ai-edge-litert", "numpy", "h5py") | {"threads": options.threads}
+    measure.report("encode", rows, about, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

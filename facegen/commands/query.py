@@ -1,0 +1,123 @@
+"""facegen query."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from facegen.console import PATH, Console, FiniteFloat
+
+FORMATS = ("text", "json", "csv", "rows")
+
+
+class AttributeValue(click.ParamType):
+    """'Smiling=1': a name, and 1 for yes, -1 for no or 0 for unknown."""
+
+    name = "attribute"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name, _, number = value.rpartition("=")
+        if not name or number not in ("1", "-1", "0"):
+            self.fail(f"{value!r} is not NAME=1 (yes), NAME=-1 (no) or NAME=0 (unknown).")
+        return name, int(number)
+
+
+def _printable(text: str) -> str:
+    """A name on one line of a terminal: control characters as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _text_line(found: dict[str, Any]) -> str:
+    return f"{found['row']}\t{found['radius']:.4f}\t{found['split']}\t{_printable(found['name'])}"
+
+
+def _csv_line(values: Any) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(values)
+    return line.getvalue()
+
+
+def _lines(store: Any, rows: np.ndarray, radius: np.ndarray, form: str) -> Iterator[str]:
+    from facegen.querying import describe_rows
+
+    if form == "rows":
+        yield "".join(f"{row}\n" for row in rows.tolist())
+        return
+    for found in describe_rows(store, rows, radius):
+        if form == "json":
+            yield json.dumps(found) + "\n"
+            continue
+        labels = found.pop("attributes", {})
+        if form == "csv":
+            yield _csv_line([*found.values(), *labels.values()])
+        else:
+            yield _text_line(found) + "\n"
+
+
+@click.command("query")
+@click.argument("latents", type=PATH, metavar="LATENTS.h5")
+@click.option("--min-radius", type=FiniteFloat(0), help="Points at least so far from the origin.")
+@click.option("--max-radius", type=FiniteFloat(0), help="Points at most so far from the origin.")
+@click.option(
+    "--attribute",
+    "attributes",
+    type=AttributeValue(),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Faces with the label: Smiling=1 (yes), -1 (no), 0 (unknown). Repeat it for more.",
+)
+@click.option("--split", type=click.Choice(["train", "test"]), help="One part of the face set.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many rows.")
+@click.option(
+    "--points",
+    type=click.Choice(["z", "mu"]),
+    default="z",
+    show_default=True,
+    help="What the radius is measured of.",
+)
+@click.option("--json", "form", flag_value="json", help="One JSON object a line.")
+@click.option("--csv", "form", flag_value="csv", help="CSV with a header.")
+@click.option("--rows", "form", flag_value="rows", help="Row numbers alone, for generate.")
+@click.option("--quiet", "-q", is_flag=True, help="No messages.")
+def command(
+    latents: Path,
+    min_radius: float | None,
+    max_radius: float | None,
+    attributes: tuple[tuple[str, int], ...],
+    split: str | None,
+    limit: int | None,
+    points: str,
+    form: str | None,
+    quiet: bool,
+) -> None:
+    """Print rows of a store: row, radius, split and name, with tabs between.
+
+    \b
+    Examples:
+        facegen query latents.h5 --min-radius 17 --limit 20
+        facegen query latents.h5 --attribute Smiling=1 --attribute Male=-1 --split test --csv
+        facegen query latents.h5 --attribute Smiling=1 --limit 28 --rows |
+            facegen generate --latents latents.h5 --rows - -o smiling.png
+    """
+    from facegen.latents import Latents
+    from facegen.querying import Conditions, query_rows
+
+    if len(dict(attributes)) < len(attributes):
+        raise click.UsageError("--attribute names the same attribute twice.")
+    conditions = Conditions(min_radius, max_radius, dict(attributes), split)
+    with Latents.open(latents) as store:
+        if not store.complete:
+            Console(quiet, False).say(f"{latents}: {len(store)} of {store.rows} rows are there yet")
+        if form == "csv":
+            people = ["identity"] if "identities" in store.file else []
+            columns = ["row", "name", "split", "radius", *people, *store.attribute_names]
+            click.echo(_csv_line(columns), nl=False)
+        for rows, radius in query_rows(store, conditions, array=points, limit=limit):
+            click.echo("".join(_lines(store, rows, radius, form or "text")), nl=False)

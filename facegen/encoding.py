@@ -1,0 +1,222 @@
+"""encode: faces to their points in the latent space, as a stream that can be broken off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from facegen import hdf5, sampling
+from facegen.codec import Codec
+from facegen.errors import InputError
+from facegen.faces import FaceSet
+from facegen.latents import LABELS, Origin
+from facegen.locking import exclusive
+from facegen.prefetching import prefetch
+from facegen.storing import FLUSH_SECONDS, LatentsWriter
+from facegen.weights import Weights
+
+BATCH = 128  # faces at a time; no result depends on it
+
+Points = tuple[np.ndarray, np.ndarray, np.ndarray]  # mu, logvar, z
+
+
+@dataclass
+class Encoded:
+    """What `encode` did.
+
+    Attributes:
+        rows: faces in the store.
+        resumed_at: rows that were there before.
+        seed: of epsilon.
+        skipped: (name, reason) of photos that can't be used.
+    """
+
+    rows: int = 0
+    resumed_at: int = 0
+    seed: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def encode_rows(
+    codec: Codec, faces: FaceSet, origin: Origin, start: int
+) -> Generator[Points, None, None]:
+    """Yields mu, logvar and z of the faces from row `start` on, float32 (n, latent_dim) each.
+
+    Two threads work ahead: one reads, one computes (LiteRT lets go of Python's lock).
+    """
+
+    def read() -> Iterator[tuple[range, np.ndarray]]:
+        for first in range(start, len(faces), BATCH):
+            rows = range(first, min(first + BATCH, len(faces)))
+            yield rows, faces.images[rows.start : rows.stop]
+
+    def compute() -> Iterator[Points]:
+        with closing(prefetch(read())) as batches:
+            for rows, images in batches:
+                mu, logvar = codec.encode(images)
+                epsilon = sampling.epsilon(
+                    rows, codec.latent_dim, seed=origin.seed, limit=origin.epsilon_limit
+                )
+                deviation = np.exp(logvar / np.float32(2))
+                yield mu, logvar, mu + deviation * (np.float32(origin.epsilon_scale) * epsilon)
+
+    return prefetch(compute())
+
+
+def is_face_set(sources: Sequence[str | os.PathLike]) -> bool:
+    """Whether the input is a face set, not photos.
+
+    Raises:
+        InputError: it is several things, and a face set among them.
+    """
+    found = [
+        source
+        for source in sources
+        if Path(source).suffix.lower() in (".h5", ".hdf5")
+        or (Path(source).is_file() and h5py.is_hdf5(source))
+    ]
+    if found and len(sources) > 1:
+        raise InputError(f"{found[0]} is a face set; encode it alone, or encode photos")
+    return bool(found)
+
+
+@contextmanager
+def _open_faces(
+    sources: Sequence[str | os.PathLike], output: Path, prepare_photos: Callable[[Path], None]
+) -> Iterator[FaceSet]:
+    """Opens the face set, or one that is made of the photos beside the output for the while."""
+    if is_face_set(sources):
+        with FaceSet.open(sources[0]) as faces:
+            yield faces
+        return
+    temporary = output.with_name(f".{output.name}.faces.h5")
+    try:
+        prepare_photos(temporary)
+        with FaceSet.open(temporary) as faces:
+            yield faces
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _check_output(output: Path, sources: Sequence[str | os.PathLike]) -> None:
+    if any(output.exists() and Path(s).exists() and output.samefile(s) for s in sources):
+        raise InputError(f"{output} is the input; choose another output")
+
+
+def _check_faces(faces: FaceSet, source: str, codec: Codec) -> None:
+    if len(faces) == 0:
+        raise InputError(f"{source} has no faces")
+    size = codec.image_size
+    if faces.size != size:
+        raise InputError(
+            f"{source} has faces of {faces.size}x{faces.size} pixels, the weights "
+            f"{codec.weights.name} need {size}x{size}; 'facegen prepare --size {size}' makes them"
+        )
+
+
+def _origin(codec: Codec, faces: FaceSet, source: str, epsilon_scale: float) -> Origin:
+    return Origin(
+        encoder_sha256=codec.weights.digest("encoder.tflite"),
+        fingerprint=faces.fingerprint,
+        epsilon_scale=epsilon_scale,
+        epsilon_limit=codec.weights.model.epsilon_limit,
+        weights=codec.weights.name,
+        source=source,
+    )
+
+
+def _labels(faces: FaceSet) -> dict[str, h5py.Dataset]:
+    return {
+        name: hdf5.dataset(faces.file, name, ndim=2 if name == "attributes" else 1)
+        for name in LABELS
+        if name in faces.file
+    }
+
+
+def encode(
+    sources: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    *,
+    weights: str | os.PathLike | None = None,
+    seed: int | None = None,
+    epsilon_scale: float = 1.0,
+    threads: int | None = None,
+    workers: int | None = None,
+    force: bool = False,
+    flush_seconds: float = FLUSH_SECONDS,
+    started: Callable[[int, int], None] = lambda done, rows: None,
+    progress: Callable[[int], None] = lambda done: None,
+    on_skip: Callable[[str, str], None] = lambda name, reason: None,
+) -> Encoded:
+    """Encodes faces into a store (facegen.latents), or goes on where an earlier run was broken off.
+
+    Row i of the store is face i of the face set: mu, logvar, and z = mu + exp(logvar / 2) *
+    epsilon_scale * epsilon, with epsilon a function of (seed, i). Photos are prepared first, as
+    by `facegen.preparing.prepare`, into a face set beside the output that goes when all is done.
+    When resuming they are prepared again: it is their pixels that must be the same as before.
+
+    Args:
+        sources: one face set; or folders, zip or tar archives, and photos.
+        output: latents.h5. A complete one of the same input is left alone.
+        weights: a folder of weights; by default the model that comes with facegen.
+        seed: of epsilon; by default the store's when resuming, else a fresh one.
+        epsilon_scale: factor of epsilon; 0 gives z = mu.
+        threads: threads that compute; by default one per processor.
+        workers: processes that decode photos; by default one per processor.
+        force: begin anew, whatever the output is now.
+        flush_seconds: how often rows become safe from kills and loss of power.
+        started: called when the encoding begins, with the rows there already and all rows.
+        progress: called with the number of faces encoded since the last call; before `started`,
+            of photos prepared.
+        on_skip: called with the name and the reason of each photo that can't be used.
+
+    Raises:
+        MissingFileError, InputError: the input or the weights are missing, damaged, or don't fit
+            each other; the output is no store.
+        OutputError: the output was made from something else, is being written by another
+            process, or can't be written.
+    """
+    output, codec, result = Path(output), Codec(Weights.load(weights), threads=threads), Encoded()
+    source = ", ".join(Path(s).name for s in sources[:10])
+    _check_output(output, sources)
+
+    def prepare_photos(path: Path) -> None:
+        from facegen.preparing import prepare
+
+        result.skipped = prepare(
+            sources,
+            path,
+            size=codec.image_size,
+            workers=workers,
+            force=True,
+            progress=progress,
+            on_skip=on_skip,
+        ).skipped
+
+    with exclusive(output), _open_faces(sources, output, prepare_photos) as faces:
+        _check_faces(faces, source, codec)
+        with LatentsWriter(
+            output,
+            _origin(codec, faces, source, epsilon_scale),
+            _labels(faces),
+            rows=len(faces),
+            latent_dim=codec.latent_dim,
+            seed=seed,
+            force=force,
+            flush_seconds=flush_seconds,
+        ) as writer:
+            result.rows, result.resumed_at = len(faces), writer.rows_done
+            result.seed = writer.origin.seed
+            started(writer.rows_done, len(faces))
+            with closing(encode_rows(codec, faces, writer.origin, writer.rows_done)) as batches:
+                for points in batches:
+                    writer.append(*points)
+                    progress(len(points[0]))
+    return result

@@ -1,0 +1,311 @@
+"""query, export and generate --latents: rows of a store in other hands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from conftest import python_environment
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from facegen.cli import cli
+from facegen.codec import Codec
+from facegen.encoding import encode
+from facegen.errors import InputError, OutputError
+from facegen.querying import Conditions, export, query
+from facegen.rows import format_rows, parse_rows
+from facegen.sheets import read_grid, read_provenance
+from facegen.weights import Weights
+
+
+@pytest.fixture(scope="module")
+def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of the toy faces with seed 5."""
+    path = tmp_path_factory.mktemp("store") / "latents.h5"
+    encode([toy_faces], path, weights=toy_weights, seed=5)
+    return path
+
+
+def read(path: Path, name: str) -> np.ndarray:
+    with h5py.File(path) as file:
+        return file[name][()]
+
+
+def facegen(*arguments: object, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], input=stdin)
+
+
+def test_conditions_choose_the_rows_that_numpy_chooses(toy_store: Path):
+    radius = np.linalg.norm(read(toy_store, "z").astype(float), axis=1)
+    smiling = read(toy_store, "attributes")[:, 0] == 1
+    male = read(toy_store, "attributes")[:, 1] == 1
+    test = read(toy_store, "split") == 1
+    low, high = np.quantile(radius, [0.2, 0.9])
+    for conditions, expected in (
+        (Conditions(), radius > 0),
+        (Conditions(min_radius=low), radius >= low),
+        (Conditions(max_radius=high), radius <= high),
+        (Conditions(low, high), (radius >= low) & (radius <= high)),
+        (Conditions(attributes={"Smiling": 1, "Male": -1}), smiling & ~male),
+        (Conditions(split="test"), test),
+        (
+            Conditions(low, high, {"Smiling": -1}, "train"),
+            (radius >= low) & (radius <= high) & ~smiling & ~test,
+        ),
+    ):
+        found = list(query(toy_store, conditions))
+        assert expected.any()
+        assert [row["row"] for row in found] == np.flatnonzero(expected).tolist()
+        np.testing.assert_allclose([r["radius"] for r in found], radius[expected], atol=1e-5)
+
+
+def test_a_found_row_tells_what_the_store_knows(toy_store: Path):
+    found = list(query(toy_store, limit=8))[7]
+    values = read(toy_store, "attributes")[7]
+    assert found["name"] == "000007.png"
+    assert found["identity"] == read(toy_store, "identities")[7]
+    assert found["split"] in ("train", "test")
+    assert found["attributes"] == dict(zip(["Smiling", "Male", "Eyeglasses"], values, strict=True))
+
+
+def test_the_limit_holds_over_batches(toy_store: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("facegen.querying.BATCH", 7)
+    for limit in (1, 6, 7, 8, 20, 300, 1000):
+        rows = [found["row"] for found in query(toy_store, limit=limit)]
+        assert rows == list(range(min(limit, 300)))
+
+
+def test_the_radius_can_be_that_of_mu(toy_store: Path):
+    radius = np.linalg.norm(read(toy_store, "mu"), axis=1)
+    found = [row["radius"] for row in query(toy_store, array="mu")]
+    np.testing.assert_allclose(found, radius, atol=1e-5)
+
+
+def test_an_unknown_attribute_is_answered_with_those_like_it(toy_store: Path):
+    result = facegen("query", toy_store, "--attribute", "smilin=1")
+    assert isinstance(result.exception, InputError)
+    assert "has no attribute 'smilin'; it has Smiling" in str(result.exception)
+
+
+@pytest.mark.parametrize("text", ["Smiling", "Smiling=2", "=1", "Smiling=yes"])
+def test_an_attribute_without_a_value_is_refused(toy_store: Path, text: str):
+    result = facegen("query", toy_store, "--attribute", text)
+    assert result.exit_code == 2
+    assert "is not NAME=1 (yes), NAME=-1 (no)" in " ".join(result.output.split())
+
+
+def test_all_formats_tell_the_same_rows(toy_store: Path):
+    attributes = ["Smiling", "Male", "Eyeglasses"]
+    options = ("query", toy_store, "--attribute", "Smiling=1", "--split", "test")
+    expected = list(query(toy_store, Conditions(attributes={"Smiling": 1}, split="test")))
+    as_json = [json.loads(line) for line in facegen(*options, "--json").output.splitlines()]
+    assert as_json == expected
+    as_rows = facegen(*options, "--rows").output
+    assert as_rows == "".join(f"{found['row']}\n" for found in expected)
+    as_csv = list(csv.DictReader(io.StringIO(facegen(*options, "--csv").output)))
+    assert [int(line["row"]) for line in as_csv] == [found["row"] for found in expected]
+    assert {line["Smiling"] for line in as_csv} == {"1"}
+    assert as_csv[0].keys() == {"row", "name", "split", "radius", "identity", *attributes}
+    as_text = [line.split("\t") for line in facegen(*options).output.splitlines()]
+    assert [line[3] for line in as_text] == [found["name"] for found in expected]
+
+
+def pipeline(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    facegen = f"{sys.executable} -m facegen"
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line.replace("facegen ", f"{facegen} ")],
+        cwd=folder,
+        env=python_environment(),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_reader_who_has_had_enough_is_no_error(toy_store: Path, tmp_path: Path):
+    large = tmp_path / "large.h5"  # more output than a pipe holds
+    from facegen.storing import write_latents
+
+    points = np.ones((20_000, 2), np.float32)
+    write_latents(large, [(points, points, points)], ["x" * 50] * 20_000, latent_dim=2)
+    for options in ("", "--rows", "--json", "--csv"):
+        done = pipeline(f"facegen query {large} {options} | head -n 1", tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(done.stdout.splitlines()) == 1
+
+
+def test_queried_rows_are_decoded_through_a_pipe(
+    toy_store: Path, toy_weights: Path, tmp_path: Path
+):
+    done = pipeline(
+        f"facegen query {toy_store} --attribute Smiling=1 --limit 9 --rows | "
+        f"facegen generate --latents {toy_store} --rows - --weights {toy_weights} -o sheet.png",
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = np.flatnonzero(read(toy_store, "attributes")[:, 0] == 1)[:9]
+    expected = Codec(Weights.load(toy_weights)).decode(read(toy_store, "z")[rows])
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        provenance = read_provenance(sheet)
+        grid = read_grid(provenance, sheet.size)
+        pixels = np.asarray(sheet)
+    assert provenance is not None
+    assert grid is not None
+    tiles = [pixels[y : y + 32, x : x + 32] for x, y in grid.corners()]
+    np.testing.assert_array_equal(tiles, expected)
+    assert parse_rows(provenance["rows"]).tolist() == rows.tolist()
+
+
+def test_exactly_the_rows_asked_for_are_decoded_in_their_order(
+    toy_store: Path, toy_weights: Path, tmp_path: Path
+):
+    result = facegen(
+        *("generate", "--latents", toy_store, "--rows", "3,17,20-40,3", "--points", "mu"),
+        *("--weights", toy_weights, "-o", tmp_path / "some.h5"),
+    )
+    assert result.exit_code == 0, result.output
+    rows = [3, 17, *range(20, 41), 3]
+    expected = Codec(Weights.load(toy_weights)).decode(read(toy_store, "mu")[rows])
+    np.testing.assert_array_equal(read(tmp_path / "some.h5", "images"), expected)
+    with h5py.File(tmp_path / "some.h5") as file:
+        provenance = json.loads(file.attrs["provenance"])
+    with h5py.File(toy_store) as file:
+        assert provenance["sampler"]["latents_fingerprint"] == file.attrs["fingerprint"]
+    assert provenance["rows"] == "3,17,20-40,3"
+    assert provenance["seed"] == 5
+    assert provenance["sampler"]["latents"] == "latents.h5"
+    assert provenance["sampler"]["points"] == "mu"
+
+
+def test_single_pictures_are_named_by_their_row(toy_store: Path, toy_weights: Path, tmp_path: Path):
+    result = facegen(
+        *("generate", "--latents", toy_store, "--rows", "117,3,3", "--individual", tmp_path / "d"),
+        *("--weights", toy_weights),
+    )
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
+        "face-003.png",
+        "face-117.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("300", "has rows 0 to 299; asked for row 300"),
+        ("1,x", "'x' is no row number and no range"),
+        ("5-3", "the smaller number comes first"),
+        ("-", "no rows given"),
+        ("0-99999999999", "more than 1000000000 rows given"),
+    ],
+)
+def test_rows_that_can_not_be_decoded_are_refused(
+    toy_store: Path, toy_weights: Path, tmp_path: Path, rows: str, message: str
+):
+    output = tmp_path / "x.png"
+    options = ("--weights", toy_weights, "-o", output)
+    result = facegen("generate", "--latents", toy_store, f"--rows={rows}", *options, stdin="")
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert not output.exists()
+
+
+def test_a_store_of_other_weights_is_not_decoded(
+    toy_store: Path, toy_weights: Path, tmp_path: Path
+):
+    other = tmp_path / "latents.h5"
+    other.write_bytes(toy_store.read_bytes())
+    with h5py.File(other, "r+") as file:
+        file.attrs["encoder_sha256"] = "0" * 64
+    result = facegen("generate", "--latents", other, "--rows", "1", "--weights", toy_weights)
+    assert isinstance(result.exception, InputError)
+    assert "was made with other weights (toy) than toy" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--latents x.h5",
+        "--rows 1",
+        "--latents x.h5 --rows 1 --n 3",
+        "--latents x --rows 1 --seed 1",
+    ],
+)
+def test_options_of_other_points_do_not_go_with_a_store(line: str):
+    result = facegen("generate", *line.split())
+    assert result.exit_code == 2
+    assert "--latents" in result.output
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=40))
+def test_row_lists_survive_their_text(rows: list[int]):
+    assert parse_rows(format_rows(rows)).tolist() == rows
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**4))
+def test_a_range_of_rows_is_a_short_text(first: int, count: int):
+    text = format_rows(range(first, first + count))
+    assert len(text) < 20
+    assert parse_rows(text).tolist() == list(range(first, first + count))
+
+
+def test_white_space_and_commas_part_rows():
+    assert parse_rows(" 1\n2\n\n3, 5-7\t9,\n").tolist() == [1, 2, 3, 5, 6, 7, 9]
+
+
+def test_npy_is_what_numpy_loads(toy_store: Path, tmp_path: Path):
+    for array in ("z", "mu", "logvar"):
+        assert export(toy_store, tmp_path / "a.npy", kind="npy", array=array, force=True) == 300
+        loaded = np.load(tmp_path / "a.npy", allow_pickle=False)
+        np.testing.assert_array_equal(loaded, read(toy_store, array))
+        assert loaded.dtype == np.float32
+
+
+def test_csv_holds_every_float_exactly(
+    toy_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("facegen.querying.BATCH", 100)
+    export(toy_store, tmp_path / "a.csv", kind="csv")
+    with open(tmp_path / "a.csv", newline="") as file:
+        header, *lines = csv.reader(file)
+    assert header == ["row", "name", "split", *(f"z_{i}" for i in range(8))]
+    assert [line[:2] for line in lines] == [[str(i), f"{i:06}.png"] for i in range(300)]
+    values = np.array([line[3:] for line in lines]).astype(np.float32)
+    np.testing.assert_array_equal(values, read(toy_store, "z"))
+
+
+def test_a_csv_name_with_quotes_and_commas_is_one_field(tmp_path: Path):
+    from facegen.storing import write_latents
+
+    name = 'a "b", c\nd'
+    points = np.zeros((1, 1), np.float32)
+    write_latents(tmp_path / "l.h5", [(points, points, points)], [name], latent_dim=1)
+    export(tmp_path / "l.h5", tmp_path / "l.csv", kind="csv")
+    with open(tmp_path / "l.csv", newline="") as file:
+        assert list(csv.reader(file))[1] == ["0", name, "train", "0"]
+    assert facegen("query", tmp_path / "l.h5").output.count("\n") == 1
+
+
+def test_an_export_overwrites_nothing_without_force(toy_store: Path, tmp_path: Path):
+    store = tmp_path / "latents.h5"
+    store.write_bytes(toy_store.read_bytes())
+    result = facegen("export", store, "--npy", "--json")
+    assert json.loads(result.output) == {
+        "path": str(tmp_path / "latents.npy"),
+        "rows": 300,
+        "points": "z",
+    }
+    again = facegen("export", store, "--npy")
+    assert isinstance(again.exception, OutputError)
+    assert "exists already" in str(again.exception)
+    assert facegen("export", store, "--npy", "--force").exit_code == 0
+    assert facegen("export", store).exit_code == 2
