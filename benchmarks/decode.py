@@ -6,6 +6,8 @@ Targets: at least 1.0 of PyTorch (eager) and 1.5 of Keras predict, with the same
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import measure
@@ -49,13 +51,11 @@ def main() -> None:
             workers[name] = measure.Worker(SCRIPT, *arguments, str(weights.path), str(path))
             faces[name] = np.load(path).astype(int)
     measure.announce_timing()
-    rates = measure.interleave(
-        {
-            **{name: lambda w=w: options.images / w.seconds(1) for name, w in workers.items()},
-            "matrix product": matrix_product_rate,
-        },
-        repeats=options.repeats,
-    )
+    functions: dict[str, Callable[[], float]] = {
+        name: partial(worker.rate, options.images) for name, worker in workers.items()
+    }
+    functions["matrix product"] = matrix_product_rate
+    rates = measure.interleave(functions, repeats=options.repeats)
     for worker in workers.values():
         worker.close()
     gflop = decoder_gflop(weights.model)

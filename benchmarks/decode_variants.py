@@ -59,13 +59,15 @@ def litert_stock(weights: Weights, threads: int) -> Decode:
     """LiteRT with the graph that the converter makes of the Keras model as it stands."""
     decoder = _keras_decoder(weights, threads)
     import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     from facegen.codec import Graph
 
     signature = [tf.TensorSpec([None, *decoder.input_shape[1:]], tf.float32)]
     function = tf.function(lambda z: decoder(z, training=False), input_signature=signature)
-    concrete = function.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], decoder)
+    # Frozen, because the converter may lose the values of Keras 3 variables.
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], None)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     graph = Graph(converter.convert(), threads=threads)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import measure
@@ -54,12 +55,12 @@ def measure_rates(
 
     def bare() -> float:
         steps = rows // BATCH_SIZE
-        run = lambda: [graph.run(batches[step % len(batches)]) for step in range(steps)]  # noqa: E731
-        return steps * BATCH_SIZE / measure.seconds(run)
+        inputs = [batches[step % len(batches)] for step in range(steps)]
+        return steps * BATCH_SIZE / measure.seconds(lambda: [graph.run(x) for x in inputs])
 
     def whole() -> float:
-        options = {"weights": weights_path, "threads": threads, "force": True, "seed": 1}
-        return rows / measure.seconds(lambda: encode([faces_path], output, **options))
+        run = partial(encode, [faces_path], output, weights=weights_path, force=True)
+        return rows / measure.seconds(partial(run, threads=threads, seed=1))
 
     return measure.interleave({"bare graph": bare, "encode": whole}, repeats=repeats)
 

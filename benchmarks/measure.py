@@ -15,10 +15,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))  # an uninstalled checkout works too
@@ -54,13 +57,13 @@ def machine(*packages: str) -> dict[str, Any]:
 
 
 def interleave(
-    functions: dict[str, Callable[[], float]], *, repeats: int
-) -> dict[str, list[float]]:
+    functions: Mapping[str, Callable[[], Result]], *, repeats: int
+) -> dict[str, list[Result]]:
     """Calls each function once per round, A B C A B C ..., and collects what they return.
 
     What disturbs the machine for a while then disturbs all of them.
     """
-    results: dict[str, list[float]] = {name: [] for name in functions}
+    results: dict[str, list[Result]] = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
             results[name].append(function())
@@ -149,6 +152,10 @@ class Worker:
         print(times, file=self.process.stdin, flush=True)
         return self.answer()
 
+    def rate(self, items: int, times: int = 1) -> float:
+        """Items a second, where `times` calls do `items`."""
+        return items / self.seconds(times)
+
     def close(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
@@ -161,7 +168,7 @@ def serve(run: Callable[[int], object], *, warm_up: int = 3) -> None:
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         times = int(line)
-        print(json.dumps(seconds(lambda: run(times))), flush=True)
+        print(json.dumps(seconds(partial(run, times))), flush=True)
 
 
 def announce_timing() -> None:

@@ -70,10 +70,14 @@ def main() -> None:
         rates = measure.interleave(
             {
                 "bare, one process": lambda: len(few) / measure.seconds(lambda: bare(few)),
-                "prepare, folder": lambda: count
-                / measure.seconds(lambda: prepare([photos], output, size=SIZE, force=True)),
-                "prepare, zip": lambda: count
-                / measure.seconds(lambda: prepare([archive], output, size=SIZE, force=True)),
+                "prepare, folder": lambda: (
+                    count
+                    / measure.seconds(lambda: prepare([photos], output, size=SIZE, force=True))
+                ),
+                "prepare, zip": lambda: (
+                    count
+                    / measure.seconds(lambda: prepare([archive], output, size=SIZE, force=True))
+                ),
             },
             repeats=options.repeats,
         )

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import measure
@@ -40,7 +41,8 @@ def main() -> None:
     from facegen.weights import default_weights_path
 
     weights = options.weights or default_weights_path()
-    os.environ["FACEGEN_WEIGHTS"] = str(weights.resolve())
+    path = str(weights.resolve())
+    os.environ["FACEGEN_WEIGHTS"] = path
     facegen = facegen_command()
     folder = Path(tempfile.mkdtemp(prefix="facegen-benchmark-"))
     try:
@@ -49,13 +51,19 @@ def main() -> None:
         script = str(Path(__file__).with_name("keras_generate.py"))
         commands = {
             "facegen generate": [*facegen, *generate, "-o", str(ours)],
-            "through Keras": [sys.executable, script, str(weights.resolve()), str(keras), str(SEED)],
+            "through Keras": [
+                sys.executable,
+                script,
+                str(weights.resolve()),
+                str(keras),
+                str(SEED),
+            ],
             "facegen --help": [*facegen, "--help"],
         }
         for command in commands.values():  # files into the page cache, .pyc files written
             run_process(command, cwd=folder)
         runs = measure.interleave(
-            {name: lambda c=c: run_process(c, cwd=folder) for name, c in commands.items()},
+            {name: partial(run_process, command, cwd=folder) for name, command in commands.items()},
             repeats=options.repeats,
         )
         difference = largest_difference(ours, keras)

@@ -5,6 +5,7 @@ Targets: at least 1.9 of stock Keras 3 and 1.0 of PyTorch (eager), with the same
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import measure
@@ -27,7 +28,7 @@ def main() -> None:
     images = options.steps * options.batch_size
     measure.announce_timing()
     rates = measure.interleave(
-        {name: lambda w=w: images / w.seconds(options.steps) for name, w in workers.items()},
+        {name: partial(worker.rate, images, options.steps) for name, worker in workers.items()},
         repeats=options.repeats,
     )
     for worker in workers.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import measure
@@ -130,7 +131,7 @@ def stock(batch: np.ndarray, threads: int) -> Run:
 
 
 def stock_fit(batch: np.ndarray, threads: int) -> Run:
-    """The same through Model.compile and Model.fit as they come, which compile with XLA."""
+    """The same through Model.compile and Model.fit as they come (on a CPU without XLA)."""
     tf = _start_tensorflow(threads)
     import keras
 
@@ -140,7 +141,7 @@ def stock_fit(batch: np.ndarray, threads: int) -> Run:
     return lambda steps: model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0)
 
 
-def pytorch(batch: np.ndarray, threads: int, *, channels_last: bool, fused: bool = False) -> Step:
+def pytorch(batch: np.ndarray, threads: int, *, channels_last: bool, fused: bool = False) -> Run:
     """PyTorch, not compiled: its own layers, loss from logits, Adam."""
     import torch
     from torch import nn
@@ -154,7 +155,7 @@ def pytorch(batch: np.ndarray, threads: int, *, channels_last: bool, fused: bool
     filters = (3, *OPTIONS.filters)
     size, latent_dim = OPTIONS.smallest_size, OPTIONS.latent_dim
     layers = []
-    for before, after in zip(filters, filters[1:], strict=False):
+    for before, after in pairwise(filters):
         layers += block(nn.Conv2d(before, after, 3, 2, padding=1), after)
     encoder = nn.Sequential(
         *layers, nn.Flatten(), nn.Linear(size * size * filters[-1], 2 * latent_dim)

@@ -21,10 +21,9 @@ class Graph:
     def __init__(self, content: bytes, *, threads: int | None = None):
         from ai_edge_litert.interpreter import Interpreter
 
-        with silence():
-            self._interpreter = Interpreter(
-                model_content=content, num_threads=threads or available_cpus()
-            )
+        self._interpreter = Interpreter(
+            model_content=content, num_threads=threads or available_cpus()
+        )
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._batch = 0
@@ -42,7 +41,7 @@ class Graph:
     def run(self, inputs: np.ndarray) -> np.ndarray:
         """One batch, float32 (n, *input_shape) to float32 (n, *output_shape)."""
         if len(inputs) != self._batch:
-            with silence():
+            with silence():  # it announces its delegate
                 self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
                 self._interpreter.allocate_tensors()
             self._batch = len(inputs)

@@ -140,6 +140,15 @@ def _labels(faces: FaceSet) -> dict[str, h5py.Dataset]:
     }
 
 
+def _append_rows(
+    writer: LatentsWriter, codec: Codec, faces: FaceSet, progress: Callable[[int], None]
+) -> None:
+    with closing(encode_rows(codec, faces, writer.origin, writer.rows_done)) as batches:
+        for points in batches:
+            writer.append(*points)
+            progress(len(points[0]))
+
+
 def encode(
     sources: Sequence[str | os.PathLike],
     output: str | os.PathLike,
@@ -215,8 +224,5 @@ def encode(
             result.rows, result.resumed_at = len(faces), writer.rows_done
             result.seed = writer.origin.seed
             started(writer.rows_done, len(faces))
-            with closing(encode_rows(codec, faces, writer.origin, writer.rows_done)) as batches:
-                for points in batches:
-                    writer.append(*points)
-                    progress(len(points[0]))
+            _append_rows(writer, codec, faces, progress)
     return result

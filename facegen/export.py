@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -51,7 +50,8 @@ def round_to_float16(model: keras.Model) -> None:
 
 def write_arrays(model: keras.Model, path: Path) -> None:
     """Writes a model's arrays, one dataset each, named layer/array; matrices as float16."""
-    with atomic_output(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_output(path) as temporary, hdf5.create_file(temporary) as file:
+        hdf5.reserve(file, 4 * model.count_params())
         hdf5.set_format(file, ARRAYS_FORMAT, ARRAYS_VERSION)
         for variable in model.weights:
             value = np.asarray(variable)

@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -96,12 +97,13 @@ class FaceSetWriter:
     ):
         self.size = size
         self.count = 0
-        self._output = atomic_output(path, force=force)
-        self._temporary = self._output.__enter__()
+        self._stack = ExitStack()
         self._images_hash = hashlib.sha256()
         self._names_hash = hashlib.sha256()
         try:
-            self._file = h5py.File(self._temporary, "w", libver=("v108", "v110"))
+            temporary = self._stack.enter_context(atomic_output(path, force=force))
+            created = hdf5.create_file(temporary, libver=("v108", "v110"))
+            self._file = self._stack.enter_context(created)
             hdf5.set_format(self._file, FORMAT, FORMAT_VERSION)
             self._file.attrs.update({"source": source, "crop": crop, "size": size})
             if provenance is not None:
@@ -118,19 +120,20 @@ class FaceSetWriter:
                 "split", (0,), hdf5.SPLIT_DTYPE, maxshape=(None,), chunks=(65536,)
             )
         except BaseException as error:
-            if self._output.__exit__(type(error), error, error.__traceback__):
-                return
+            self._stack.__exit__(type(error), error, error.__traceback__)
             raise
 
     def append(self, images: np.ndarray, names: Sequence[str]) -> None:
         """Adds images uint8 (n, size, size, 3) and their n names, as training images."""
+        text = "".join(f"{name}\0" for name in names).encode(errors="replace")
+        hdf5.reserve(self._file, images.nbytes + len(text))
         first, self.count = self.count, self.count + len(names)
         for data in (self._images, self._names, self._split):
             data.resize(self.count, axis=0)
         self._images[first:] = images
         self._names[first:] = list(names)
         self._images_hash.update(np.ascontiguousarray(images).data)
-        self._names_hash.update("".join(f"{name}\0" for name in names).encode(errors="replace"))
+        self._names_hash.update(text)
 
     def set_split(self, is_test: np.ndarray) -> None:
         """Marks the rows that are test images, bool (N)."""
@@ -144,8 +147,10 @@ class FaceSetWriter:
     ) -> None:
         """Adds person numbers, int32 (N), and attributes, int8 (N, K), where not None."""
         if identities is not None:
+            hdf5.reserve(self._file, identities.nbytes)
             self._file.create_dataset("identities", data=identities.astype(np.int32))
         if attributes is not None:
+            hdf5.reserve(self._file, attributes.nbytes)
             self._file.create_dataset("attributes", data=attributes.astype(np.int8))
             self._file.create_dataset(
                 "attribute_names", data=list(attribute_names), dtype=hdf5.TEXT
@@ -160,15 +165,14 @@ class FaceSetWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        try:
-            if error is None:
+        if error is None:
+            try:
                 parts = self._images_hash.digest(), self._names_hash.digest(), self._split[:]
                 self._file.attrs["fingerprint"] = hashlib.sha256(b"".join(parts)).hexdigest()
-            self._file.close()
-        except BaseException as late:
-            if error is None:
-                return self._output.__exit__(type(late), late, late.__traceback__)
-        return self._output.__exit__(kind, error, trace)
+            except BaseException as late:
+                self._stack.__exit__(type(late), late, late.__traceback__)
+                raise
+        return self._stack.__exit__(kind, error, trace)
 
 
 @dataclass(frozen=True)
@@ -203,22 +207,25 @@ class FaceSet:
         try:
             images = hdf5.dataset(file, "images", ndim=4, dtype=np.uint8)
             names = hdf5.dataset(file, "names", ndim=1)
+            if h5py.check_string_dtype(names.dtype) is None:
+                raise InputError(f"{path} is damaged: its names are no text")
             split = hdf5.dataset(file, "split", ndim=1, dtype=np.uint8)
             if not (len(images) == len(names) == len(split)):
                 raise InputError(f"{path} is damaged: images, names and split differ in length")
             if images.shape[1] != images.shape[2] or images.shape[3] != 3:
                 raise InputError(f"{path}: images are {images.shape}; expected (N, size, size, 3)")
-            return cls(
-                path=Path(path),
-                file=file,
-                images=images,
-                names=names,
-                is_test=split[:] == hdf5.SPLITS["test"],
-                size=images.shape[1],
-                crop=str(file.attrs.get("crop", "")),
-                source=str(file.attrs.get("source", "")),
-                fingerprint=str(file.attrs.get("fingerprint", "")),
-            )
+            with hdf5.read_errors(path):
+                return cls(
+                    path=Path(path),
+                    file=file,
+                    images=images,
+                    names=names,
+                    is_test=split[:] == hdf5.SPLITS["test"],
+                    size=images.shape[1],
+                    crop=str(file.attrs.get("crop", "")),
+                    source=str(file.attrs.get("source", "")),
+                    fingerprint=str(file.attrs.get("fingerprint", "")),
+                )
         except BaseException:
             file.close()
             raise
@@ -236,12 +243,22 @@ class FaceSet:
         """Images of the given rows in the given order, uint8 (len(rows), size, size, 3)."""
         unique, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
         if len(unique) and not 0 <= unique[0] <= unique[-1] < len(self):
-            raise InputError(f"{self.path} has rows 0 to {len(self) - 1}; asked for {unique[-1]}")
-        return self.images[unique][inverse]
+            wrong = unique[0] if unique[0] < 0 else unique[-1]
+            raise InputError(f"{self.path} has rows 0 to {len(self) - 1}; asked for {wrong}")
+        return self._read(unique)[inverse]
+
+    def read_range(self, start: int, stop: int) -> np.ndarray:
+        """Images of the rows from start to stop - 1, uint8 (n, size, size, 3)."""
+        return self._read(slice(start, stop))
+
+    def _read(self, rows: slice | np.ndarray) -> np.ndarray:
+        with hdf5.read_errors(self.path):
+            return self.images[rows]
 
     def read_names(self, rows: np.ndarray) -> list[str]:
         """Names of the given rows."""
-        return [name.decode(errors="replace") for name in (self.names[int(r)] for r in rows)]
+        with hdf5.read_errors(self.path):
+            return [self.names[int(row)].decode(errors="replace") for row in rows]
 
     def iterate(
         self, split: str | None = None, batch_size: int = 128
@@ -252,9 +269,9 @@ class FaceSet:
             chunk = rows[start : start + batch_size]
             first, last = int(chunk[0]), int(chunk[-1]) + 1
             if last - first <= 2 * len(chunk):  # one read of a range beats picking rows
-                yield chunk, self.images[first:last][chunk - first]
+                yield chunk, self.read_range(first, last)[chunk - first]
             else:
-                yield chunk, self.images[chunk]
+                yield chunk, self._read(chunk)
 
     def __enter__(self) -> FaceSet:
         return self

@@ -12,13 +12,23 @@ import h5py
 import numpy as np
 
 import facegen
-from facegen.errors import InputError, MissingFileError
+from facegen.errors import FacegenError, InputError, MissingFileError
 
 CHUNK_BYTES = 1 << 20
+METADATA_BYTES = 512 << 10  # of a file's metadata in memory; HDF5's own limit is 32 MiB
 CACHED_BYTES = 4 << 20  # chunks and metadata that HDF5 holds back before it writes them
 TEXT = h5py.string_dtype("utf-8")
 SPLITS = {"train": 0, "test": 1}
 SPLIT_DTYPE = h5py.enum_dtype(SPLITS, basetype="u1")
+
+
+def _limit_cache(file: h5py.File) -> h5py.File:
+    """Keeps memory flat: else a few hundred thousand names fill HDF5's cache with their heap."""
+    config = file.id.get_mdc_config()
+    config.set_initial_size = True
+    config.initial_size = config.min_size = config.max_size = METADATA_BYTES
+    file.id.set_mdc_config(config)
+    return file
 
 
 def _allocate(path: str | os.PathLike, start: int, size: int) -> None:
@@ -50,7 +60,7 @@ def create_file(path: str | os.PathLike, **options: Any) -> Iterator[h5py.File]:
         OSError: there is no room.
     """
     _allocate(path, 0, CACHED_BYTES)
-    file = h5py.File(path, "w", **options)
+    file = _limit_cache(h5py.File(path, "w", **options))
     try:
         reserve(file, 0)
         yield file
@@ -78,7 +88,7 @@ def _open(path: Path, kind: str, mode: str) -> h5py.File:
         what = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise MissingFileError(f"{path} {what}")
     try:
-        return h5py.File(path, mode)
+        return _limit_cache(h5py.File(path, mode))
     except OSError as error:
         if not os.access(path, os.R_OK):
             raise InputError(f"{path}: no permission to read it") from error
@@ -86,6 +96,18 @@ def _open(path: Path, kind: str, mode: str) -> h5py.File:
             raise InputError(f"{path} is not an HDF5 file; expected {kind}") from error
         reason = "truncated" if "truncated" in str(error) else " ".join(str(error).split())
         raise InputError(f"{path} can't be opened: {reason}") from error
+
+
+@contextmanager
+def read_errors(path: str | os.PathLike) -> Iterator[None]:
+    """Turns what HDF5 raises while a damaged file is read into one clear line."""
+    try:
+        yield
+    except FacegenError:
+        raise
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).strip("'\"").split())
+        raise InputError(f"{path} is damaged: {reason}") from error
 
 
 def _kind(file: h5py.File) -> str:
@@ -112,10 +134,10 @@ def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r")
     """
     file = _open(Path(path), kind, mode)
     try:
-        found = _kind(file)
+        with read_errors(path):
+            found, found_version = _kind(file), file.attrs.get("format_version")
         if found != kind:
             raise InputError(f"{path} is {found}; expected {kind}")
-        found_version = file.attrs.get("format_version")
         if not isinstance(found_version, int | np.integer):
             raise InputError(f"{path} is damaged: it has no format_version")
         if found_version > version:
@@ -136,10 +158,12 @@ def dataset(file: h5py.File, name: str, *, ndim: int, dtype: Any = None) -> h5py
         InputError: it is missing, a link to another file, or has another rank or dtype.
     """
     path = file.filename
-    link = file.get(name, getlink=True)
+    with read_errors(path):
+        link = file.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink):
         raise InputError(f"{path} has no dataset {name!r}; it is damaged or not facegen's")
-    found = file[name]
+    with read_errors(path):
+        found = file[name]
     elsewhere = found.file.filename != path  # behind a group that is a link
     if not isinstance(found, h5py.Dataset) or elsewhere or found.external or found.is_virtual:
         raise InputError(f"{path}: {name!r} is not a plain dataset")

@@ -25,6 +25,7 @@ DAMAGE = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
+    LookupError,
     OSError,
     ValueError,
     struct.error,
@@ -112,6 +113,13 @@ class _Member(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from error
 
 
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except DAMAGE:  # in what it is compressed with
+        return False
+
+
 def _tar_photos(path: Path) -> Iterator[Photo]:
     with tarfile.open(path, tarinfo=_Member) as archive:
 
@@ -157,7 +165,7 @@ def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
                 yield from _zip_photos(path)
             except (*DAMAGE, NotImplementedError) as error:
                 raise InputError(f"{path} is damaged: {error}") from error
-        elif tarfile.is_tarfile(path):
+        elif _is_tar(path):
             yield from _tar_photos(path)
         elif path.suffix.lower() in ARCHIVE_SUFFIXES:
             raise InputError(f"{path} is damaged: neither a zip nor a tar archive")
@@ -171,7 +179,7 @@ def count_photos(sources: Iterable[str | os.PathLike]) -> int | None:
     for source in sources:
         path = Path(source)
         if path.is_file() and not _is_photo_name(path.name) and not zipfile.is_zipfile(path):
-            if tarfile.is_tarfile(path):
+            if _is_tar(path):
                 return None
             total += 1
         else:

@@ -188,7 +188,6 @@ def prepare(
     people = read_identities(identities) if identities is not None else None
     labels = read_attributes(attributes) if attributes is not None else None
     result = Prepared()
-    kept_names: list[str] = []
 
     def skip(name: str, reason: str) -> None:
         result.skipped.append((name, reason))
@@ -200,34 +199,65 @@ def prepare(
     with FaceSetWriter(output, size=size, source=source, crop=crop, force=force) as writer:
         batches = _read_batches(find_photos(sources), skip)
         workers = available_cpus() if workers is None else workers
-        for loaded in _load_in_workers(batches, workers, size, box, max_pixels):
-            good = [(name, pixels) for name, pixels in loaded if not isinstance(pixels, str)]
-            for name, reason in loaded:
-                if isinstance(reason, str):
-                    skip(name, reason)
-            if good:
-                names, images = zip(*good, strict=True)
-                writer.append(np.stack(images), names)
-                kept_names += names
-                progress(len(good))
-        if not kept_names:
-            raise InputError(
-                f"no photo could be used: {len(result.skipped)} skipped"
-                if result.skipped
-                else f"no photos found in {source}"
-            )
-        persons = None
-        if people is not None:
-            found = [people.get(Path(name).name, -1) for name in kept_names]
-            persons = np.array(found, np.int32)
-        values = None
-        if labels is not None:
-            unknown = np.zeros(len(labels[0]), np.int8)
-            values = np.stack([labels[1].get(Path(name).name, unknown) for name in kept_names])
+        faces = _load_in_workers(batches, workers, size, box, max_pixels)
+        names = _write_faces(writer, faces, skip, progress)
+        if not names:
+            reason = f"{len(result.skipped)} skipped" if result.skipped else f"none in {source}"
+            raise InputError(f"no photo could be used: {reason}")
+        persons = _persons_of(names, people, identities)
+        values = _attributes_of(names, labels, attributes)
         is_test = is_test_row(
-            kept_names, persons, test_fraction=test_fraction, test_count=test_count, seed=seed
+            names, persons, test_fraction=test_fraction, test_count=test_count, seed=seed
         )
         writer.set_split(is_test)
         writer.set_labels(persons, values, labels[0] if labels else [])
-        result.count, result.test_count = len(kept_names), int(is_test.sum())
+        result.count, result.test_count = len(names), int(is_test.sum())
     return result
+
+
+def _write_faces(
+    writer: FaceSetWriter,
+    batches: Iterable[list[Loaded]],
+    skip: Callable[[str, str], None],
+    progress: Callable[[int], object],
+) -> list[str]:
+    """Appends what could be loaded and returns the names of it."""
+    kept: list[str] = []
+    for loaded in batches:
+        good = [(name, pixels) for name, pixels in loaded if not isinstance(pixels, str)]
+        for name, reason in loaded:
+            if isinstance(reason, str):
+                skip(name, reason)
+        if good:
+            names, images = zip(*good, strict=True)
+            writer.append(np.stack(images), names)
+            kept += names
+            progress(len(good))
+    return kept
+
+
+def _persons_of(
+    names: list[str], people: dict[str, int] | None, path: str | os.PathLike | None
+) -> np.ndarray | None:
+    """The person number of each photo by its file name, int32 (N), -1 where unknown."""
+    if people is None:
+        return None
+    persons = np.array([people.get(Path(name).name, -1) for name in names], np.int32)
+    if (persons < 0).all():
+        raise InputError(f"{path} names none of the photos, such as {Path(names[0]).name}")
+    return persons
+
+
+def _attributes_of(
+    names: list[str],
+    labels: tuple[list[str], dict[str, np.ndarray]] | None,
+    path: str | os.PathLike | None,
+) -> np.ndarray | None:
+    """The attributes of each photo by its file name, int8 (N, K), 0 where unknown."""
+    if labels is None:
+        return None
+    unknown = np.zeros(len(labels[0]), np.int8)
+    values = np.stack([labels[1].get(Path(name).name, unknown) for name in names])
+    if not values.any():
+        raise InputError(f"{path} names none of the photos, such as {Path(names[0]).name}")
+    return values

@@ -57,7 +57,7 @@ def _metadata(image: Image.Image, provenance: dict[str, Any], suffix: str) -> di
         keep["pnginfo"] = PngImagePlugin.PngInfo()
         for key, text in texts.items():
             keep["pnginfo"].add_itxt(key, text)
-        keep["pnginfo"].add_itxt(PROVENANCE_KEY, json.dumps(provenance, ensure_ascii=False))
+        keep["pnginfo"].add_itxt(PROVENANCE_KEY, json.dumps(provenance))
     return keep
 
 

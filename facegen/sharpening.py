@@ -53,4 +53,7 @@ class Sharpening:
         """Sharpens each face on its own; uint8 (N, height, width, 3) both ways."""
         if self.provenance is None:
             return faces
-        return np.stack([np.asarray(self.apply(Image.fromarray(face))) for face in faces])
+        sharp = np.empty_like(faces)
+        for row, face in enumerate(faces):
+            sharp[row] = self.apply(Image.fromarray(face))
+        return sharp

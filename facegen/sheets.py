@@ -93,7 +93,7 @@ def save_png(
     if grid is not None:
         provenance["grid"] = asdict(grid)
     text = PngImagePlugin.PngInfo()
-    text.add_itxt(PROVENANCE_KEY, json.dumps(provenance, ensure_ascii=False))
+    text.add_itxt(PROVENANCE_KEY, json.dumps(provenance))
     with atomic_output(path, force=force) as temporary:
         image.save(temporary, format="PNG", pnginfo=text)
 

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from facegen import hdf5
@@ -71,8 +70,8 @@ def training_batches(
     for start in range(0, len(chunks), chunks_at_once):
         parts = [left]
         for chunk in chunks[start : start + chunks_at_once]:
-            stored = slice(chunk * chunk_rows, (chunk + 1) * chunk_rows)
-            parts.append(faces.images[stored][~faces.is_test[stored]])
+            first, last = chunk * chunk_rows, (chunk + 1) * chunk_rows
+            parts.append(faces.read_range(first, last)[~faces.is_test[first:last]])
         images = np.concatenate(parts)
         parts.clear()
         order = random.permutation(len(images))
@@ -128,14 +127,16 @@ class Trainer:
     def save_checkpoint(self) -> None:
         """Writes checkpoint.h5, all variables with options and history, and history.csv."""
         path = self.folder / CHECKPOINT
-        with atomic_output(path) as temporary, h5py.File(temporary, "w") as file:
+        values = [np.asarray(variable) for variable in self._variables()]
+        with atomic_output(path) as temporary, hdf5.create_file(temporary) as file:
+            hdf5.reserve(file, sum(value.nbytes for value in values))
             hdf5.set_format(file, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
             file.attrs["model"] = json.dumps(asdict(self.model_options))
             file.attrs["training"] = json.dumps(asdict(self.options))
             file.attrs["fingerprint"] = self.faces.fingerprint
             file.attrs["history"] = json.dumps(self.history)
-            for i, variable in enumerate(self._variables()):
-                file.create_dataset(f"variables/{i:04}", data=np.asarray(variable))
+            for i, value in enumerate(values):
+                file.create_dataset(f"variables/{i:04}", data=value)
         self._write_history()
 
     def _write_history(self) -> None:

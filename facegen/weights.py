@@ -108,7 +108,7 @@ class Weights:
         try:
             model = ModelOptions(**config["model"])
             dict(config["files"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{config_path} is damaged: {error}") from error
         return cls(path, config, model)
 

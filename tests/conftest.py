@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+import facegen
 from facegen.faces import FaceSetWriter, is_test_row
 
 # The machine may be busy with a training run, and a slow example is no failure.
@@ -29,7 +30,7 @@ TOY_ATTRIBUTES = ["Smiling", "Male", "Eyeglasses"]
 def run_python(
     *arguments: str | os.PathLike, cwd: Path | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Runs Python in a process of its own, where `facegen` is this repository's."""
+    """Runs Python in a process of its own, where `facegen` is the one that is tested here."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
@@ -41,8 +42,8 @@ def run_python(
 
 
 def python_environment() -> dict[str, str]:
-    """The environment of a subprocess in which `facegen` is this repository's."""
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    """The environment of a subprocess in which `facegen` is the one that is tested here."""
+    return {**os.environ, "PYTHONPATH": str(Path(facegen.__file__).parent.parent)}
 
 
 def toy_face(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from conftest import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,22 +53,49 @@ def test_points_become_faces(codec, points):
     assert (pixels.reshape(100, -1).std(axis=0) > 0).any()
 
 
-def test_results_are_those_of_the_stored_arrays(codec, toy_weights, points):
-    """A decoder in NumPy: dense, then two transposed convolutions of stride 2, from decoder.h5."""
-    import h5py
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
 
-    with h5py.File(toy_weights / "decoder.h5") as file:
-        arrays: dict[str, np.ndarray] = {}
-        file.visititems(
-            lambda name, item: (
-                arrays.update({name: item[()].astype(float)})
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()].astype(float)
 
-    def transposed(x, name):
-        """out[2p + r - pad] += in[p] kernel[r]; "same" padding of size 3, stride 2 cuts the end."""
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return arrays
+
+
+def activate(x: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Batch normalisation with the moving moments, then leaky ReLU."""
+    deviation = np.sqrt(arrays[f"{name}/moving_variance"] + 1e-3)
+    x = (x - arrays[f"{name}/moving_mean"]) / deviation
+    x = x * arrays[f"{name}/gamma"] + arrays[f"{name}/beta"]
+    return np.where(x > 0, x, 0.3 * x)
+
+
+def test_encoding_is_that_of_the_stored_arrays(codec, toy_weights, faces):
+    """An encoder in NumPy from encoder.h5: two convolutions of stride 2, then dense layers."""
+    arrays = read_arrays(toy_weights / "encoder.h5")
+    x = faces[:5] / 255
+    for name, norm in (("convolution_0", "batch_norm_0"), ("convolution_1", "batch_norm_1")):
+        # With padding "same", kernel 3 and stride 2, the one row of zeros comes last.
+        padded = np.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+        kernel = arrays[f"{name}/kernel"]
+        x = np.einsum("nhwcij,ijco->nhwo", windows[:, ::2, ::2], kernel) + arrays[f"{name}/bias"]
+        x = activate(x, arrays, norm)
+    x = x.reshape(5, -1)
+    for found, name in zip(codec.encode(faces[:5]), ("mu", "logvar"), strict=True):
+        expected = x @ arrays[f"{name}/kernel"] + arrays[f"{name}/bias"]
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)
+
+
+def test_decoding_is_that_of_the_stored_arrays(codec, toy_weights, points):
+    """A decoder in NumPy from decoder.h5: dense, then two transposed convolutions of stride 2."""
+    arrays = read_arrays(toy_weights / "decoder.h5")
+
+    def transposed(x: np.ndarray, name: str) -> np.ndarray:
+        """out[2p + r] += in[p] kernel[r]; padding "same" cuts off the last row and column."""
         kernel, bias = arrays[f"{name}/kernel"], arrays[f"{name}/bias"]
         count, height, width, _ = x.shape
         out = np.zeros((count, 2 * height + 1, 2 * width + 1, kernel.shape[2]))
@@ -76,11 +106,7 @@ def test_results_are_those_of_the_stored_arrays(codec, toy_weights, points):
 
     x = points[:5] @ arrays["to_pixels/kernel"] + arrays["to_pixels/bias"]
     x = transposed(x.reshape(5, 8, 8, 16), "transposed_convolution_0")
-    name = "decoder_batch_norm_0"
-    x = (x - arrays[f"{name}/moving_mean"]) / np.sqrt(arrays[f"{name}/moving_variance"] + 1e-3)
-    x = x * arrays[f"{name}/gamma"] + arrays[f"{name}/beta"]
-    x = np.where(x > 0, x, 0.3 * x)
-    logits = transposed(x, "transposed_convolution_1")
+    logits = transposed(activate(x, arrays, "decoder_batch_norm_0"), "transposed_convolution_1")
     expected = np.rint(255 / (1 + np.exp(-logits)))
     assert abs(codec.decode(points[:5]) - expected).max() <= 1
 
@@ -170,12 +196,25 @@ def test_a_damaged_graph_is_refused(toy_weights, points, tmp_path):
         Codec(Weights.load(folder)).decode(points)
 
 
-def test_nothing_is_written_to_stdout_or_stderr(toy_weights, faces, points, capfd):
-    """Also not by the C++ part of LiteRT, which announces its delegate when a graph is loaded."""
-    codec = Codec(Weights.load(toy_weights))
-    codec.encode(faces)
-    codec.decode(points)
-    assert capfd.readouterr() == ("", "")
+def test_nothing_is_written_to_stdout_or_stderr(toy_weights):
+    """Also not by LiteRT's C++ part, which announces its delegate once in a process."""
+    script = (
+        "import sys, numpy as np\n"
+        "from facegen.codec import Codec\n"
+        "from facegen.weights import Weights\n"
+        "codec = Codec(Weights.load(sys.argv[1]))\n"
+        "assert codec.encode(np.zeros((2, 32, 32, 3), np.uint8))[0].shape == (2, 8)\n"
+        "assert codec.decode(np.zeros((2, 8), np.float32)).shape == (2, 32, 32, 3)\n"
+    )
+    done = run_python("-c", script, toy_weights)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_the_program_writes_to_stderr_itself_is_kept(toy_weights, points, capfd):
+    os.write(2, b"before ")
+    Codec(Weights.load(toy_weights)).decode(points)
+    os.write(2, b"after")
+    assert capfd.readouterr() == ("", "before after")
 
 
 def test_tensorflow_is_not_imported(codec, points):

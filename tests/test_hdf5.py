@@ -96,9 +96,10 @@ def test_a_damaged_version_is_refused(path, version):
 
 def test_a_refused_file_is_closed_again(path):
     change(path, "format_version", 2)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         hdf5.open_file(path, KIND, 1)
     h5py.File(path, "r+").close()  # fails while it is open for reading
+    assert caught.traceback  # which would keep the file open
 
 
 def test_a_dataset_is_found(path):
@@ -120,6 +121,26 @@ def test_a_missing_dataset_is_refused(path, name):
     message = f"has no dataset '{name}'"
     with hdf5.open_file(path, KIND, 1) as file, pytest.raises(InputError, match=message):
         hdf5.dataset(file, name, ndim=2)
+
+
+@pytest.mark.parametrize("part", [b"OHDR", b"FRHP", b"TREE", b"HEAP", b"SNOD"])
+def test_damaged_structures_are_input_errors(tmp_path, part):
+    """Bytes are changed behind each signature that HDF5 puts before its structures."""
+    path = tmp_path / "thing.h5"
+    oldest = part in (b"TREE", b"HEAP", b"SNOD")
+    with h5py.File(path, "w", libver="earliest" if oldest else "v108") as file:
+        hdf5.set_format(file, KIND, 1)
+        file["numbers"] = np.zeros((3, 4), np.float32)
+        for number in range(20):  # more than the root's header holds
+            file.attrs[f"{number}"] = "x" * 100
+    good = path.read_bytes()
+    places = [i for i in range(len(good)) if good.startswith(part, i)]
+    assert places
+    message = r"damaged|can't be opened|another program"
+    for place in places:
+        path.write_bytes(good[:place] + b"damage" + good[place + 6 :])
+        with pytest.raises(InputError, match=message), hdf5.open_file(path, KIND, 1) as file:
+            hdf5.dataset(file, "numbers", ndim=2)
 
 
 def test_links_and_other_odd_datasets_are_refused(path, tmp_path):

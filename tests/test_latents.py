@@ -41,6 +41,11 @@ def open_writer(path: Path, rows: int, latent_dim: int) -> LatentsWriter:
     return LatentsWriter(path, origin, labels, rows=rows, latent_dim=latent_dim, flush_seconds=0)
 
 
+def append_rest(writer: LatentsWriter, points: Points, batch_size: int) -> None:
+    for start in range(writer.rows_done, len(points[0]), batch_size):
+        writer.append(*(array[start : start + batch_size] for array in points))
+
+
 class ByteReader:
     """Reads a store's datasets from bytes alone, by the tables of docs/latents.md."""
 
@@ -97,6 +102,18 @@ class ByteReader:
         address, size = self.numbers("QQ", layout + 2)
         return np.frombuffer(self.data, dtype, size // np.dtype(dtype).itemsize, address)
 
+    def texts(self, name: str) -> list[str]:
+        found = []
+        for start in range(0, len(references := self.contiguous(name, "u1").tobytes()), 16):
+            length, collection, index = struct.unpack_from("<IQI", references, start)
+            assert self.data[collection : collection + 4] == b"GCOL"
+            address = collection + 16
+            while self.numbers("H", address)[0] != index:
+                address += 16 + -(-self.numbers("Q", address + 8)[0] // 8) * 8
+            assert self.numbers("Q", address + 8)[0] == length
+            found.append(self.data[address + 16 : address + 16 + length].decode())
+        return found
+
     def chunked(self, name: str) -> np.ndarray:
         messages = self.messages(name)
         assert 0x0B not in messages  # no filters
@@ -122,6 +139,7 @@ def test_every_byte_lies_where_the_documentation_says(tmp_path: Path):
     assert store.contiguous("rows_done", "<u8").tolist() == [2500]
     assert store.contiguous("complete", "u1").tolist() == [1]
     np.testing.assert_array_equal(store.contiguous("split", "u1"), is_test)
+    assert store.texts("names") == [f"face {row} é" for row in range(2500)]
 
 
 def test_a_tree_of_many_chunks_is_found_by_the_documented_bytes(
@@ -382,12 +400,11 @@ def test_rows_done_is_true_after_a_loss_of_power_at_any_moment(
     with open_writer(path, 40, 3) as writer:
         image = path.read_bytes()
         disk = Disk(monkeypatch)
-        for start in range(0, 40, 8):
-            writer.append(*(array[start : start + 8] for array in points))
+        append_rest(writer, points, 8)
     monkeypatch.undo()
     random, seen = np.random.default_rng(1), set()
     for moment in range(len(disk.log) + 1):
-        for _ in range(5):
+        for _ in range(8):
             lost.write_bytes(disk.after_power_loss(image, moment, random))
             with Latents.open(lost) as store:
                 done = len(store)
@@ -397,6 +414,7 @@ def test_rows_done_is_true_after_a_loss_of_power_at_any_moment(
                 for name, expected in zip(("mu", "logvar", "z"), points, strict=True):
                     np.testing.assert_array_equal(store.file[name][:done], expected[:done])
     assert seen == {0, 8, 16, 24, 32, 40}
+    assert done == 40  # the last moment: all that was appended is safe
 
 
 def test_a_full_disk_keeps_the_rows_before_and_the_writing_goes_on_later(
@@ -412,19 +430,36 @@ def test_a_full_disk_keeps_the_rows_before_and_the_writing_goes_on_later(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return pwrite(descriptor, data[:20], address)  # a part at a time, as a disk may
 
-    def append_rest(writer: LatentsWriter) -> None:
-        for start in range(writer.rows_done, 40, 2):
-            writer.append(*(array[start : start + 2] for array in points))
-
     monkeypatch.setattr(os, "pwrite", full)
     message = r"cannot write .*latents.h5: No space left on device"
     with pytest.raises(OutputError, match=message), open_writer(path, 40, 3) as writer:
-        append_rest(writer)
+        append_rest(writer, points, 2)
     monkeypatch.undo()
     np.testing.assert_array_equal(read_latents(path), points[2][:2])
     with open_writer(path, 40, 3) as writer:
-        append_rest(writer)
+        append_rest(writer, points, 2)
     np.testing.assert_array_equal(read_latents(path), points[2])
+
+
+def test_rows_that_a_failing_disk_may_have_dropped_are_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, points = tmp_path / "latents.h5", make_points(40, 3)
+    fsync, calls = os.fsync, 0
+
+    def failing(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:  # Linux reports a failed write once; the next fsync succeeds
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    writer = open_writer(path, 40, 3)
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OutputError, match="Input/output error"), writer:
+        append_rest(writer, points, 10)
+    with Latents.open(path) as store:
+        assert len(store) == 10
 
 
 def test_a_kill_between_the_last_row_and_the_mark_is_mended(tmp_path: Path):

@@ -253,6 +253,14 @@ def test_a_tar_damaged_in_the_middle_is_an_input_error_not_its_end(tmp_path, suf
         read_all(path)
 
 
+def test_a_tar_cut_before_its_first_member_is_an_input_error(tmp_path):
+    path = make_tar(tmp_path / "cut.tar.gz", {"0.jpg": os.urandom(3000)}, "w:gz")
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(InputError, match=f"{path} is damaged"):
+        read_all(path)
+    assert count_photos([path]) == 1  # too few to be wrong about: the next step refuses it
+
+
 def test_a_tar_cut_within_a_header_is_an_input_error(tmp_path):
     path = make_tar(tmp_path / "cut.tar", {"a.jpg": b"x", "b.jpg": b"y"})
     path.write_bytes(path.read_bytes()[: 1024 + 100])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from facegen import preparing
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.faces import FaceSet, is_test_row
 from facegen.images import load_face
+from facegen.photos import Photo
 from facegen.preparing import prepare, read_attributes, read_identities
 
 
@@ -95,6 +97,16 @@ def test_the_size_of_batches_changes_nothing(many_photos, tmp_path, monkeypatch)
     prepare([many_photos], tmp_path / "small.h5", size=16, workers=1)
     with FaceSet.open(tmp_path / "usual.h5") as a, FaceSet.open(tmp_path / "small.h5") as b:
         assert a.fingerprint == b.fingerprint
+
+
+def test_large_photos_make_small_batches(monkeypatch):
+    monkeypatch.setattr(preparing, "BATCH_BYTES", 100)
+    monkeypatch.setattr(preparing, "BATCH_PHOTOS", 3)
+    sizes = [10, 99, 1, 1, 1, 1, 100, 50]
+    photos = [Photo(str(size), partial(bytes, size)) for size in sizes]
+    batches = preparing._read_batches(photos, lambda name, reason: None)
+    found = [[len(data) for _, data in batch] for batch in batches]
+    assert found == [[10, 99], [1, 1, 1], [1, 100], [50]]
 
 
 def test_bad_photos_are_skipped_with_their_name_and_reason(tmp_path):
@@ -288,6 +300,7 @@ def test_a_killed_worker_is_reported(many_photos, tmp_path, monkeypatch):
 
 WAIT_AT_THE_FIRST_BATCH = """
 import sys, time
+from facegen.photos import Photo
 from facegen.preparing import prepare
 
 def wait(done):
@@ -330,3 +343,14 @@ def test_a_killed_run_leaves_no_output_and_the_next_run_cleans_up(many_photos, t
             break
         signal.sigtimedwait([], 0.1)
     assert not any(map(is_running, pool))
+
+
+@pytest.mark.parametrize("kind", ["identities", "attributes"])
+def test_a_label_file_that_names_none_of_the_photos_is_refused(
+    photos_folder: Path, tmp_path: Path, kind: str
+):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("1\nSmiling\nother.jpg 1\n" if kind == "attributes" else "other.jpg 1\n")
+    with pytest.raises(InputError, match=r"labels\.txt names none of the photos, such as "):
+        prepare([photos_folder], tmp_path / "faces.h5", workers=1, **{kind: labels})
+    assert not (tmp_path / "faces.h5").exists()

@@ -233,8 +233,11 @@ def test_a_grid_of_another_form_is_refused(grid):
         read_grid({"grid": grid}, GRID_SIZE)
 
 
-def test_a_grid_whose_negative_numbers_fit_the_picture_is_refused():
-    grid = {**GRID, "columns": -3, "count": -5}
+@pytest.mark.parametrize(
+    "change", [{"columns": -3, "count": -5}, {"gap": -1}, {"margin": -1}, {"width": 0}]
+)
+def test_a_grid_of_impossible_numbers_is_refused_even_if_it_fits(change):
+    grid = {**GRID, **change}
     size = Grid(**grid).sheet_size
     with pytest.raises(InputError, match="does not fit"):
         read_grid({"grid": grid}, size)

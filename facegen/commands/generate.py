@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +28,30 @@ if TYPE_CHECKING:
     from facegen.generating import Generation, StoredPoints
 
 DEFAULT_OUTPUT = Path("faces.png")
+OWN_POINTS = {"count": "--n", "r_limit": "--r-limit", "sigma": "--sigma", "sweep": "--sweep"}
+OWN_POINTS |= {"seed": "--seed"}  # what says where points come from, unless they are stored ones
 RADIUS = FiniteFloat(0, 1000, min_open=True)
+
+
+def _check_usage(given: Mapping[str, Any]) -> None:
+    """Refuses options that don't go together."""
+    has = {name for name, value in given.items() if value is not None}
+    own = [flag for name, flag in OWN_POINTS.items() if name in has]
+    suffix = (given["output"] or DEFAULT_OUTPUT).suffix.lower()
+    if ("latents" in has) != ("rows" in has):
+        raise click.UsageError("--latents and --rows go together.")
+    if "latents" in has and own:
+        raise click.UsageError(f"--latents has points of its own; leave out {', '.join(own)}.")
+    if len(has & {"r_limit", "sigma", "sweep"}) > 1:
+        raise click.UsageError("Choose one of --r-limit, --sigma and --sweep.")
+    if {"sharpen", "unsharp"} <= has:
+        raise click.UsageError("Choose one of --sharpen and --unsharp.")
+    if "individual" in has and has & {"output", "sweep"}:
+        raise click.UsageError("--individual goes without -o and --sweep.")
+    if suffix not in (".png", ".h5"):
+        raise click.UsageError(f"-o must end in .png (a sheet) or .h5 (a face set), not {suffix!r}")
+    if "sweep" in has and suffix == ".h5":
+        raise click.UsageError("--sweep makes sheets; give -o a name that ends in .png.")
 
 
 def _open_stored(
@@ -149,22 +172,7 @@ def command(
         facegen generate --n 100000 -o new-faces.h5
         facegen generate --latents latents.h5 --rows 3,17,20-40 -o some.png
     """
-    if (latents is None) != (rows is None):
-        raise click.UsageError("--latents and --rows go together.")
-    own = {"--n": count, "--r-limit": r_limit, "--sigma": sigma, "--sweep": sweep, "--seed": seed}
-    if latents and (given := [name for name, value in own.items() if value is not None]):
-        raise click.UsageError(f"--latents has points of its own; leave out {', '.join(given)}.")
-    if (r_limit is not None) + (sigma is not None) + (sweep is not None) > 1:
-        raise click.UsageError("Choose one of --r-limit, --sigma and --sweep.")
-    if sharpen is not None and unsharp is not None:
-        raise click.UsageError("Choose one of --sharpen and --unsharp.")
-    if individual is not None and (output is not None or sweep):
-        raise click.UsageError("--individual goes without -o and --sweep.")
-    suffix = (output or DEFAULT_OUTPUT).suffix.lower()
-    if suffix not in (".png", ".h5"):
-        raise click.UsageError(f"-o must end in .png (a sheet) or .h5 (a face set), not {suffix!r}")
-    if sweep and suffix == ".h5":
-        raise click.UsageError("--sweep makes sheets; give -o a name that ends in .png.")
+    _check_usage(click.get_current_context().params)
 
     from facegen.codec import Codec
     from facegen.generating import Generation, Sampler
