@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facegen.codec import Codec as Codec
+    from facegen.encoding import encode as encode
     from facegen.errors import FacegenError as FacegenError
     from facegen.faces import FaceSet as FaceSet
     from facegen.generating import Sampler as Sampler
     from facegen.generating import generate as generate
+    from facegen.latents import Latents as Latents
+    from facegen.latents import iterate_latents as iterate_latents
+    from facegen.latents import read_latents as read_latents
     from facegen.options import ModelOptions as ModelOptions
     from facegen.options import TrainingOptions as TrainingOptions
     from facegen.preparing import prepare as prepare
     from facegen.reconstructing import reconstruct as reconstruct
     from facegen.retouching import sharpen as sharpen
     from facegen.sharpening import Sharpening as Sharpening
+    from facegen.storing import write_latents as write_latents
     from facegen.training import train as train
     from facegen.weights import Weights as Weights
 
@@ -30,16 +35,21 @@ _HOMES = {
     "Codec": "codec",
     "FaceSet": "faces",
     "FacegenError": "errors",
+    "Latents": "latents",
     "ModelOptions": "options",
     "Sampler": "generating",
     "Sharpening": "sharpening",
     "TrainingOptions": "options",
     "Weights": "weights",
+    "encode": "encoding",
     "generate": "generating",
+    "iterate_latents": "latents",
     "prepare": "preparing",
+    "read_latents": "latents",
     "reconstruct": "reconstructing",
     "sharpen": "retouching",
     "train": "training",
+    "write_latents": "storing",
 }
 
 

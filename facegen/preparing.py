@@ -202,8 +202,11 @@ def prepare(
         faces = _load_in_workers(batches, workers, size, box, max_pixels)
         names = _write_faces(writer, faces, skip, progress)
         if not names:
-            reason = f"{len(result.skipped)} skipped" if result.skipped else f"none in {source}"
-            raise InputError(f"no photo could be used: {reason}")
+            raise InputError(
+                f"no photo could be used: {len(result.skipped)} skipped"
+                if result.skipped
+                else f"no photos found in {source}"
+            )
         persons = _persons_of(names, people, identities)
         values = _attributes_of(names, labels, attributes)
         is_test = is_test_row(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from facegen.files import atomic_output, output_errors
 from facegen.images import MAX_PIXELS, open_photo
 from facegen.photos import find_photos
 from facegen.sharpening import Sharpening
-from facegen.sheets import PROVENANCE_KEY, Grid, read_grid, read_provenance
+from facegen.sheets import PROVENANCE_KEY, Grid, add_provenance, read_grid, read_provenance
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK")  # as they are; others become RGB or RGBA
 JPEG_QUALITY = 95
@@ -57,7 +56,7 @@ def _metadata(image: Image.Image, provenance: dict[str, Any], suffix: str) -> di
         keep["pnginfo"] = PngImagePlugin.PngInfo()
         for key, text in texts.items():
             keep["pnginfo"].add_itxt(key, text)
-        keep["pnginfo"].add_itxt(PROVENANCE_KEY, json.dumps(provenance))
+        add_provenance(keep["pnginfo"], provenance)
     return keep
 
 

@@ -93,9 +93,15 @@ def save_png(
     if grid is not None:
         provenance["grid"] = asdict(grid)
     text = PngImagePlugin.PngInfo()
-    text.add_itxt(PROVENANCE_KEY, json.dumps(provenance))
+    add_provenance(text, provenance)
     with atomic_output(path, force=force) as temporary:
         image.save(temporary, format="PNG", pnginfo=text)
+
+
+def add_provenance(text: PngImagePlugin.PngInfo, provenance: dict[str, Any]) -> None:
+    """Adds the text chunk; names that are not UTF-8 lose the bytes that are not."""
+    content = json.dumps(provenance, ensure_ascii=False)
+    text.add_itxt(PROVENANCE_KEY, content.encode(errors="replace").decode())
 
 
 def read_provenance(image: Image.Image) -> dict[str, Any] | None:

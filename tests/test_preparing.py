@@ -351,6 +351,7 @@ def test_a_label_file_that_names_none_of_the_photos_is_refused(
 ):
     labels = tmp_path / "labels.txt"
     labels.write_text("1\nSmiling\nother.jpg 1\n" if kind == "attributes" else "other.jpg 1\n")
+    options: dict[str, Any] = {"workers": 1, kind: labels}
     with pytest.raises(InputError, match=r"labels\.txt names none of the photos, such as "):
-        prepare([photos_folder], tmp_path / "faces.h5", workers=1, **{kind: labels})
+        prepare([photos_folder], tmp_path / "faces.h5", **options)
     assert not (tmp_path / "faces.h5").exists()
