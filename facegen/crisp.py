@@ -71,10 +71,14 @@ class UpsamplingConvolution(keras.layers.Layer):
         kernel = tf.einsum("tsj,jkio->tskio", doubled, kernel)
         kernel = tf.einsum("uvk,tskio->tuisvo", doubled, kernel)
         kernel = tf.reshape(kernel, (2, 2, channels, 4 * self.filters))
-        edges = [[0, 0], [1, 1], [1, 1], [0, 0]]
-        x = tf.nn.conv2d(inputs, kernel, 1, edges)
+        # Padded apart: TensorFlow's gradient of explicit padding is 50 times slower in bfloat16.
+        padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        x = tf.nn.conv2d(padded, kernel, 1, "VALID")
         x = tf.nn.bias_add(x, tf.tile(tf.convert_to_tensor(self.bias), [4]))
-        return tf.nn.depth_to_space(x, 2)[:, 1:-1, 1:-1]
+        x = tf.nn.depth_to_space(x, 2)
+        _, height, width, _ = inputs.shape
+        # tf.slice, because the gradient of x[:, 1:-1, 1:-1] is 20 times slower.
+        return tf.slice(x, [0, 1, 1, 0], [-1, 2 * height, 2 * width, -1])
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

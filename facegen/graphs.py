@@ -53,7 +53,8 @@ def _constants(values) -> list[np.ndarray]:
 
 def _convolve(x, layer, batch_norm: BatchNormalization | None):
     """One convolution of either kind, with the batch normalisation after it folded in."""
-    kernel, bias = _constants(lambda: layer.weights)
+    kernel, *biases = _constants(lambda: layer.weights)
+    bias = biases[0] if biases else np.float32(0)
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     if batch_norm is not None:
         scale, shift = _constants(batch_norm.scale_and_shift)

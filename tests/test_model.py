@@ -25,12 +25,12 @@ def test_the_article_network_has_the_parameters_counted_by_hand():
     assert build_decoder(options).count_params() == 256 * 9216 + 9216 + transposed
 
 
-def test_batch_norm_adds_four_arrays_a_channel_and_the_dense_layer_its_own():
+def test_batch_norm_brings_four_arrays_a_channel_and_takes_the_bias_away():
     from facegen.model import build_encoder
 
     plain = ModelOptions(batch_norm=False)
     normed = build_encoder(ModelOptions()).count_params() - build_encoder(plain).count_params()
-    assert normed == 4 * (32 + 64 + 128 + 256)
+    assert normed == (4 - 1) * (32 + 64 + 128 + 256)  # four arrays come, the bias goes
     dense = build_encoder(ModelOptions(batch_norm=False, dense=10)).count_params()
     convolutions = build_encoder(plain).count_params() - 2 * (9216 * 256 + 256)
     assert dense == convolutions + 9216 * 10 + 10 + 2 * (10 * 256 + 256)
@@ -63,6 +63,23 @@ def test_binary_cross_entropy_is_mean_over_channels_sum_over_pixels_mean_over_ba
     entropy = -(images * np.log(p) + (1 - images) * np.log(1 - p))
     expected = entropy.mean(axis=3).sum(axis=(1, 2)).mean()
     assert float(reconstruction_loss(images, logits, "bce")) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_gradient_of_the_cross_entropy_is_that_of_automatic_differentiation():
+    import tensorflow as tf
+
+    from facegen.model import reconstruction_loss
+
+    random = np.random.default_rng(7)
+    images = tf.constant(random.random((3, 5, 4, 2)), tf.float32)
+    logits = tf.Variable(random.normal(0, 4, images.shape), dtype=tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        ours = 7 * reconstruction_loss(images, logits, "bce")
+        entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits)
+        theirs = 7 * tf.reduce_sum(entropy) / (3 * 2)
+    np.testing.assert_allclose(
+        tape.gradient(ours, logits), tape.gradient(theirs, logits), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_mean_squared_error_is_reduced_like_the_cross_entropy():
