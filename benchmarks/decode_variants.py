@@ -110,9 +110,12 @@ def pytorch(weights: Weights, threads: int, *, channels_last: bool) -> Decode:
             new = nn.Unflatten(1, (filters, size, size))
         elif kind == "Conv2DTranspose":
             _, _, after, before = arrays[0].shape
-            new = nn.ConvTranspose2d(before, after, 3, 2, padding=1, output_padding=1)
+            new = nn.ConvTranspose2d(
+                before, after, 3, 2, padding=1, output_padding=1, bias=layer.use_bias
+            )
             new.weight.data = arrays[0].flip(0, 1).permute(3, 2, 0, 1).contiguous()
-            new.bias.data = arrays[1]
+            if layer.use_bias:
+                new.bias.data = arrays[1]
         elif kind == "BatchNormalization":
             new = nn.BatchNorm2d(len(arrays[0]), eps=layer.epsilon)
             new.weight.data, new.bias.data, new.running_mean, new.running_var = arrays

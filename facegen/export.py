@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from facegen import hdf5, sampling
 from facegen.codec import Graph
-from facegen.errors import FacegenError
+from facegen.errors import FacegenError, InputError
 from facegen.faces import FaceSet
 from facegen.files import atomic_output
 from facegen.graphs import export_decoder, export_encoder
@@ -63,11 +63,16 @@ def load_arrays(model: keras.Model, path: Path) -> None:
     """Fills a model with the arrays of `write_arrays`.
 
     Raises:
-        InputError: an array is missing or has another shape.
+        InputError: an array is missing, or there are others, or one has another shape.
     """
     with hdf5.open_file(path, ARRAYS_FORMAT, ARRAYS_VERSION) as file:
+        stored = {f"{layer}/{name}" for layer in file for name in file[layer]}
+        if stored != {variable.path for variable in model.weights}:
+            raise InputError(f"{path} belongs to another network")
         for variable in model.weights:
             array = hdf5.dataset(file, variable.path, ndim=len(variable.shape))
+            if array.shape != tuple(variable.shape):
+                raise InputError(f"{path}: {variable.path} is {array.shape}, not {variable.shape}")
             variable.assign(array[()].astype(np.float32))
 
 

@@ -128,3 +128,12 @@ def export_decoder(model: Autoencoder) -> bytes:
     return _convert(
         lambda z: tf.sigmoid(inference(z, model.decoder.layers)), model.decoder.input_shape[1:]
     )
+
+
+def export_crisp_decoder(decoder: keras.Model) -> bytes:
+    """A crisp decoder (facegen.crisp) as a LiteRT graph.
+
+    Input: float32 (batch, latent_dim). Output: float32 (batch, height, width, channels) in
+    [0, 1].
+    """
+    return _convert(lambda z: tf.sigmoid(decoder(z)), decoder.input_shape[1:])

@@ -109,3 +109,17 @@ def test_arrays_come_back_from_disk_as_float16_and_vectors_exactly(tmp_path):
     round_to_float16(model)
     for before, after in zip(model.weights, fresh.weights, strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_arrays_of_another_network_are_refused(tmp_path):
+    from dataclasses import replace
+
+    from facegen.errors import InputError
+    from facegen.export import load_arrays, write_arrays
+    from facegen.model import build_decoder
+
+    write_arrays(build_decoder(OPTIONS[0]), tmp_path / "decoder.h5")
+    for change in ({"batch_norm": False}, {"latent_dim": 5}):
+        other = build_decoder(replace(OPTIONS[0], **change))
+        with pytest.raises(InputError, match=r"decoder\.h5"):
+            load_arrays(other, tmp_path / "decoder.h5")

@@ -1,0 +1,156 @@
+"""refine: a second, crisp decoder for a trained model, resumable every few minutes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from facegen import hdf5, sampling
+from facegen.crisp_options import CrispOptions
+from facegen.crisp_trainer import (
+    CHECKPOINT,
+    CHECKPOINT_FORMAT,
+    CHECKPOINT_VERSION,
+    CrispTrainer,
+)
+from facegen.errors import FacegenError, InputError, OutputError
+from facegen.faces import FaceSet
+from facegen.files import atomic_output
+from facegen.locking import exclusive
+from facegen.trainer import Progress
+from facegen.weights import Weights, add_crisp
+
+CHECK_POINTS = 64
+
+
+def read_crisp_options(folder: str | os.PathLike) -> CrispOptions:
+    """The options of an interrupted or finished run.
+
+    Raises:
+        MissingFileError, InputError: there is no checkpoint to go on from.
+    """
+    path = Path(folder) / CHECKPOINT
+    with hdf5.open_file(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION) as file:
+        return CrispOptions(**json.loads(file.attrs["options"]))
+
+
+def refine(
+    weights_path: str | os.PathLike,
+    faces_path: str | os.PathLike,
+    *,
+    options: CrispOptions | None = None,
+    resume: bool = False,
+    force: bool = False,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Weights:
+    """Trains a crisp decoder for a trained model and adds it to the model's folder.
+
+    The encoder and the plain decoder stay as they are, to the byte. Limit the hardware first,
+    with `facegen.hardware.limit_hardware`.
+
+    Args:
+        weights_path: a folder that `train` wrote.
+        faces_path: faces.h5, with faces of the model's size: those it was trained on.
+        options: when resuming, by default the checkpoint's.
+        resume: go on from the checkpoint in the folder.
+        force: begin anew where there is a crisp decoder or a checkpoint.
+        report: called after each step and each epoch.
+
+    Returns:
+        The weights, with the crisp decoder.
+
+    Raises:
+        InputError: the face set or the options don't fit the model or the checkpoint.
+        TrainingError: the run has collapsed or diverged; the last good checkpoint is kept.
+        OutputError: the folder is in use, can't be written, or has a crisp decoder.
+    """
+    weights = Weights.load(weights_path)
+    options = _choose_options(weights, options, resume, force)
+    with FaceSet.open(faces_path) as faces, exclusive(weights.path / CHECKPOINT):
+        _check_faces(weights, faces, options)
+        trainer = CrispTrainer(weights, faces, options)
+        if resume:
+            trainer.restore_checkpoint()
+        if trainer.epochs_done > options.epochs:
+            raise InputError(
+                f"{weights.path} has done {trainer.epochs_done} epochs already, more than "
+                f"--epochs {options.epochs}"
+            )
+        while trainer.epochs_done < options.epochs:
+            trainer.run_epoch(report)
+        return export_crisp(trainer)
+
+
+def _choose_options(
+    weights: Weights, options: CrispOptions | None, resume: bool, force: bool
+) -> CrispOptions:
+    """The options of a run, once it is clear that the folder is fit for it."""
+    if resume:
+        old = read_crisp_options(weights.path)
+        options = options or old
+        fixed = ("filters", "discriminator_filters", "seed")
+        if replace(options, **{name: getattr(old, name) for name in fixed}) != options:
+            raise InputError(
+                f"{', '.join(fixed)} can't change: {weights.path / CHECKPOINT} has others"
+            )
+        return options
+    for name in ("crisp_decoder.tflite", CHECKPOINT):
+        if (weights.path / name).exists() and not force:
+            raise OutputError(
+                f"{weights.path} has a crisp decoder already ({name}); --resume goes on with it, "
+                "--force begins anew"
+            )
+    return options or CrispOptions()
+
+
+def _check_faces(weights: Weights, faces: FaceSet, options: CrispOptions) -> None:
+    if faces.size != weights.model.image_size:
+        raise InputError(
+            f"the weights {weights.name} make faces of {weights.model.image_size} pixels, "
+            f"{faces.path} has faces of {faces.size}"
+        )
+    count = int((~faces.is_test).sum())
+    if count < options.batch_size:
+        raise InputError(
+            f"{faces.path} has {count} training images, fewer than one batch of "
+            f"{options.batch_size}; add photos or lower --batch-size"
+        )
+
+
+def export_crisp(trainer: CrispTrainer) -> Weights:
+    """Writes the moving average as arrays and graph, checks them, and records them.
+
+    Raises:
+        FacegenError: the graph doesn't give Keras' pictures.
+    """
+    from facegen.codec import Graph
+    from facegen.export import round_to_float16, write_arrays
+    from facegen.graphs import export_crisp_decoder
+
+    folder, model = trainer.weights.path, trainer.model
+    graph = export_crisp_decoder(model.average)
+    z = sampling.normal(range(CHECK_POINTS), trainer.weights.model.latent_dim, seed=0)
+    difference = float(np.abs(Graph(graph).run(z) - model.pictures(z)).max())
+    if not difference <= 1 / 255:
+        raise FacegenError(
+            f"the exported graph differs from Keras by {difference:.2g}, more than 1/255; "
+            "the checkpoint is kept, please report this"
+        )
+    round_to_float16(model.average)
+    write_arrays(model.average, folder / "crisp_decoder.h5")
+    with atomic_output(folder / "crisp_decoder.tflite") as temporary:
+        temporary.write_bytes(graph)
+    trainer.write_reports()
+    last = {k: v for k, v in trainer.history[-1].items() if math.isfinite(v)}
+    crisp = {
+        "options": asdict(trainer.options),
+        "data": {"fingerprint": trainer.faces.fingerprint},
+        "metrics": {"last_epoch": last, "export_difference": difference},
+    }
+    return add_crisp(trainer.weights, crisp)
