@@ -71,12 +71,15 @@ class Codec:
             self._graphs[name] = Graph(content, threads=self._threads)
         return self._graphs[name]
 
-    def _run(self, name: str, inputs: np.ndarray) -> np.ndarray:
+    def _run(self, name: str, inputs: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+        """Runs a graph in batches; uint8 stands for pixels, converted while they are in cache."""
         graph = self._graph(name)
-        outputs = np.empty((len(inputs), *graph.output_shape), np.float32)
+        outputs = np.empty((len(inputs), *graph.output_shape), dtype)
         for start in range(0, len(inputs), BATCH_SIZE):
-            batch = slice(start, start + BATCH_SIZE)
-            outputs[batch] = graph.run(inputs[batch])
+            rows = slice(start, start + BATCH_SIZE)
+            batch = inputs[rows]
+            values = graph.run(to_float(batch) if batch.dtype == np.uint8 else batch)
+            outputs[rows] = to_pixels(values) if dtype == np.uint8 else values
         return outputs
 
     def encode(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +99,7 @@ class Codec:
             raise InputError(
                 f"the weights {self.weights.name} need faces of {expected}, not {pixels.shape[1:]}"
             )
-        outputs = self._run("encoder.tflite", to_float(pixels))
+        outputs = self._run("encoder.tflite", pixels)
         mu, logvar = outputs[:, : self.latent_dim], outputs[:, self.latent_dim :]
         if self.weights.model.kind == "ae":
             logvar = np.full_like(mu, -np.inf)
@@ -114,8 +117,15 @@ class Codec:
         Raises:
             InputError: z has another shape.
         """
+        return self._run(f"{self.decoder}.tflite", self._check_points(z), np.uint8)
+
+    def decode_values(self, z: np.ndarray) -> np.ndarray:
+        """As `decode`, but float32 in [0, 1], not rounded to pixels."""
+        return self._run(f"{self.decoder}.tflite", self._check_points(z))
+
+    def _check_points(self, z: np.ndarray) -> np.ndarray:
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise InputError(
                 f"the weights {self.weights.name} need points (N, {self.latent_dim}), not {z.shape}"
             )
-        return to_pixels(self._run(f"{self.decoder}.tflite", np.ascontiguousarray(z, np.float32)))
+        return np.ascontiguousarray(z, np.float32)

@@ -1,7 +1,7 @@
 """A trained Keras model as a pair of LiteRT graphs (float16 weights, any batch size).
 
 The graphs are not Keras' own: batch normalisation is folded into the convolutions, and a
-transposed convolution is written as an ordinary one followed by depth-to-space, which is exactly
+transposed convolution is written as ordinary ones followed by depth-to-space, which is exactly
 equal and which LiteRT runs several times as fast (benchmarks/decode.py).
 """
 
@@ -15,25 +15,64 @@ from facegen.errors import FacegenError
 from facegen.hardware import silence
 from facegen.model import Autoencoder, BatchNormalization
 
+# XNNPACK's matrix products are this many channels wide. With fewer, one convolution with zeros in
+# its kernel beats one for each phase; with more it is the other way round (1.5 times in all).
+GEMM_WIDTH = 16
 
-def subpixel_kernel(kernel: np.ndarray, stride: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """The ordinary convolution that is a transposed one, but for depth-to-space.
 
-    Output row s * p + r of Conv2DTranspose(padding="same") receives input row p - j through
-    kernel row r + pad + s * j. So each of the s * s phases (r, r') is a small convolution, and
-    together they are one convolution with s * s times the channels.
+def _taps(size: int, stride: int, phase: int) -> tuple[list[int], tuple[int, int]]:
+    """The kernel rows that output row stride * p + phase sees of input rows p - j.
+
+    Row p - j comes through kernel row phase + pad + stride * j.
+
+    Returns:
+        The kernel rows in the order of the input's, and how many rows of zeros the input needs
+        before the first and after the last.
+    """
+    pad = max(size - stride, 0) // 2  # rows that padding="same" cuts off at the top
+    shifts = [j for j in range(size, -size, -1) if 0 <= phase + pad + stride * j < size]
+    return [phase + pad + stride * j for j in shifts], (shifts[0], -shifts[-1])
+
+
+def transposed_convolution(x, kernel: np.ndarray, bias: np.ndarray, stride: int):
+    """Conv2DTranspose(padding="same") as ordinary convolutions and a depth-to-space.
+
+    Each of the stride * stride phases of the output is a small convolution of its own; side by
+    side as channels, depth-to-space puts them where they belong.
     Source: Shi et al. 2016, "Is the deconvolution layer the same as a convolutional layer?"
 
     Args:
+        x: float32 (batch, height, width, in).
         kernel: of Conv2DTranspose, (size, size, out, in).
-        stride: s, the same both ways.
+        bias: (out).
 
     Returns:
-        A kernel (taps, taps, in, s * s * out), and how many rows (and columns) of zeros the
-        input needs before the first and after the last.
+        float32 (batch, stride * height, stride * width, out).
     """
+    size, _, out_channels, _ = kernel.shape
+    one_convolution = out_channels < GEMM_WIDTH or size < stride
+    x = (_together if one_convolution else _one_by_one)(x, kernel, bias, stride)
+    return tf.nn.depth_to_space(x, stride) if stride > 1 else x
+
+
+def _one_by_one(x, kernel: np.ndarray, bias: np.ndarray, stride: int):
+    """A convolution for each phase, side by side as channels."""
+    size = len(kernel)
+    phases = []
+    for row in range(stride):
+        for column in range(stride):
+            rows, row_edges = _taps(size, stride, row)
+            columns, column_edges = _taps(size, stride, column)
+            small = kernel[np.ix_(rows, columns)].transpose(0, 1, 3, 2)
+            padding = [(0, 0), row_edges, column_edges, (0, 0)]
+            phases.append(tf.nn.bias_add(tf.nn.conv2d(x, small, 1, padding), bias))
+    return tf.concat(phases, axis=3)
+
+
+def _together(x, kernel: np.ndarray, bias: np.ndarray, stride: int):
+    """All phases as one convolution, their kernels filled up with zeros to one size."""
     size, _, out_channels, in_channels = kernel.shape
-    pad = max(size - stride, 0) // 2  # rows that padding="same" cuts off at the top
+    pad = max(size - stride, 0) // 2
     last = (size - 1 - pad) // stride  # largest j with a kernel row in phase 0
     first = -((stride - 1 + pad) // stride)  # smallest j with one in the last phase
     taps = last - first + 1
@@ -42,7 +81,10 @@ def subpixel_kernel(kernel: np.ndarray, stride: int) -> tuple[np.ndarray, tuple[
     padded = np.pad(kernel, (around, around, (0, 0), (0, 0)))
     phases = padded.reshape(taps, stride, taps, stride, out_channels, in_channels)
     phases = phases[::-1, :, ::-1].transpose(0, 2, 5, 1, 3, 4)
-    return phases.reshape(taps, taps, in_channels, stride**2 * out_channels), (last, -first)
+    together = phases.reshape(taps, taps, in_channels, stride**2 * out_channels)
+    edges = (last, -first)
+    x = tf.nn.conv2d(x, together, 1, [(0, 0), edges, edges, (0, 0)])
+    return tf.nn.bias_add(x, np.tile(bias, stride**2))
 
 
 def _constants(values) -> list[np.ndarray]:
@@ -63,10 +105,7 @@ def _convolve(x, layer, batch_norm: BatchNormalization | None):
     stride = layer.strides[0]
     if not transposed:
         return tf.nn.bias_add(tf.nn.conv2d(x, kernel, stride, "SAME"), bias)
-    kernel, edges = subpixel_kernel(kernel, stride)
-    x = tf.nn.conv2d(x, kernel, 1, [[0, 0], edges, edges, [0, 0]])
-    x = tf.nn.bias_add(x, np.tile(bias, stride**2))
-    return tf.nn.depth_to_space(x, stride) if stride > 1 else x
+    return transposed_convolution(x, kernel, bias, stride)
 
 
 def inference(x, layers: list[keras.layers.Layer]):

@@ -27,24 +27,22 @@ def trained_like(options: ModelOptions):
 @pytest.mark.parametrize(
     ("size", "stride"), [(3, 2), (5, 2), (4, 2), (2, 2), (1, 2), (3, 1), (2, 3), (5, 3), (7, 4)]
 )
-def test_a_transposed_convolution_equals_a_convolution_and_depth_to_space(size, stride):
-    from facegen.graphs import subpixel_kernel
+@pytest.mark.parametrize("channels", [3, 16])
+def test_a_transposed_convolution_equals_convolutions_and_depth_to_space(size, stride, channels):
+    from facegen.graphs import transposed_convolution
 
     random = np.random.default_rng(size * 10 + stride)
-    kernel = random.normal(size=(size, size, 4, 5)).astype(np.float32)
+    kernel = random.normal(size=(size, size, channels, 5)).astype(np.float32)
+    bias = random.normal(size=channels).astype(np.float32)
     inputs = random.normal(size=(2, 6, 6, 5)).astype(np.float32)
-    expected = tf.nn.conv2d_transpose(
-        inputs, kernel, [2, 6 * stride, 6 * stride, 4], stride, "SAME"
-    )
-    ordinary, edges = subpixel_kernel(kernel, stride)
-    outputs = tf.nn.conv2d(inputs, ordinary, 1, [[0, 0], edges, edges, [0, 0]])
-    if stride > 1:
-        outputs = tf.nn.depth_to_space(outputs, stride)
+    shape = [2, 6 * stride, 6 * stride, channels]
+    expected = tf.nn.conv2d_transpose(inputs, kernel, shape, stride, "SAME") + bias
+    outputs = transposed_convolution(inputs, kernel, bias, stride)
     np.testing.assert_allclose(outputs, expected, atol=1e-4)
 
 
 OPTIONS = [
-    ModelOptions(image_size=16, latent_dim=4, filters=(6, 8), kernels=(3, 3), strides=(2, 2)),
+    ModelOptions(image_size=16, latent_dim=4, filters=(20, 8), kernels=(3, 3), strides=(2, 2)),
     ModelOptions(
         kind="ae", image_size=16, latent_dim=6, filters=(6, 8), kernels=(5, 3), strides=(2, 2)
     ),
