@@ -74,7 +74,7 @@ class Codec:
     def _run(self, name: str, inputs: np.ndarray, dtype: type = np.float32) -> np.ndarray:
         """Runs a graph in batches; uint8 stands for pixels, converted while they are in cache."""
         graph = self._graph(name)
-        outputs = np.empty((len(inputs), *graph.output_shape), dtype)
+        outputs: np.ndarray = np.empty((len(inputs), *graph.output_shape), dtype)
         for start in range(0, len(inputs), BATCH_SIZE):
             rows = slice(start, start + BATCH_SIZE)
             batch = inputs[rows]

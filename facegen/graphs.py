@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from facegen.crisp import UpsamplingConvolution
 from facegen.errors import FacegenError
 from facegen.hardware import silence
 from facegen.model import Autoencoder, BatchNormalization
@@ -96,7 +97,7 @@ def _constants(values) -> list[np.ndarray]:
 def _convolve(x, layer, batch_norm: BatchNormalization | None):
     """One convolution of either kind, with the batch normalisation after it folded in."""
     kernel, *biases = _constants(lambda: layer.weights)
-    bias = biases[0] if biases else np.float32(0)
+    bias = biases[0] if biases else np.zeros(1, np.float32)
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     if batch_norm is not None:
         scale, shift = _constants(batch_norm.scale_and_shift)
@@ -114,6 +115,9 @@ def inference(x, layers: list[keras.layers.Layer]):
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
             batch_norm = following if isinstance(following, BatchNormalization) else None
             x = _convolve(x, layer, batch_norm)
+        elif isinstance(layer, UpsamplingConvolution):
+            kernel, bias = _constants(layer.transposed_weights)
+            x = transposed_convolution(x, kernel, bias, stride=2)
         elif isinstance(layer, keras.layers.Dense):
             kernel, bias = _constants(lambda layer=layer: layer.weights)
             x = tf.nn.bias_add(tf.matmul(x, kernel), bias)
@@ -175,4 +179,4 @@ def export_crisp_decoder(decoder: keras.Model) -> bytes:
     Input: float32 (batch, latent_dim). Output: float32 (batch, height, width, channels) in
     [0, 1].
     """
-    return _convert(lambda z: tf.sigmoid(decoder(z)), decoder.input_shape[1:])
+    return _convert(lambda z: tf.sigmoid(inference(z, decoder.layers)), decoder.input_shape[1:])
