@@ -41,7 +41,7 @@ class CrispOptions:
     learning_rate: float = 2e-4
     discriminator_learning_rate: float = 4e-4
     decay_from: float = 0.7
-    filters: tuple[int, ...] = (128, 96, 56, 16)
+    filters: tuple[int, ...] = (96, 64, 40, 16)
     discriminator_filters: tuple[int, ...] = (32, 64, 128, 256)
     feature_weight: float = 4.0
     pixel_weight: float = 1.0

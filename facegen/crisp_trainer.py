@@ -72,7 +72,7 @@ class CrispTrainer:
     def __init__(self, weights: Weights, faces: FaceSet, options: CrispOptions):
         import tensorflow as tf
 
-        from facegen.crisp import CrispModel
+        from facegen.crisp_model import CrispModel
         from facegen.export import load_arrays
         from facegen.model import Autoencoder
 
@@ -196,7 +196,7 @@ class CrispTrainer:
             )
 
     def write_reports(self) -> None:
-        """Writes crisp_history.csv, and crisp_samples.png: samples.png's points, decoded crisply."""
+        """Writes crisp_history.csv, and crisp_samples.png from the points of samples.png."""
         from facegen.export import SAMPLES
 
         folder = self.weights.path

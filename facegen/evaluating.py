@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from facegen.weights import Weights
 FORMAT = "facegen-evaluation"
 DEFINITIONS = 1  # the version of the numbers' definitions: raise it whenever one changes
 BATCH = 1000
+MAX_GROUPS = 4  # of faces, over which the patch distance is averaged: one alone is off by 10 %
 NEAREST_SIZE = 32  # pixels, at which faces are compared with training faces: detail varies anyway
 QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 
@@ -86,7 +87,8 @@ def evaluate(
         weights, decoder: the model to judge; by default the one that comes with facegen.
         images: a folder or a face set to judge instead.
         sampler: where the model's points come from.
-        count: faces of each kind; twice as many held-out faces are needed.
+        count: faces of a group, on which the patch distance depends; twice as many held-out
+            faces are needed. As many groups are judged as there are held-out faces for, up to 4.
         seed: of the points and of the choice of faces.
         detector: also count faces that OpenCV finds.
         progress: called with the number of training faces compared.
@@ -99,9 +101,12 @@ def evaluate(
         InputError: there are too few held-out faces, or the sizes don't fit.
     """
     with FaceSet.open(faces_path) as faces:
+        groups = _groups(faces, count)
         if images is not None:
-            subject = pictures(images, count, size=faces.size, seed=seed)
-            count = len(subject.pixels)
+            subject = pictures(images, groups * count, size=faces.size, seed=seed)
+            count = min(count, len(subject.pixels))
+            groups = min(_groups(faces, count), len(subject.pixels) // count)
+            subject = replace(subject, pixels=subject.pixels[: groups * count])
         else:
             codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
             if codec.image_size != faces.size:
@@ -109,20 +114,16 @@ def evaluate(
                     f"the weights {codec.weights.name} make faces of {codec.image_size} pixels, "
                     f"{faces_path} has faces of {faces.size}"
                 )
-            subject = generated(codec, sampler, count, seed=seed)
-        held_out = sampling.select(faces.rows("test"), 2 * count, seed=seed)
-        if len(held_out) < 2 * count or count < 2:
-            raise InputError(
-                f"{faces_path} has {len(faces.rows('test'))} test images; {count} faces need "
-                f"{2 * count}: choose a smaller --n (at least 2) or hold out more"
-            )
-        real, other = faces.read(held_out[:count]), faces.read(held_out[count:])
+            subject = generated(codec, sampler, groups * count, seed=seed)
+        total = groups * count
+        held_out = sampling.select(faces.rows("test"), 2 * total, seed=seed)
+        real, other = faces.read(held_out[:total]), faces.read(held_out[total:])
         result: dict[str, Any] = {
             "format": FORMAT,
-            "stamp": stamp(faces, count=count, seed=seed, detector=detector),
+            "stamp": stamp(faces, count=count, groups=groups, seed=seed, detector=detector),
             "subject": subject.provenance,
-            "figures": figures(subject.pixels, real, detector=detector),
-            "real": figures(other, real, detector=detector),
+            "figures": figures(subject.pixels, real, groups=groups, detector=detector),
+            "real": figures(other, real, groups=groups, detector=detector),
             "nearest": nearest(subject, real, faces, seed=seed, progress=progress),
         }
     if subject.codec is not None:
@@ -130,7 +131,18 @@ def evaluate(
     return result
 
 
-def stamp(faces: FaceSet, *, count: int, seed: int, detector: bool) -> dict[str, Any]:
+def _groups(faces: FaceSet, count: int) -> int:
+    """How many groups of `count` faces there are held-out faces for, twice over."""
+    held_out = len(faces.rows("test"))
+    if count < 2 or held_out < 2 * count:
+        raise InputError(
+            f"{faces.path} has {held_out} test images; {count} faces need {2 * count}: choose a "
+            "smaller --n (at least 2) or hold out more"
+        )
+    return min(MAX_GROUPS, held_out // (2 * count))
+
+
+def stamp(faces: FaceSet, *, count: int, groups: int, seed: int, detector: bool) -> dict[str, Any]:
     """All that must be equal before two results may be compared."""
     versions = {"facegen": facegen.__version__, "definitions": DEFINITIONS}
     if detector:
@@ -142,15 +154,25 @@ def stamp(faces: FaceSet, *, count: int, seed: int, detector: bool) -> dict[str,
         "crop": faces.crop,
         "size": faces.size,
         "count": count,
+        "groups": groups,
         "seed": seed,
         "versions": versions,
     }
 
 
-def figures(pixels: np.ndarray, real: np.ndarray, *, detector: bool) -> dict[str, Any]:
-    """The figures of some pictures, with real faces as the measure."""
+def figures(pixels: np.ndarray, real: np.ndarray, *, groups: int, detector: bool) -> dict[str, Any]:
+    """The figures of some pictures, with as many real faces as the measure."""
+    distances = [
+        quality.patch_distances(one, other, seed=group)
+        for group, (one, other) in enumerate(
+            zip(np.split(real, groups), np.split(pixels, groups), strict=True)
+        )
+    ]
     found: dict[str, Any] = {
-        "patch_distance": quality.patch_distances(real, pixels),
+        "patch_distance": {
+            size: float(np.mean([distance[size] for distance in distances]))
+            for size in distances[0]
+        },
         "texture": quality.texture_difference(real, pixels),
         "sharpness": quality.sharpness(pixels),
         "diversity": quality.diversity(pixels),
@@ -201,8 +223,8 @@ def nearest(
     for rows, chunk in faces.iterate("train", BATCH):
         seen = {space: view(chunk) for space, view in spaces.items()}
         for key, views in queries.items():
-            for view in views:
-                near = quality.nearest_distances(view, seen[key[0]])
+            for query in views:
+                near = quality.nearest_distances(query, seen[key[0]])
                 np.minimum(found[key], near, out=found[key])
         progress(len(rows))
     result: dict[str, Any] = {space: {} for space in spaces}

@@ -144,8 +144,9 @@ def patch_distances(a: np.ndarray, b: np.ndarray, *, seed: int = 0) -> dict[str,
         if min(a_level.shape[1:3]) < PATCH:
             break
         random = generator(seed, row=level)
-        clouds = [_patches(images, random) for images in (a_level, b_level)]
-        distances[str(a_level.shape[1])] = 1000 * sliced_wasserstein(*clouds, random)
+        a_cloud, b_cloud = _patches(a_level, random), _patches(b_level, random)
+        distance = sliced_wasserstein(a_cloud, b_cloud, random)
+        distances[str(a_level.shape[1])] = 1000 * distance
     return distances
 
 

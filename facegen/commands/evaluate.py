@@ -1,0 +1,166 @@
+"""facegen evaluate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facegen.commands.generate import RADIUS
+from facegen.console import (
+    PATH,
+    SEED,
+    Console,
+    console_options,
+    force_option,
+    weights_options,
+)
+
+DEFAULT_OUTPUT = Path("evaluation.json")
+
+
+@click.command("evaluate")
+@click.argument("sources", nargs=-1, required=True, metavar="FACES.h5|RESULT.json...")
+@click.option(
+    "--images", type=PATH, help="A folder or a face set to judge instead of a model's faces."
+)
+@click.option(
+    "--decoder",
+    type=click.Choice(["plain", "crisp"]),
+    help="Decoder to judge.  [default: crisp where the weights have one]",
+)
+@click.option("--r-limit", type=RADIUS, help="Points uniform in [-R, R] instead of normal ones.")
+@click.option("--sigma", type=RADIUS, help="Standard deviation of normal points.  [default: 1]")
+@click.option(
+    "--n",
+    "count",
+    type=click.IntRange(2, 100_000),
+    default=300,
+    show_default=True,
+    help="Faces of each kind. Numbers of different counts can't be compared.",
+)
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of points and of the choice of faces."
+)
+@click.option(
+    "--detector", is_flag=True, help="Count faces that OpenCV finds: pip install facegen[detector]."
+)
+@click.option(
+    "--compare", is_flag=True, help="Compare saved results side by side; SOURCES are these."
+)
+@click.option("--plot", type=PATH, help="Also draw the result, into this PNG.")
+@click.option(
+    "-o", "--output", type=PATH, help="The result.  [default: evaluation.json, overwritten]"
+)
+@force_option
+@weights_options
+@console_options
+def command(
+    console: Console,
+    sources: tuple[str, ...],
+    images: Path | None,
+    decoder: str | None,
+    r_limit: float | None,
+    sigma: float | None,
+    count: int,
+    seed: int,
+    detector: bool,
+    compare: bool,
+    plot: Path | None,
+    output: Path | None,
+    force: bool,
+    weights: Path | None,
+    threads: int | None,
+) -> None:
+    """Measure how near generated faces are to real ones.
+
+    The measure is the held-out faces of FACES.h5, at the size it was prepared for. The numbers
+    are explained in docs/quality.md; only results of the same faces, count, seed and versions
+    can be compared.
+
+    \b
+    Examples:
+        facegen evaluate faces.h5
+        facegen evaluate faces.h5 --decoder plain -o plain.json --plot plain.png
+        facegen evaluate faces.h5 --images new-faces.h5
+        facegen evaluate --compare plain.json evaluation.json
+    """
+    from facegen.evaluating import check_comparable, evaluate, read_result
+
+    if compare:
+        results = {name: read_result(name) for name in sources}
+        check_comparable(results)
+        click.echo(json.dumps(results) if console.as_json else table(results))
+        return
+    if len(sources) != 1:
+        raise click.UsageError("Name one face set, or results with --compare.")
+    if r_limit is not None and sigma is not None:
+        raise click.UsageError("Choose one of --r-limit and --sigma.")
+    if images is not None and (decoder or weights or r_limit or sigma):
+        raise click.UsageError("--images goes without a model's options.")
+
+    from facegen.faces import FaceSet
+    from facegen.files import atomic_output, check_output
+    from facegen.generating import Sampler
+
+    force = force or output is None
+    output = check_output(output or DEFAULT_OUTPUT, force=force)
+    if plot is not None:
+        check_output(plot, force=force)
+    with FaceSet.open(sources[0]) as faces:
+        total = len(faces.rows("train"))
+    with console.progress(total, "face") as progress:
+        result = evaluate(
+            sources[0],
+            weights=weights,
+            decoder=decoder,
+            images=images,
+            sampler=Sampler(sigma=1.0 if sigma is None else sigma, r_limit=r_limit),
+            count=count,
+            seed=seed,
+            detector=detector,
+            threads=threads,
+            progress=progress,
+        )
+    with atomic_output(output, force=force) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n")
+    if plot is not None:
+        from facegen.plots import plot_evaluation
+
+        plot_evaluation(result, plot)
+    console.say(table({output.name: result}))
+    console.result(output, figures=result["figures"])
+
+
+def summary(result: dict[str, Any], part: str = "figures") -> dict[str, str]:
+    """The figures that fit on a line, by name."""
+    found = result[part]
+    cells = {
+        "patch distance": " / ".join(f"{v:.0f}" for v in found["patch_distance"].values()),
+        "texture": f"{found['texture']:.2f}",
+        "sharpness": f"{found['sharpness']:.4f}",
+        "diversity": f"{found['diversity']:.3f}",
+    }
+    if "detected" in found:
+        cells["detected"] = f"{found['detected']:.3f}"
+    if part == "figures" and "reconstruction" in result:
+        back = result["reconstruction"]
+        cells |= {"excess": f"{back['excess']:.0f}", "psnr": f"{back['psnr']:.1f}"}
+        cells["ssim"] = f"{back['ssim']:.3f}"
+    return cells
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """Results side by side, real faces last, as aligned text."""
+    columns = {name: summary(result) for name, result in results.items()}
+    columns["real faces"] = summary(next(iter(results.values())), "real")
+    names = list(dict.fromkeys(name for cells in columns.values() for name in cells))
+    rows = [["", *columns]]
+    rows += [[name, *(cells.get(name, "") for cells in columns.values())] for name in names]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,106 @@
+"""python refine_toys.py FACES FOLDER: refines toys in the ways test_crisp.py asks about.
+
+FOLDER has copies of the toy weights. One process, on one thread, so that equal runs are equal to
+the bit.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from facegen import crisp_trainer
+from facegen.crisp_options import CrispOptions
+from facegen.errors import FacegenError
+from facegen.hardware import limit_hardware
+from facegen.refining import refine
+from facegen.trainer import Progress
+
+OPTIONS = CrispOptions(
+    epochs=3, imitation_epochs=1, filters=(16, 8), discriminator_filters=(8, 16), seed=1
+)
+
+
+class StoppedError(Exception):
+    """Stands for a kill in the middle of an epoch."""
+
+
+def stop(progress: Progress) -> None:
+    if (progress.epoch, progress.step) == (2, 4):
+        raise StoppedError
+
+
+def runs(faces: str, here: Path) -> None:
+    refine(here / "unbroken", faces, options=OPTIONS)
+    crisp_trainer.CHECKPOINT_SECONDS = -1  # a checkpoint after every step
+    try:
+        refine(here / "resumed", faces, options=OPTIONS, report=stop)
+    except StoppedError:
+        import h5py
+
+        with h5py.File(here / "resumed" / "crisp_checkpoint.h5") as file:
+            epoch = len(json.loads(file.attrs["history"])) + 1
+            stopped = {"epoch": epoch, "step": int(file.attrs["step"])}
+        (here / "stopped.json").write_text(json.dumps(stopped))
+    refine(here / "resumed", faces, resume=True)
+    crisp_trainer.CHECKPOINT_SECONDS = 1000
+    wild = replace(OPTIONS, imitation_epochs=0)
+    refine(here / "wild", faces, options=replace(wild, epochs=1))
+    try:
+        refine(here / "wild", faces, options=replace(wild, learning_rate=1e30), resume=True)
+    except FacegenError as error:
+        (here / "error.json").write_text(json.dumps([type(error).__name__, str(error)]))
+
+
+def layers(path: Path) -> None:
+    """Runs the layers on random numbers and saves what goes in and comes out."""
+    import keras
+    import tensorflow as tf
+
+    from facegen.crisp import UpsamplingConvolution
+    from facegen.crisp_model import prior_points
+    from facegen.discriminator import SpectralConvolution, feature_difference
+
+    random = np.random.default_rng(5)
+
+    def normal(*shape: int) -> np.ndarray:
+        return random.normal(size=shape).astype(np.float32)
+
+    inputs = normal(2, 5, 4, 6)
+    upsampling = UpsamplingConvolution(7, initializer=keras.initializers.HeNormal(1))
+    upsampling(inputs)
+    upsampling.bias.assign(normal(7))
+    spectral = SpectralConvolution(9, initializer=keras.initializers.HeNormal(2))
+    spectral.build((None, 8, 8, 3))
+    for _ in range(200):
+        after = spectral.normalised_kernel(update=True)
+    features = normal(3, 2, 4, 4, 5), normal(3, 2, 4, 4, 5)
+    np.savez(
+        path,
+        inputs=inputs,
+        kernel=np.asarray(upsampling.kernel),
+        bias=np.asarray(upsampling.bias),
+        upsampled=np.asarray(upsampling(inputs)),
+        spectral_before=np.asarray(spectral.kernel),
+        spectral_after=np.asarray(after),
+        real_features=features[0],
+        generated_features=features[1],
+        feature_difference=np.asarray(
+            feature_difference(*([tf.constant(f) for f in part] for part in features))
+        ),
+        points=np.asarray(prior_points(4000, 8, tf.constant([3, 4], tf.int64))),
+    )
+
+
+def main(faces: str, folder: str) -> None:
+    limit_hardware(cpu_only=True, cpu_threads=1)
+    layers(Path(folder) / "layers.npz")
+    runs(faces, Path(folder))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

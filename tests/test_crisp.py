@@ -1,0 +1,220 @@
+"""The crisp decoder: its layers and losses, its training, its health, and both in use."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from conftest import run_python
+
+from facegen.codec import Codec
+from facegen.crisp_options import CrispOptions
+from facegen.crisp_trainer import illness
+from facegen.errors import InputError, MissingFileError, OutputError
+from facegen.refining import read_crisp_options, refine
+from facegen.weights import Weights
+
+
+@pytest.fixture(scope="module")
+def runs(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the runs of refine_toys.py."""
+    folder = tmp_path_factory.mktemp("refined")
+    for name in ("unbroken", "resumed", "wild"):
+        shutil.copytree(toy_weights, folder / name)
+    script = Path(__file__).with_name("refine_toys.py")
+    done = run_python(script, toy_faces, folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def numbers(runs: Path) -> dict[str, np.ndarray]:
+    """What refine_toys.py computed with the layers."""
+    with np.load(runs / "layers.npz") as file:
+        return dict(file)
+
+
+def convolve(image: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """A 3x3 convolution with zeros around, (height, width, in) to (height, width, out)."""
+    height, width, _ = image.shape
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
+    result = np.zeros((height, width, kernel.shape[-1])) + bias
+    for i in range(3):
+        for j in range(3):
+            result += padded[i : i + height, j : j + width] @ kernel[i, j]
+    return result
+
+
+def test_the_upsampling_convolution_doubles_pixels_and_convolves(numbers):
+    expected = [
+        convolve(image.repeat(2, 0).repeat(2, 1), numbers["kernel"], numbers["bias"])
+        for image in numbers["inputs"]
+    ]
+    np.testing.assert_allclose(numbers["upsampled"], expected, atol=1e-5)
+
+
+def test_the_spectral_norm_converges_to_the_largest_singular_value(numbers):
+    kernel = numbers["spectral_before"]
+    largest = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)[0]
+    np.testing.assert_allclose(numbers["spectral_after"], kernel / largest, rtol=1e-3)
+
+
+def test_the_feature_difference_is_relative_to_the_real_features(numbers):
+    real, generated = numbers["real_features"], numbers["generated_features"]
+    expected = [
+        np.abs(a - b).mean() / np.abs(a).mean() for a, b in zip(real, generated, strict=True)
+    ]
+    assert numbers["feature_difference"] == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_points_of_the_prior_are_normal_but_for_every_fourth(numbers):
+    points = numbers["points"]
+    usual = points[np.arange(len(points)) % 4 != 3]
+    # 3,000 points of 8 coordinates: the variance's standard error is sqrt(2 / 24000) = 0.9 %.
+    assert usual.var() == pytest.approx(1, abs=4 * 0.0092)
+    radii = np.sqrt((points[3::4] ** 2).mean(1))
+    assert radii.min() < 0.5
+    assert radii.max() > 1.5
+
+
+def test_a_resumed_run_equals_the_unbroken_one(runs: Path):
+    unbroken, resumed = (Weights.load(runs / name) for name in ("unbroken", "resumed"))
+    assert unbroken.config["files"] == resumed.config["files"]
+    assert unbroken.config["crisp"] == resumed.config["crisp"]
+    stopped_at = json.loads((runs / "stopped.json").read_text())
+    assert stopped_at == {"epoch": 2, "step": 3}
+
+
+def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):
+    before, after = Weights.load(toy_weights), Weights.load(runs / "unbroken")
+    old = before.config["files"]
+    assert {name: after.config["files"][name] for name in old} == old
+    assert set(after.config["files"]) - set(old) == {
+        "crisp_decoder.h5",
+        "crisp_decoder.tflite",
+        "crisp_history.csv",
+        "crisp_samples.png",
+    }
+    for name in after.config["files"]:
+        after.file(name)  # checks the digest
+    assert before.config["metrics"] == after.config["metrics"]
+
+
+def test_the_history_has_a_row_for_each_epoch(runs: Path):
+    lines = (runs / "unbroken" / "crisp_history.csv").read_text().splitlines()
+    names = lines[0].split(",")
+    rows = [dict(zip(names, map(float, line.split(",")), strict=True)) for line in lines[1:]]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert math.isnan(rows[0]["discriminator_loss"])
+    assert rows[0]["imitation_loss"] > 0
+    # Hinge loss: each half lies near 1 while the scores lie near 0.
+    assert rows[1]["discriminator_loss"] == pytest.approx(2, abs=0.5)
+    assert rows[2]["feature_loss"] < rows[1]["feature_loss"]
+
+
+def test_the_codec_decodes_crisply_by_default_and_plainly_on_request(runs: Path, toy_weights: Path):
+    points = np.random.default_rng(1).normal(size=(3, 8)).astype(np.float32)
+    weights = Weights.load(runs / "unbroken")
+    crisp, plain = Codec(weights), Codec(weights, decoder="plain")
+    np.testing.assert_array_equal(
+        plain.decode(points), Codec(Weights.load(toy_weights)).decode(points)
+    )
+    assert (crisp.decode(points) != plain.decode(points)).any()
+    np.testing.assert_array_equal(
+        crisp.decode(points), Codec(weights, decoder="crisp").decode(points)
+    )
+    provenance = weights.provenance(crisp.decoder)
+    digest = weights.config["files"]["crisp_decoder.tflite"]
+    assert provenance == {"name": "unbroken", "decoder": "crisp", "decoder_sha256": digest}
+    assert weights.provenance(plain.decoder) == {
+        "name": "unbroken",
+        "decoder_sha256": weights.config["files"]["decoder.tflite"],
+    }
+
+
+def test_weights_without_a_crisp_decoder_say_how_to_get_one(toy_weights: Path):
+    with pytest.raises(InputError, match="no crisp decoder; 'facegen refine' trains one"):
+        Codec(Weights.load(toy_weights), decoder="crisp")
+
+
+def test_a_run_that_diverges_stops_with_the_last_good_weights_kept(runs: Path):
+    kind, message = json.loads((runs / "error.json").read_text())
+    assert kind == "TrainingError"
+    assert "the last good weights are in" in message
+    assert "--learning-rate" in message
+    assert "\n" not in message
+    with h5py.File(runs / "wild" / "crisp_checkpoint.h5") as file:
+        assert len(json.loads(file.attrs["history"])) == 1
+        for values in file["variables"].values():
+            assert np.isfinite(values[()]).all()
+
+
+HEALTHY = {"variety": 0.2, "real_variety": 0.3, "discriminator_loss": 1.5, "pixel_loss": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({}, None),
+        ({"variety": 0.09}, "the faces have collapsed to 0.45 of the plain decoder's variety"),
+        ({"discriminator_loss": 0.001}, "the discriminator has won"),
+        ({"pixel_loss": math.nan}, "a loss is not finite"),
+        ({"pixel_loss": math.inf}, "a loss is not finite"),
+    ],
+)
+def test_collapse_and_divergence_are_recognised(changes: dict[str, float], problem: str | None):
+    found = illness({**HEALTHY, **changes}, plain_variety=0.2)
+    assert found is None if problem is None else str(found).startswith(problem)
+
+
+def test_an_imitation_epoch_is_healthy():
+    assert illness({"imitation_loss": 0.3}, plain_variety=0.2) is None
+
+
+def test_a_crisp_decoder_is_not_overwritten_without_force(runs: Path, toy_faces: Path):
+    with pytest.raises(OutputError, match="--resume goes on with it, --force begins anew"):
+        refine(runs / "unbroken", toy_faces)
+
+
+def test_another_network_does_not_resume(runs: Path, toy_faces: Path):
+    with pytest.raises(InputError, match="filters, discriminator_filters, seed can't change"):
+        refine(runs / "unbroken", toy_faces, options=CrispOptions(), resume=True)
+
+
+def test_resuming_without_a_checkpoint_says_so(toy_weights: Path, toy_faces: Path):
+    with pytest.raises(MissingFileError, match=r"crisp_checkpoint\.h5 does not exist"):
+        refine(toy_weights, toy_faces, resume=True)
+
+
+def test_the_checkpoint_remembers_its_options(runs: Path):
+    options = read_crisp_options(runs / "unbroken")
+    assert options.epochs == 3
+    assert options.filters == (16, 8)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 5},
+        {"learning_rate": math.nan},
+        {"filters": ()},
+        {"precision": "float16"},
+        {"average_decay": 1.0},
+        {"imitation_epochs": 61},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        CrispOptions(**wrong)
+
+
+def test_the_rates_fall_in_a_straight_line_at_the_end():
+    options = CrispOptions(epochs=10, decay_from=0.6)
+    factors = [options.rate_factor(epoch) for epoch in (0, 6, 7, 8, 10)]
+    assert factors == pytest.approx([1, 1, 0.75, 0.5, 0])

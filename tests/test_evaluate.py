@@ -1,0 +1,168 @@
+"""evaluate: its result, its stamp, what may be compared, and the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from facegen import quality
+from facegen.cli import cli
+from facegen.codec import Codec
+from facegen.commands.evaluate import table
+from facegen.errors import InputError, MissingFileError
+from facegen.evaluating import check_comparable, evaluate, read_result
+from facegen.faces import FaceSet, FaceSetWriter
+from facegen.generating import Sampler
+from facegen.plots import plot_evaluation
+from facegen.weights import Weights
+
+COUNT = 15  # of the 30 toy test faces, half are the measure
+
+
+@pytest.fixture(scope="module")
+def result(toy_faces: Path, toy_weights: Path) -> dict:
+    return evaluate(toy_faces, weights=toy_weights, count=COUNT, seed=3)
+
+
+def write_faces(path: Path, images: np.ndarray) -> Path:
+    """A face set of training images."""
+    with FaceSetWriter(path, size=images.shape[1], source="test", crop="none") as writer:
+        writer.append(images, [str(i) for i in range(len(images))])
+    return path
+
+
+def test_the_result_is_json_with_the_figures_of_the_generated_faces(result, toy_weights: Path):
+    assert json.loads(json.dumps(result)) == result
+    z = Sampler().sample(range(COUNT), 8, seed=3)
+    faces = Codec(Weights.load(toy_weights)).decode(z)
+    assert result["figures"]["sharpness"] == quality.sharpness(faces)
+    assert result["figures"]["diversity"] == quality.diversity(faces)
+    assert set(result["figures"]["patch_distance"]) == {"32", "16", "8"}
+    assert result["subject"]["weights"]["name"] == "toy"
+    assert result["subject"]["sampler"] == {"name": "normal", "sigma": 1.0}
+
+
+def test_real_faces_are_nearer_to_real_faces_than_generated_ones(result):
+    for size, distance in result["real"]["patch_distance"].items():
+        assert distance < result["figures"]["patch_distance"][size]
+    assert result["real"]["texture"] < result["figures"]["texture"]
+
+
+def test_the_reconstruction_is_measured_on_the_same_held_out_faces(result, toy_faces, toy_weights):
+    reconstruction = result["reconstruction"]
+    assert reconstruction["excess"] > 0
+    assert 0 < reconstruction["ssim"] < 1
+    again = evaluate(
+        toy_faces, weights=toy_weights, count=COUNT, seed=3, sampler=Sampler(r_limit=1)
+    )
+    assert again["reconstruction"] == reconstruction
+    assert again["real"] == result["real"]
+    assert again["figures"] != result["figures"]
+
+
+def test_memorised_faces_are_found_out(toy_faces: Path, tmp_path: Path):
+    with FaceSet.open(toy_faces) as faces:
+        copied = faces.read(faces.rows("train")[:COUNT])
+        mirrored = np.ascontiguousarray(faces.read(faces.rows("train")[:COUNT])[:, :, ::-1])
+    for images in (copied, mirrored):
+        source = write_faces(tmp_path / "copied.h5", images)
+        near = evaluate(toy_faces, images=source, count=COUNT)["nearest"]["pixels"]
+        assert near["subject"]["1"] < 2e-3  # the root of float32's rounding
+        assert near["real"]["0"] > 0.01
+        source.unlink()
+
+
+def test_held_out_faces_are_no_nearer_to_training_faces(toy_faces: Path, tmp_path: Path):
+    with FaceSet.open(toy_faces) as faces:
+        # Half of the toy people: strangers to both the training faces and the chosen ones.
+        held_out = faces.read(faces.rows("test"))
+    source = write_faces(tmp_path / "held-out.h5", held_out)
+    near = evaluate(toy_faces, images=source, count=COUNT)["nearest"]["pixels"]
+    assert near["nearer_to_training"] == 0  # each of them is itself among the held-out faces
+    assert near["subject"]["0.5"] == pytest.approx(near["real"]["0.5"], rel=0.5)
+
+
+def test_a_folder_of_pictures_can_be_judged(toy_faces: Path, toy_weights: Path, tmp_path: Path):
+    from PIL import Image
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    z = Sampler().sample(range(6), 8, seed=0)
+    pixels = Codec(Weights.load(toy_weights)).decode(z)
+    for i, face in enumerate(pixels):
+        Image.fromarray(face).save(folder / f"{i}.png")
+    result = evaluate(toy_faces, images=folder)
+    assert result["stamp"]["count"] == 6
+    assert result["figures"]["sharpness"] == quality.sharpness(pixels)
+    assert "reconstruction" not in result
+
+
+def test_too_few_held_out_faces_are_refused(toy_faces: Path, toy_weights: Path):
+    with pytest.raises(InputError, match="30 test images; 16 faces need 32: choose a smaller --n"):
+        evaluate(toy_faces, weights=toy_weights, count=16)
+
+
+def test_pictures_of_another_size_are_refused(toy_faces: Path, tmp_path: Path):
+    source = write_faces(tmp_path / "large.h5", np.zeros((5, 40, 40, 3), np.uint8))
+    with pytest.raises(InputError, match="faces of 40 pixels, not 32"):
+        evaluate(toy_faces, images=source)
+
+
+def test_results_with_different_stamps_refuse_to_be_compared(result):
+    check_comparable({"a": result, "b": result})
+    for name, value in (("seed", 4), ("crop", "box"), ("count", 14), ("faces", "0")):
+        other = {**result, "stamp": {**result["stamp"], name: value}}
+        with pytest.raises(InputError, match=f"a and b can't be compared: {name} "):
+            check_comparable({"a": result, "b": other})
+
+
+def test_what_is_not_a_result_is_refused(tmp_path: Path):
+    (tmp_path / "a.json").write_text("[1]")
+    (tmp_path / "b.json").write_text("{")
+    for name in ("a.json", "b.json"):
+        with pytest.raises(InputError, match=name):
+            read_result(tmp_path / name)
+    with pytest.raises(MissingFileError, match=r"c\.json does not exist"):
+        read_result(tmp_path / "c.json")
+
+
+def test_the_plot_is_a_png(result, tmp_path: Path):
+    path = plot_evaluation(result, tmp_path / "plot.png")
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_table_has_a_column_for_each_result_and_one_for_real_faces(result):
+    lines = table({"one": result, "two": result}).splitlines()
+    assert lines[0].split() == ["one", "two", "real", "faces"]
+    sharpness = f"{result['figures']['sharpness']:.4f}"
+    row = next(line for line in lines if line.startswith("sharpness"))
+    assert row.split()[1:3] == [sharpness, sharpness]
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setattr("facegen.cli.COMMANDS", ("evaluate",))
+    return CliRunner()
+
+
+def test_the_command_writes_its_result_and_compares(
+    registered: CliRunner, toy_faces: Path, toy_weights: Path, tmp_path: Path
+):
+    outputs = []
+    for seed in (0, 1):
+        output = tmp_path / f"{seed}.json"
+        arguments = ["evaluate", toy_faces, "--weights", toy_weights, "--n", COUNT, "-o", output]
+        done = registered.invoke(cli, [*map(str, arguments), "--seed", str(seed)])
+        assert done.exit_code == 0, done.output
+        assert done.stdout == f"{output}\n"
+        outputs.append(str(output))
+    done = registered.invoke(cli, ["evaluate", "--compare", outputs[0], outputs[0]])
+    assert done.exit_code == 0
+    assert "patch distance" in done.stdout
+    done = registered.invoke(cli, ["evaluate", "--compare", *outputs])
+    assert isinstance(done.exception, InputError)
+    assert "seed 0 and 1" in str(done.exception)
