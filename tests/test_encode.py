@@ -352,10 +352,11 @@ def test_a_store_can_be_read_while_it_is_written(
 
 
 INTERRUPT = """
-import os, sys
+import os, signal, sys
 from facegen.cli import main
 from facegen.storing import LatentsWriter
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
 append, number = LatentsWriter.append, int(sys.argv.pop())
 
 def append_and_interrupt(self, *points):

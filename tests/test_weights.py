@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +44,6 @@ def test_trained_weights_are_loaded(toy_weights):
     assert weights.config["data"]["training_images"] == 270
     assert weights.config["data"]["test_images"] == 30
     assert weights.config["data"]["note"] == "Synthetic faces."
-
-
-def test_loading_does_not_import_tensorflow(toy_weights):
-    Weights.load(toy_weights)
-    assert not {"tensorflow", "keras"} & set(sys.modules)
 
 
 def test_the_name_is_the_folders_own(toy_weights, monkeypatch):
