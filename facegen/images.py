@@ -72,7 +72,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def centre_square(width: int, height: int) -> Box:
@@ -130,7 +130,8 @@ def _decode(image: Image.Image, *, size: int, box: Box | None) -> Image.Image:
     shrink = min(box[2] - box[0], box[3] - box[1]) / (2 * size)
     if shrink >= 2 and image.format in ("JPEG", "MPO"):  # MPO: phones' JPEGs
         image.draft(None, (math.ceil(image.width / shrink), math.ceil(image.height / shrink)))
-    image = _to_rgb(ImageOps.exif_transpose(image))
+    ImageOps.exif_transpose(image, in_place=True)  # a copy costs 20 us of 800, in _to_rgb too
+    image = _to_rgb(image)
     scale_x, scale_y = image.width / width, image.height / height
     scaled = (box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y)
     return image.resize((size, size), Image.Resampling.LANCZOS, box=scaled, reducing_gap=3.0)
