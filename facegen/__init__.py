@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facegen.codec import Codec as Codec
+    from facegen.crisp_options import CrispOptions as CrispOptions
     from facegen.encoding import encode as encode
     from facegen.errors import FacegenError as FacegenError
+    from facegen.evaluating import evaluate as evaluate
     from facegen.faces import FaceSet as FaceSet
     from facegen.generating import Sampler as Sampler
     from facegen.generating import generate as generate
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from facegen.options import TrainingOptions as TrainingOptions
     from facegen.preparing import prepare as prepare
     from facegen.reconstructing import reconstruct as reconstruct
+    from facegen.refining import refine as refine
     from facegen.retouching import sharpen as sharpen
     from facegen.sharpening import Sharpening as Sharpening
     from facegen.storing import write_latents as write_latents
@@ -33,6 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Codec": "codec",
+    "CrispOptions": "crisp_options",
     "FaceSet": "faces",
     "FacegenError": "errors",
     "Latents": "latents",
@@ -42,11 +46,13 @@ _HOMES = {
     "TrainingOptions": "options",
     "Weights": "weights",
     "encode": "encoding",
+    "evaluate": "evaluating",
     "generate": "generating",
     "iterate_latents": "latents",
     "prepare": "preparing",
     "read_latents": "latents",
     "reconstruct": "reconstructing",
+    "refine": "refining",
     "sharpen": "retouching",
     "train": "training",
     "write_latents": "storing",

@@ -22,12 +22,14 @@ from facegen.errors import FacegenError
 COMMANDS = (
     "prepare",
     "train",
+    "refine",
     "generate",
     "sharpen",
     "reconstruct",
     "encode",
     "query",
     "export",
+    "evaluate",
     "info",
 )
 

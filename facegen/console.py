@@ -152,6 +152,12 @@ def sharpening_options(function: Callable) -> Callable:
     )(function)
 
 
+decoder_option = click.option(
+    "--decoder",
+    type=click.Choice(["plain", "crisp"]),
+    help="Decoder of the weights: the articles' plain one, or the one that 'facegen refine' "
+    "adds.  [default: crisp where there is one]",
+)
 force_option = click.option("--force", is_flag=True, help="Overwrite what exists.")
 seed_option = click.option(
     "--seed", type=SEED, help="The same seed gives the same result; by default a fresh one."

@@ -101,19 +101,15 @@ def evaluate(
         InputError: there are too few held-out faces, or the sizes don't fit.
     """
     with FaceSet.open(faces_path) as faces:
-        groups = _groups(faces, count)
         if images is not None:
-            subject = pictures(images, groups * count, size=faces.size, seed=seed)
+            subject = pictures(images, MAX_GROUPS * count, size=faces.size, seed=seed)
             count = min(count, len(subject.pixels))
             groups = min(_groups(faces, count), len(subject.pixels) // count)
             subject = replace(subject, pixels=subject.pixels[: groups * count])
         else:
+            groups = _groups(faces, count)
             codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-            if codec.image_size != faces.size:
-                raise InputError(
-                    f"the weights {codec.weights.name} make faces of {codec.image_size} pixels, "
-                    f"{faces_path} has faces of {faces.size}"
-                )
+            _check_size(codec, faces)
             subject = generated(codec, sampler, groups * count, seed=seed)
         total = groups * count
         held_out = sampling.select(faces.rows("test"), 2 * total, seed=seed)
@@ -129,6 +125,14 @@ def evaluate(
     if subject.codec is not None:
         result["reconstruction"] = reconstruction(subject.codec, real)
     return result
+
+
+def _check_size(codec: Codec, faces: FaceSet) -> None:
+    if codec.image_size != faces.size:
+        raise InputError(
+            f"the weights {codec.weights.name} make faces of {codec.image_size} pixels, "
+            f"{faces.path} has faces of {faces.size}"
+        )
 
 
 def _groups(faces: FaceSet, count: int) -> int:
@@ -291,7 +295,6 @@ def check_comparable(results: dict[str, dict[str, Any]]) -> None:
         names = sorted({*one["stamp"], *other["stamp"]})
         different = [n for n in names if one["stamp"].get(n) != other["stamp"].get(n)]
         if different:
-            reasons = "; ".join(
-                f"{n} {one['stamp'].get(n)} and {other['stamp'].get(n)}" for n in different
-            )
+            pairs = [(n, one["stamp"].get(n), other["stamp"].get(n)) for n in different]
+            reasons = "; ".join(f"{n} {a} and {b}" for n, a, b in pairs)
             raise InputError(f"{first} and {name} can't be compared: {reasons}")

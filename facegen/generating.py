@@ -226,6 +226,7 @@ def generate(
     count: int = 28,
     *,
     weights: str | os.PathLike | None = None,
+    decoder: str | None = None,
     sampler: Sampler = Sampler(),
     seed: int | None = None,
     sharpening: Sharpening = Sharpening(),
@@ -236,6 +237,7 @@ def generate(
     Args:
         count: how many, at least 1.
         weights: a folder of weights; by default the model that comes with facegen.
+        decoder: "plain" or "crisp"; by default crisp where the weights have one.
         sampler: where their points come from.
         seed: 0..2^63-1; by default a fresh one. Face i is a function of (seed, i) alone.
 
@@ -245,5 +247,5 @@ def generate(
     if count < 1:
         raise InputError(f"count must be at least 1, not {count}")
     seed = sampling.draw_seed() if seed is None else sampling.check_seed(seed)
-    codec = Codec(Weights.load(weights), threads=threads)
+    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
     return Generation(codec, sampler, seed, sharpening).faces(range(count))

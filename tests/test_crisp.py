@@ -10,13 +10,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import run_python
+from PIL import Image
 
+from facegen.cli import cli
 from facegen.codec import Codec
 from facegen.crisp_options import CrispOptions
 from facegen.crisp_trainer import illness
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.refining import read_crisp_options, refine
+from facegen.sheets import read_provenance
 from facegen.weights import Weights
 
 
@@ -135,6 +139,26 @@ def test_the_codec_decodes_crisply_by_default_and_plainly_on_request(runs: Path,
         "name": "unbroken",
         "decoder_sha256": weights.config["files"]["decoder.tflite"],
     }
+
+
+@pytest.mark.parametrize("verb", ["generate", "reconstruct"])
+def test_the_commands_take_either_decoder_and_record_it(
+    runs: Path, toy_faces: Path, tmp_path: Path, verb: str
+):
+    digests = []
+    for decoder in ("plain", "crisp"):
+        sheet = tmp_path / f"{decoder}.png"
+        sources = [str(toy_faces)] if verb == "reconstruct" else []
+        arguments = [verb, *sources, "--n", "4", "--seed", "1", "--decoder", decoder]
+        arguments += ["--weights", str(runs / "unbroken"), "-o", str(sheet)]
+        done = CliRunner().invoke(cli, arguments)
+        assert done.exit_code == 0, done.output
+        with Image.open(sheet) as image:
+            provenance = read_provenance(image)
+        assert provenance is not None
+        assert provenance["weights"].get("decoder", "plain") == decoder
+        digests.append(provenance["weights"]["decoder_sha256"])
+    assert digests[0] != digests[1]
 
 
 def test_weights_without_a_crisp_decoder_say_how_to_get_one(toy_weights: Path):

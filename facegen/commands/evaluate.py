@@ -14,6 +14,7 @@ from facegen.console import (
     SEED,
     Console,
     console_options,
+    decoder_option,
     force_option,
     weights_options,
 )
@@ -26,11 +27,7 @@ DEFAULT_OUTPUT = Path("evaluation.json")
 @click.option(
     "--images", type=PATH, help="A folder or a face set to judge instead of a model's faces."
 )
-@click.option(
-    "--decoder",
-    type=click.Choice(["plain", "crisp"]),
-    help="Decoder to judge.  [default: crisp where the weights have one]",
-)
+@decoder_option
 @click.option("--r-limit", type=RADIUS, help="Points uniform in [-R, R] instead of normal ones.")
 @click.option("--sigma", type=RADIUS, help="Standard deviation of normal points.  [default: 1]")
 @click.option(

@@ -16,6 +16,7 @@ from facegen.console import (
     FiniteFloat,
     NumberList,
     console_options,
+    decoder_option,
     force_option,
     seed_option,
     seed_or_draw,
@@ -141,6 +142,7 @@ def _write(
 )
 @click.option("--individual", type=PATH, metavar="DIR", help="Single PNGs into this folder.")
 @force_option
+@decoder_option
 @weights_options
 @console_options
 def command(
@@ -159,6 +161,7 @@ def command(
     output: Path | None,
     individual: Path | None,
     force: bool,
+    decoder: str | None,
     weights: Path | None,
     threads: int | None,
 ) -> None:
@@ -179,7 +182,7 @@ def command(
     from facegen.sharpening import Sharpening
     from facegen.weights import Weights
 
-    codec = Codec(Weights.load(weights), threads=threads)
+    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
     sharpening = Sharpening(sharpen, unsharp)
     output, force = output or DEFAULT_OUTPUT, force or output is None
     with ExitStack() as stack:

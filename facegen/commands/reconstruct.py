@@ -11,6 +11,7 @@ from facegen.console import (
     PATH,
     Console,
     console_options,
+    decoder_option,
     force_option,
     seed_option,
     seed_or_draw,
@@ -56,6 +57,7 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
 )
 @strict_option
 @force_option
+@decoder_option
 @weights_options
 @console_options
 def command(
@@ -72,6 +74,7 @@ def command(
     output: Path | None,
     strict: bool,
     force: bool,
+    decoder: str | None,
     weights: Path | None,
     threads: int | None,
 ) -> None:
@@ -89,7 +92,7 @@ def command(
     from facegen.sharpening import Sharpening
     from facegen.weights import Weights
 
-    codec = Codec(Weights.load(weights), threads=threads)
+    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
     sharpening = Sharpening(sharpen, unsharp)
     seed = seed_or_draw(seed, console)
     if len(sources) == 1 and sources[0].endswith((".h5", ".hdf5")):
