@@ -158,6 +158,13 @@ decoder_option = click.option(
     help="Decoder of the weights: the articles' plain one, or the one that 'facegen refine' "
     "adds.  [default: crisp where there is one]",
 )
+columns_option = click.option(
+    "--columns",
+    type=click.IntRange(1, 1000),
+    default=7,
+    show_default=True,
+    help="Faces a row of the sheet.",
+)
 force_option = click.option("--force", is_flag=True, help="Overwrite what exists.")
 seed_option = click.option(
     "--seed", type=SEED, help="The same seed gives the same result; by default a fresh one."

@@ -15,6 +15,7 @@ from facegen.console import (
     Console,
     FiniteFloat,
     NumberList,
+    columns_option,
     console_options,
     decoder_option,
     force_option,
@@ -125,13 +126,7 @@ def _write(
     help="Points of the store to decode.",
 )
 @seed_option
-@click.option(
-    "--columns",
-    type=click.IntRange(1, 1000),
-    default=7,
-    show_default=True,
-    help="Faces a row of the sheet.",
-)
+@columns_option
 @sharpening_options
 @click.option(
     "-o",

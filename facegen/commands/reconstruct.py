@@ -10,6 +10,7 @@ from facegen.commands.prepare import BOX, finish_skipped, strict_option
 from facegen.console import (
     PATH,
     Console,
+    columns_option,
     console_options,
     decoder_option,
     force_option,
@@ -41,13 +42,7 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
 )
 @seed_option
 @click.option("--sample", is_flag=True, help="Decode a sampled z instead of mu.")
-@click.option(
-    "--columns",
-    type=click.IntRange(1, 1000),
-    default=7,
-    show_default=True,
-    help="Faces a row of the sheet.",
-)
+@columns_option
 @click.option(
     "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
 )
