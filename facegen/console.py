@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from facegen.sampling import MAX_SEED, draw_seed
 
@@ -47,6 +49,9 @@ class NumberList(click.ParamType):
 
 SEED = click.IntRange(0, MAX_SEED)
 PATH = click.Path(path_type=Path)
+BOX = NumberList(click.IntRange(0, 10**6), length=4)
+SIZES = NumberList(click.IntRange(1, 65536))
+SKIPPED = 3  # the exit code of a run that is done, but has skipped some inputs
 
 
 class Console:
@@ -100,19 +105,44 @@ def seed_or_draw(seed: int | None, console: Console) -> int:
     return seed
 
 
-def _console_callback(function: Callable) -> Callable:
-    def command(*, quiet: bool, as_json: bool, **arguments: Any) -> Any:
-        return function(console=Console(quiet, as_json), **arguments)
+def expand_sources(sources: tuple[str, ...]) -> list[str]:
+    """The sources as given, with '-' replaced by the lines of standard input."""
+    names: list[str] = []
+    for source in sources:
+        names += [line for line in sys.stdin.read().splitlines() if line] * (source == "-")
+        names += [source] * (source != "-")
+    return names
 
-    command.__name__ = function.__name__
-    command.__doc__ = function.__doc__
-    command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    return command
+
+def finish_skipped(console: Console, skipped: int, strict: bool) -> None:
+    """Ends with the exit code for inputs that were skipped, if there were any."""
+    if skipped:
+        console.warn(f"{skipped} skipped" + (" (--strict)" if strict else ""))
+        raise click.exceptions.Exit(1 if strict else SKIPPED)
+
+
+def list_default(values: tuple[int, ...]) -> str:
+    """A default of SIZES, as a user would write it."""
+    return ",".join(map(str, values))
+
+
+def given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Those arguments that stand on the command line."""
+    context = click.get_current_context()
+    return {
+        name: value
+        for name, value in arguments.items()
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    }
 
 
 def console_options(function: Callable) -> Callable:
     """Adds --quiet and --json; the command gets a `console` instead of them."""
-    command = _console_callback(function)
+
+    @functools.wraps(function)
+    def command(*, quiet: bool, as_json: bool, **arguments: Any) -> Any:
+        return function(console=Console(quiet, as_json), **arguments)
+
     command = click.option(
         "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
     )(command)
@@ -137,19 +167,59 @@ def weights_options(function: Callable) -> Callable:
 
 
 def sharpening_options(function: Callable) -> Callable:
-    """Adds --sharpen and --unsharp."""
-    function = click.option(
+    """Adds --sharpen and --unsharp; the command gets a `sharpening` instead of them."""
+
+    @functools.wraps(function)
+    def command(
+        *, sharpen: float | None, unsharp: tuple[float, float, float] | None, **arguments: Any
+    ) -> Any:
+        if sharpen is not None and unsharp is not None:
+            raise click.UsageError("Choose one of --sharpen and --unsharp.")
+
+        from facegen.sharpening import Sharpening
+
+        return function(sharpening=Sharpening(sharpen, unsharp), **arguments)
+
+    command = click.option(
         "--unsharp",
         type=NumberList(FiniteFloat(0, 1000), length=3),
         metavar="RADIUS,PERCENT,THRESHOLD",
         help="Pillow's unsharp mask, for example 2,150,3.",
-    )(function)
+    )(command)
     return click.option(
         "--sharpen",
         type=FiniteFloat(0, 1000),
         metavar="FACTOR",
         help="Pillow's Sharpness: 0 blurs, 1 changes nothing, 3 to 7 sharpen.",
-    )(function)
+    )(command)
+
+
+def hardware_options(function: Callable) -> Callable:
+    """Adds --cpu-only, --cpu-threads and --gpu-memory.
+
+    The command gets `limits` instead of them, the arguments of `facegen.hardware.limit_hardware`.
+    """
+
+    @functools.wraps(function)
+    def command(
+        *, cpu_only: bool, cpu_threads: int | None, gpu_memory: int | None, **arguments: Any
+    ) -> Any:
+        limits = {"cpu_only": cpu_only, "cpu_threads": cpu_threads, "gpu_memory": gpu_memory}
+        return function(limits=limits, **arguments)
+
+    for option in (
+        click.option(
+            "--gpu-memory", type=click.IntRange(64), metavar="MB", help="Limit of GPU memory."
+        ),
+        click.option(
+            "--cpu-threads",
+            type=click.IntRange(1, 1024),
+            help="Threads.  [default: one per processor]",
+        ),
+        click.option("--cpu-only", is_flag=True, help="Hide all GPUs."),
+    ):
+        command = option(command)
+    return command
 
 
 decoder_option = click.option(
@@ -164,6 +234,12 @@ columns_option = click.option(
     default=7,
     show_default=True,
     help="Faces a row of the sheet.",
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Exit with 1, not 3, when an input was skipped."
+)
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on from the checkpoint, with its options."
 )
 force_option = click.option("--force", is_flag=True, help="Overwrite what exists.")
 seed_option = click.option(

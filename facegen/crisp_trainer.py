@@ -7,30 +7,26 @@ one from there.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
 
-import h5py
 import numpy as np
 
-from facegen import hdf5, sampling
+from facegen import sampling
+from facegen.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.crisp_options import CrispOptions
-from facegen.errors import InputError, TrainingError
+from facegen.errors import TrainingError
 from facegen.faces import FaceSet
 from facegen.files import atomic_output
 from facegen.images import to_pixels
 from facegen.prefetching import prefetch
 from facegen.sheets import make_sheet, save_png
 from facegen.trainer import Metrics, Progress, history_csv, training_batches
-from facegen.weights import Weights
+from facegen.weights import CRISP_CHECKPOINT, Weights
 
-CHECKPOINT = "crisp_checkpoint.h5"
-CHECKPOINT_FORMAT = "facegen-crisp-checkpoint"
-CHECKPOINT_VERSION = 1
 CHECKPOINT_SECONDS = 240
 IMITATION_RATE = 5  # times learning_rate: there is no opponent that it could upset
 WATCH_STEPS = 200  # over which the health is averaged
@@ -82,7 +78,7 @@ class CrispTrainer:
         self.weights = weights
         self.faces = faces
         self.options = options
-        self.path = weights.path / CHECKPOINT
+        self.path = weights.path / CRISP_CHECKPOINT
         self.model = CrispModel(plain, options)
         self.steps = int((~faces.is_test).sum()) // options.batch_size
         self.history: list[Metrics] = []
@@ -98,40 +94,31 @@ class CrispTrainer:
     def epochs_done(self) -> int:
         return len(self.history)
 
-    def save_checkpoint(self) -> None:
-        """Writes crisp_checkpoint.h5: all variables, options, history, and where the epoch is."""
-        with atomic_output(self.path) as temporary, h5py.File(temporary, "w") as file:
-            hdf5.set_format(file, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
-            file.attrs["options"] = json.dumps(asdict(self.options))
-            file.attrs["fingerprint"] = self.faces.fingerprint
-            file.attrs["encoder"] = self.weights.digest("encoder.h5")
-            file.attrs["history"] = json.dumps(self.history)
-            file.attrs["step"] = self.step
-            file.attrs["sums"] = json.dumps(self.sums)
-            for i, variable in enumerate(self.model.variables):
-                file.create_dataset(f"variables/{i:04}", data=np.asarray(variable))
+    def _same(self) -> dict[str, str]:
+        """What a checkpoint must have in common with this run."""
+        encoder = self.weights.digest("encoder.h5")
+        return {"face_set": self.faces.fingerprint, "model": encoder}
+
+    def save(self) -> None:
+        """Writes crisp_checkpoint.h5, with where in the epoch the run is."""
+        state = {
+            "options": asdict(self.options),
+            **self._same(),
+            "history": self.history,
+            "step": self.step,
+            "sums": self.sums,
+        }
+        save_checkpoint(self.path, self.model.variables, state)
         self._saved = time.monotonic()
 
-    def restore_checkpoint(self) -> None:
+    def restore(self) -> None:
         """Goes back to the checkpoint.
 
         Raises:
             InputError: it is of another network, another model or another face set.
         """
-        with hdf5.open_file(self.path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION) as file:
-            if file.attrs["fingerprint"] != self.faces.fingerprint:
-                raise InputError(f"{self.path} was trained on another face set")
-            if file.attrs["encoder"] != self.weights.digest("encoder.h5"):
-                raise InputError(f"{self.path} belongs to another model")
-            variables = self.model.variables
-            stored = [file[f"variables/{i:04}"][()] for i in range(len(file["variables"]))]
-            self.history = json.loads(file.attrs["history"])
-            self.step = int(file.attrs["step"])
-            self.sums = json.loads(file.attrs["sums"])
-        if [v.shape for v in stored] != [tuple(v.shape) for v in variables]:
-            raise InputError(f"{self.path} belongs to another network")
-        for variable, value in zip(variables, stored, strict=True):
-            variable.assign(value)
+        state = restore_checkpoint(self.path, self.model.variables, self._same())
+        self.history, self.step, self.sums = state["history"], state["step"], state["sums"]
 
     def run_epoch(self, report: Callable[[Progress], None]) -> None:
         """Trains what is left of the epoch, writes the checkpoint, the history and a sheet.
@@ -154,12 +141,12 @@ class CrispTrainer:
             report(Progress(epoch, options.epochs, self.step, self.steps, means))
             if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
                 self._check_health()
-                self.save_checkpoint()
+                self.save()
         self._check_health()
         row = {"epoch": epoch, "rate_factor": options.rate_factor(epoch - 1)}
         self.history.append({**row, **{name: means.get(name, math.nan) for name in METRICS}})
         self.step, self.sums = 0, {}
-        self.save_checkpoint()
+        self.save()
         self.write_reports()
         report(Progress(epoch, options.epochs, self.steps, self.steps, means, {}))
 

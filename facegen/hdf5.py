@@ -105,7 +105,7 @@ def read_errors(path: str | os.PathLike) -> Iterator[None]:
         yield
     except FacegenError:
         raise
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).strip("'\"").split())
         raise InputError(f"{path} is damaged: {reason}") from error
 

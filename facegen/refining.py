@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable
@@ -11,20 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from facegen import hdf5, sampling
+from facegen import sampling
+from facegen.checkpoint import read_state
 from facegen.crisp_options import CrispOptions
-from facegen.crisp_trainer import (
-    CHECKPOINT,
-    CHECKPOINT_FORMAT,
-    CHECKPOINT_VERSION,
-    CrispTrainer,
-)
+from facegen.crisp_trainer import CrispTrainer
 from facegen.errors import FacegenError, InputError, OutputError
 from facegen.faces import FaceSet
 from facegen.files import atomic_output
 from facegen.locking import exclusive
 from facegen.trainer import Progress
-from facegen.weights import Weights, add_crisp
+from facegen.weights import CRISP_CHECKPOINT, Weights, add_crisp
 
 CHECK_POINTS = 64
 
@@ -35,9 +30,7 @@ def read_crisp_options(folder: str | os.PathLike) -> CrispOptions:
     Raises:
         MissingFileError, InputError: there is no checkpoint to go on from.
     """
-    path = Path(folder) / CHECKPOINT
-    with hdf5.open_file(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION) as file:
-        return CrispOptions(**json.loads(file.attrs["options"]))
+    return CrispOptions(**read_state(Path(folder) / CRISP_CHECKPOINT)["options"])
 
 
 def refine(
@@ -72,11 +65,11 @@ def refine(
     """
     weights = Weights.load(weights_path)
     options = _choose_options(weights, options, resume, force)
-    with FaceSet.open(faces_path) as faces, exclusive(weights.path / CHECKPOINT):
+    with FaceSet.open(faces_path) as faces, exclusive(weights.path / CRISP_CHECKPOINT):
         _check_faces(weights, faces, options)
         trainer = CrispTrainer(weights, faces, options)
         if resume:
-            trainer.restore_checkpoint()
+            trainer.restore()
         if trainer.epochs_done > options.epochs:
             raise InputError(
                 f"{weights.path} has done {trainer.epochs_done} epochs already, more than "
@@ -97,10 +90,10 @@ def _choose_options(
         fixed = ("filters", "discriminator_filters", "seed")
         if replace(options, **{name: getattr(old, name) for name in fixed}) != options:
             raise InputError(
-                f"{', '.join(fixed)} can't change: {weights.path / CHECKPOINT} has others"
+                f"{', '.join(fixed)} can't change: {weights.path / CRISP_CHECKPOINT} has others"
             )
         return options
-    for name in ("crisp_decoder.tflite", CHECKPOINT):
+    for name in ("crisp_decoder.tflite", CRISP_CHECKPOINT):
         if (weights.path / name).exists() and not force:
             raise OutputError(
                 f"{weights.path} has a crisp decoder already ({name}); --resume goes on with it, "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,17 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from facegen import hdf5
-from facegen.errors import InputError, TrainingError
+from facegen.checkpoint import restore_checkpoint, save_checkpoint
+from facegen.errors import TrainingError
 from facegen.faces import FaceSet
 from facegen.files import atomic_output
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetching import prefetch
 from facegen.sampling import EPOCH, generator
+from facegen.weights import CHECKPOINT
 
-CHECKPOINT = "checkpoint.h5"
-CHECKPOINT_FORMAT = "facegen-checkpoint"
-CHECKPOINT_VERSION = 1
 SHUFFLE_BYTES = 256 << 20  # images that are mixed at a time
 
 Metrics = dict[str, float]
@@ -124,42 +121,30 @@ class Trainer:
             *self.optimizer.variables,
         ]
 
-    def save_checkpoint(self) -> None:
-        """Writes checkpoint.h5, all variables with options and history, and history.csv."""
-        path = self.folder / CHECKPOINT
-        values = [np.asarray(variable) for variable in self._variables()]
-        with atomic_output(path) as temporary, hdf5.create_file(temporary) as file:
-            hdf5.reserve(file, sum(value.nbytes for value in values))
-            hdf5.set_format(file, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)
-            file.attrs["model"] = json.dumps(asdict(self.model_options))
-            file.attrs["training"] = json.dumps(asdict(self.options))
-            file.attrs["fingerprint"] = self.faces.fingerprint
-            file.attrs["history"] = json.dumps(self.history)
-            for i, value in enumerate(values):
-                file.create_dataset(f"variables/{i:04}", data=value)
+    def save(self) -> None:
+        """Writes checkpoint.h5 and history.csv."""
+        state = {
+            "model": asdict(self.model_options),
+            "training": asdict(self.options),
+            "face_set": self.faces.fingerprint,
+            "history": self.history,
+        }
+        save_checkpoint(self.folder / CHECKPOINT, self._variables(), state)
         self._write_history()
 
     def _write_history(self) -> None:
         with atomic_output(self.folder / "history.csv") as temporary:
             temporary.write_text(history_csv(self.history))
 
-    def restore_checkpoint(self) -> None:
+    def restore(self) -> None:
         """Goes back to the last whole epoch; the learning rate stays the one of the options.
 
         Raises:
             InputError: the checkpoint is of another network or another face set.
         """
-        path = self.folder / CHECKPOINT
-        with hdf5.open_file(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION) as file:
-            if file.attrs["fingerprint"] != self.faces.fingerprint:
-                raise InputError(f"{path} was trained on another face set")
-            self.history = json.loads(file.attrs["history"])
-            variables = self._variables()
-            stored = [file[f"variables/{i:04}"][()] for i in range(len(file["variables"]))]
-        if [v.shape for v in stored] != [tuple(v.shape) for v in variables]:
-            raise InputError(f"{path} belongs to another network")
-        for variable, value in zip(variables, stored, strict=True):
-            variable.assign(value)
+        same = {"face_set": self.faces.fingerprint}
+        state = restore_checkpoint(self.folder / CHECKPOINT, self._variables(), same)
+        self.history = state["history"]
         self.optimizer.learning_rate = self.options.learning_rate
         self._write_history()  # a kill may have come between the checkpoint and it
 
@@ -197,7 +182,7 @@ class Trainer:
                 **{f"test_{name}": value for name, value in test.items()},
             }
         )
-        self.save_checkpoint()
+        self.save()
         self._save_samples()
         report(Progress(epoch, options.epochs, steps, steps, train, test))
 

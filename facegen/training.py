@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from facegen import hdf5
+from facegen.checkpoint import read_state
 from facegen.errors import InputError, OutputError
 from facegen.faces import FaceSet
 from facegen.files import output_errors
 from facegen.locking import exclusive
 from facegen.options import ModelOptions, TrainingOptions
-from facegen.trainer import (
-    CHECKPOINT,
-    CHECKPOINT_FORMAT,
-    CHECKPOINT_VERSION,
-    Progress,
-    Trainer,
-)
-from facegen.weights import CONFIG, Weights
+from facegen.trainer import Progress, Trainer
+from facegen.weights import CHECKPOINT, CONFIG, Weights
 
 
 def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, TrainingOptions]:
@@ -30,10 +23,8 @@ def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, Tr
     Raises:
         MissingFileError, InputError: there is no checkpoint to go on from.
     """
-    path = Path(folder) / CHECKPOINT
-    with hdf5.open_file(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION) as file:
-        model = ModelOptions(**json.loads(file.attrs["model"]))
-        return model, TrainingOptions(**json.loads(file.attrs["training"]))
+    state = read_state(Path(folder) / CHECKPOINT)
+    return ModelOptions(**state["model"]), TrainingOptions(**state["training"])
 
 
 def train(
@@ -120,7 +111,7 @@ def _begin(trainer: Trainer, resume: bool) -> None:
         (folder / CONFIG).unlink(missing_ok=True)
         (folder / CHECKPOINT).unlink(missing_ok=True)
         return
-    trainer.restore_checkpoint()
+    trainer.restore()
     if trainer.epochs_done > trainer.options.epochs:
         raise InputError(
             f"{folder} has done {trainer.epochs_done} epochs already, more than "

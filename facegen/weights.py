@@ -9,9 +9,9 @@ The folder holds
     history.csv       losses of every epoch
     samples.png       28 faces from normal points, seed 0
     MODEL_CARD.md     what it was made from, what it may be used for, what it can't do
-and, where `train` worked, checkpoint.h5, which only `train --resume` needs;
 and, once `refine` is done, a second decoder for the same latent space:
     crisp_decoder.h5, crisp_decoder.tflite, crisp_history.csv, crisp_samples.png
+and, where they worked, checkpoint.h5 and crisp_checkpoint.h5, which only --resume needs.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from facegen.options import ModelOptions
 FORMAT = "facegen-weights"
 FORMAT_VERSION = 1
 CONFIG = "config.json"
+CHECKPOINT = "checkpoint.h5"  # of train
+CRISP_CHECKPOINT = "crisp_checkpoint.h5"  # of refine
 FILES = (
     "encoder.h5",
     "decoder.h5",
@@ -87,7 +89,7 @@ class Weights:
         try:
             config = json.loads(config_path.read_text())
         except (FileNotFoundError, NotADirectoryError) as error:
-            if (path / "checkpoint.h5").exists():
+            if (path / CHECKPOINT).exists():
                 raise MissingFileError(
                     f"the training in {path} is not finished; go on with 'facegen train --resume'"
                 ) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from facegen import crisp_trainer
+from facegen.checkpoint import read_state
 from facegen.crisp_options import CrispOptions
 from facegen.errors import FacegenError
 from facegen.hardware import limit_hardware
@@ -40,11 +41,8 @@ def runs(faces: str, here: Path) -> None:
     try:
         refine(here / "resumed", faces, options=OPTIONS, report=stop)
     except StoppedError:
-        import h5py
-
-        with h5py.File(here / "resumed" / "crisp_checkpoint.h5") as file:
-            epoch = len(json.loads(file.attrs["history"])) + 1
-            stopped = {"epoch": epoch, "step": int(file.attrs["step"])}
+        state = read_state(here / "resumed" / "crisp_checkpoint.h5")
+        stopped = {"epoch": len(state["history"]) + 1, "step": state["step"]}
         (here / "stopped.json").write_text(json.dumps(stopped))
     refine(here / "resumed", faces, resume=True)
     crisp_trainer.CHECKPOINT_SECONDS = 1000

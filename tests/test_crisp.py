@@ -173,7 +173,7 @@ def test_a_run_that_diverges_stops_with_the_last_good_weights_kept(runs: Path):
     assert "--learning-rate" in message
     assert "\n" not in message
     with h5py.File(runs / "wild" / "crisp_checkpoint.h5") as file:
-        assert len(json.loads(file.attrs["history"])) == 1
+        assert len(json.loads(file.attrs["state"])["history"]) == 1
         for values in file["variables"].values():
             assert np.isfinite(values[()]).all()
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import python_environment, run_python
 
+from facegen.checkpoint import read_state
 from facegen.codec import Codec
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.faces import FaceSet
@@ -78,8 +79,8 @@ def test_an_autoencoder_trains_with_xla_and_encodes_without_variance(toys: Path)
 
 def test_the_model_card_and_config_say_what_the_model_was_made_from(toys: Path):
     weights = Weights.load(toys / "unbroken")
-    with h5py.File(toys / "unbroken" / "checkpoint.h5") as file:
-        assert weights.config["data"]["fingerprint"] == file.attrs["fingerprint"]
+    state = read_state(toys / "unbroken" / "checkpoint.h5")
+    assert weights.config["data"]["fingerprint"] == state["face_set"]
     test = weights.config["metrics"]["test"]
     assert test["excess"] == pytest.approx(test["reco_loss"] - test["floor"])
     assert test["total_loss"] == pytest.approx(test["reco_loss"] + test["kl_loss"])
@@ -200,8 +201,7 @@ def test_a_killed_run_loses_the_running_epoch_only(
     stderr = process.communicate()[1]
     assert process.returncode == code
     assert stderr == ""
-    with h5py.File(folder / "checkpoint.h5") as file:
-        history = json.loads(file.attrs["history"])
+    history = read_state(folder / "checkpoint.h5")["history"]
     assert history
     with pytest.raises(MissingFileError, match="not finished; go on with 'facegen train --resume'"):
         Weights.load(folder)

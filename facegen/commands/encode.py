@@ -8,14 +8,16 @@ from pathlib import Path
 
 import click
 
-from facegen.commands.prepare import expand_sources, finish_skipped, strict_option
 from facegen.console import (
     PATH,
     SEED,
     Console,
     FiniteFloat,
     console_options,
+    expand_sources,
+    finish_skipped,
     force_option,
+    strict_option,
     weights_options,
 )
 

@@ -28,6 +28,7 @@ from facegen.console import (
 if TYPE_CHECKING:
     from facegen.codec import Codec
     from facegen.generating import Generation, StoredPoints
+    from facegen.sharpening import Sharpening
 
 DEFAULT_OUTPUT = Path("faces.png")
 OWN_POINTS = {"count": "--n", "r_limit": "--r-limit", "sigma": "--sigma", "sweep": "--sweep"}
@@ -46,8 +47,6 @@ def _check_usage(given: Mapping[str, Any]) -> None:
         raise click.UsageError(f"--latents has points of its own; leave out {', '.join(own)}.")
     if len(has & {"r_limit", "sigma", "sweep"}) > 1:
         raise click.UsageError("Choose one of --r-limit, --sigma and --sweep.")
-    if {"sharpen", "unsharp"} <= has:
-        raise click.UsageError("Choose one of --sharpen and --unsharp.")
     if "individual" in has and has & {"output", "sweep"}:
         raise click.UsageError("--individual goes without -o and --sweep.")
     if suffix not in (".png", ".h5"):
@@ -151,8 +150,7 @@ def command(
     points: str,
     seed: int | None,
     columns: int,
-    sharpen: float | None,
-    unsharp: tuple[float, float, float] | None,
+    sharpening: Sharpening,
     output: Path | None,
     individual: Path | None,
     force: bool,
@@ -174,11 +172,9 @@ def command(
 
     from facegen.codec import Codec
     from facegen.generating import Generation, Sampler
-    from facegen.sharpening import Sharpening
     from facegen.weights import Weights
 
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    sharpening = Sharpening(sharpen, unsharp)
     output, force = output or DEFAULT_OUTPUT, force or output is None
     with ExitStack() as stack:
         numbers: Sequence[int] = range(28 if count is None else count)

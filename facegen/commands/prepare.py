@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from facegen.console import (
+    BOX,
     PATH,
     SEED,
     Console,
     FiniteFloat,
-    NumberList,
     console_options,
+    expand_sources,
+    finish_skipped,
     force_option,
+    strict_option,
 )
-
-SKIPPED = 3  # the exit code
-BOX = NumberList(click.IntRange(0, 10**6), length=4)
-
-strict_option = click.option(
-    "--strict", is_flag=True, help="Exit with 1, not 3, when an input was skipped."
-)
-
-
-def expand_sources(sources: tuple[str, ...]) -> list[str]:
-    """The sources as given, with '-' replaced by the lines of standard input."""
-    names: list[str] = []
-    for source in sources:
-        names += [line for line in sys.stdin.read().splitlines() if line] * (source == "-")
-        names += [source] * (source != "-")
-    return names
-
-
-def finish_skipped(console: Console, skipped: int, strict: bool) -> None:
-    """Ends with the exit code for inputs that were skipped, if there were any."""
-    if skipped:
-        console.warn(f"{skipped} skipped" + (" (--strict)" if strict else ""))
-        raise click.exceptions.Exit(1 if strict else SKIPPED)
 
 
 @click.command("prepare")

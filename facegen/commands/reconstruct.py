@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from facegen.commands.prepare import BOX, finish_skipped, strict_option
 from facegen.console import (
+    BOX,
     PATH,
     Console,
     columns_option,
     console_options,
     decoder_option,
+    finish_skipped,
     force_option,
     seed_option,
     seed_or_draw,
     sharpening_options,
+    strict_option,
     weights_options,
 )
+
+if TYPE_CHECKING:
+    from facegen.sharpening import Sharpening
 
 DEFAULT_OUTPUT = Path("reconstructions.png")
 
@@ -64,8 +70,7 @@ def command(
     sample: bool,
     columns: int,
     box: tuple[int, int, int, int] | None,
-    sharpen: float | None,
-    unsharp: tuple[float, float, float] | None,
+    sharpening: Sharpening,
     output: Path | None,
     strict: bool,
     force: bool,
@@ -84,11 +89,9 @@ def command(
     """
     from facegen.codec import Codec
     from facegen.reconstructing import choose_from_face_set, load_photos, reconstruct_sheet
-    from facegen.sharpening import Sharpening
     from facegen.weights import Weights
 
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    sharpening = Sharpening(sharpen, unsharp)
     seed = seed_or_draw(seed, console)
     if len(sources) == 1 and sources[0].endswith((".h5", ".hdf5")):
         originals = choose_from_face_set(sources[0], count, seed=seed, split=split)

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facegen.commands.train import SIZES, _given, _list
 from facegen.console import (
     PATH,
     SEED,
+    SIZES,
     Console,
     FiniteFloat,
     console_options,
     force_option,
+    given,
+    hardware_options,
+    list_default,
+    resume_option,
     seed_or_draw,
 )
 from facegen.crisp_options import CrispOptions
@@ -76,14 +80,14 @@ WEIGHT = FiniteFloat(0, 1e6)
 @click.option(
     "--filters",
     type=SIZES,
-    default=_list(DEFAULT.filters),
+    default=list_default(DEFAULT.filters),
     show_default=True,
     help="Of the decoder, after each doubling of the size.",
 )
 @click.option(
     "--discriminator-filters",
     type=SIZES,
-    default=_list(DEFAULT.discriminator_filters),
+    default=list_default(DEFAULT.discriminator_filters),
     show_default=True,
     help="Of the discriminator's strided convolutions.",
 )
@@ -123,24 +127,16 @@ WEIGHT = FiniteFloat(0, 1e6)
     help="Of the arithmetic; bfloat16 is twice as fast where the processor has it.",
 )
 @click.option("--seed", type=SEED, help="Of weights, order and points; by default a fresh one.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint, with its options.")
-@click.option("--cpu-only", is_flag=True, help="Hide all GPUs.")
-@click.option(
-    "--cpu-threads", type=click.IntRange(1, 1024), help="Threads.  [default: one per processor]"
-)
-@click.option("--gpu-memory", type=click.IntRange(64), metavar="MB", help="Limit of GPU memory.")
+@resume_option
+@hardware_options
 @force_option
 @console_options
-@click.pass_context
 def command(
-    context: click.Context,
     console: Console,
     weights: Path,
     faces: Path,
     resume: bool,
-    cpu_only: bool,
-    cpu_threads: int | None,
-    gpu_memory: int | None,
+    limits: dict[str, Any],
     force: bool,
     **arguments: Any,
 ) -> None:
@@ -167,7 +163,7 @@ def command(
 
     if resume:
         options = read_crisp_options(weights)
-        arguments = _given(context, arguments)
+        arguments = given(arguments)
     else:
         options = DEFAULT
         arguments["seed"] = seed_or_draw(arguments["seed"], console)
@@ -176,7 +172,7 @@ def command(
 
     from facegen.hardware import limit_hardware
 
-    limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
+    limit_hardware(**limits)
     with console.progress(None, "step") as advance:
 
         def report(progress: Progress) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from facegen.commands.prepare import expand_sources, finish_skipped, strict_option
 from facegen.console import (
     PATH,
     Console,
     console_options,
+    expand_sources,
+    finish_skipped,
     force_option,
     sharpening_options,
+    strict_option,
 )
+
+if TYPE_CHECKING:
+    from facegen.sharpening import Sharpening
 
 DEFAULT_FACTOR = 3.0
 
@@ -35,8 +41,7 @@ def command(
     console: Console,
     sources: tuple[str, ...],
     output: Path,
-    sharpen: float | None,
-    unsharp: tuple[float, float, float] | None,
+    sharpening: Sharpening,
     strict: bool,
     force: bool,
 ) -> None:
@@ -50,14 +55,11 @@ def command(
         facegen sharpen faces.png --sharpen 6 -o sharp.png
         facegen sharpen photos/ --unsharp 2,150,3 -o sharp/
     """
-    if sharpen is not None and unsharp is not None:
-        raise click.UsageError("Choose one of --sharpen and --unsharp.")
-
-    from facegen.retouching import sharpen as sharpen_files
+    from facegen.retouching import sharpen
     from facegen.sharpening import Sharpening
 
-    if sharpen is None and unsharp is None:
-        sharpen = DEFAULT_FACTOR
+    if sharpening.provenance is None:
+        sharpening = Sharpening(DEFAULT_FACTOR)
     skipped = 0
 
     def on_skip(name: str, reason: str) -> None:
@@ -65,10 +67,10 @@ def command(
         skipped += 1
         console.warn(f"skipped {name}: {reason}")
 
-    sharpen_files(
+    sharpen(
         expand_sources(sources),
         output,
-        Sharpening(sharpen, unsharp),
+        sharpening,
         force=force,
         on_written=console.result,
         on_skip=on_skip,

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from facegen.console import (
     PATH,
     SEED,
+    SIZES,
     Console,
     FiniteFloat,
-    NumberList,
     console_options,
     force_option,
+    given,
+    hardware_options,
+    list_default,
+    resume_option,
     seed_or_draw,
 )
 from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOptions
@@ -25,13 +28,8 @@ from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOp
 if TYPE_CHECKING:
     from facegen.trainer import Progress
 
-SIZES = NumberList(click.IntRange(1, 65536))
 MODEL = ModelOptions()
 TRAINING = TrainingOptions()
-
-
-def _list(values: tuple[int, ...]) -> str:
-    return ",".join(map(str, values))
 
 
 def network_options(function: Callable) -> Callable:
@@ -54,21 +52,21 @@ def network_options(function: Callable) -> Callable:
         click.option(
             "--filters",
             type=SIZES,
-            default=_list(MODEL.filters),
+            default=list_default(MODEL.filters),
             show_default=True,
             help="Of the encoder's convolutions; the decoder mirrors them.",
         ),
         click.option(
             "--kernels",
             type=SIZES,
-            default=_list(MODEL.kernels),
+            default=list_default(MODEL.kernels),
             show_default=True,
             help="Kernel size of each convolution.",
         ),
         click.option(
             "--strides",
             type=SIZES,
-            default=_list(MODEL.strides),
+            default=list_default(MODEL.strides),
             show_default=True,
             help="Stride of each convolution.",
         ),
@@ -125,15 +123,6 @@ def network_options(function: Callable) -> Callable:
     return function
 
 
-def _given(context: click.Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Those arguments that stand on the command line."""
-    return {
-        name: value
-        for name, value in arguments.items()
-        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-    }
-
-
 def _fields(options: ModelOptions | TrainingOptions, arguments: dict[str, Any]) -> dict[str, Any]:
     """Those arguments that are fields of the options."""
     names = {field.name for field in fields(options)}
@@ -177,28 +166,20 @@ def _fields(options: ModelOptions | TrainingOptions, arguments: dict[str, Any]) 
     help="Mirror training images at random.",
 )
 @click.option("--seed", type=SEED, help="Of weights, order and noise; by default a fresh one.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint, with its options.")
+@resume_option
 @click.option("--note", default="", help="About the data and its licence, for the model card.")
 @network_options
-@click.option("--cpu-only", is_flag=True, help="Hide all GPUs.")
-@click.option(
-    "--cpu-threads", type=click.IntRange(1, 1024), help="Threads.  [default: one per processor]"
-)
-@click.option("--gpu-memory", type=click.IntRange(64), metavar="MB", help="Limit of GPU memory.")
+@hardware_options
 @click.option("--jit", is_flag=True, help="Compile with XLA: a slower start, faster on a GPU.")
 @force_option
 @console_options
-@click.pass_context
 def command(
-    context: click.Context,
     console: Console,
     faces: Path,
     output: Path,
     resume: bool,
     note: str,
-    cpu_only: bool,
-    cpu_threads: int | None,
-    gpu_memory: int | None,
+    limits: dict[str, Any],
     jit: bool,
     force: bool,
     **arguments: Any,
@@ -223,7 +204,7 @@ def command(
 
     if resume:
         model, training = read_checkpoint_options(output)
-        arguments = _given(context, arguments)
+        arguments = given(arguments)
     else:
         model, training = ModelOptions(kind=arguments["kind"]), TRAINING
         arguments["seed"] = seed_or_draw(arguments["seed"], console)
@@ -232,7 +213,7 @@ def command(
 
     from facegen.hardware import limit_hardware
 
-    limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
+    limit_hardware(**limits)
     with console.progress(None, "step") as advance:
 
         def report(progress: Progress) -> None:
