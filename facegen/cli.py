@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Any
 
 import click
 
 import facegen
 from facegen.errors import FacegenError
+from facegen.stopping import StopSignals
 
 COMMANDS = (
     "prepare",
@@ -68,14 +67,6 @@ class ReaderGone(BaseException):
     """Whoever read our output has had enough."""
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived; raised so that open outputs clean up behind themselves."""
-
-
-def _on_sigterm(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
 def _report(error: BaseException, debug: bool) -> int:
     """Prints an error as its reader needs it and returns the exit code."""
     if isinstance(error, click.exceptions.Exit):
@@ -83,10 +74,6 @@ def _report(error: BaseException, debug: bool) -> int:
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    if isinstance(error, KeyboardInterrupt | click.Abort):
-        return 130
-    if isinstance(error, Terminated):
-        return 143
     if isinstance(error, ReaderGone | BrokenPipeError):
         # No error. Python would complain when it flushes stdout at exit, so give it somewhere
         # to flush to.
@@ -105,12 +92,18 @@ def _report(error: BaseException, debug: bool) -> int:
 
 def main() -> None:
     """Runs the command line and exits."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signals = StopSignals()
+    signals.install()
     debug = "--debug" in sys.argv[1:2]
     try:
-        code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        try:
+            code = cli.main(standalone_mode=False)
+            sys.stdout.flush()
+        finally:
+            signals.finish()
         code = code if isinstance(code, int) else 0
     except BaseException as error:
-        code = _report(error, debug)
+        signals.finish()
+        # A signal may come out as another exception: C code turns what it catches into its own.
+        code = 128 + signals.number if signals.number else _report(error, debug)
     sys.exit(code)

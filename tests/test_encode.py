@@ -356,7 +356,7 @@ import os, signal, sys
 from facegen.cli import main
 from facegen.storing import LatentsWriter
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell ignores it
 append, number = LatentsWriter.append, int(sys.argv.pop())
 
 def append_and_interrupt(self, *points):

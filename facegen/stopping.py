@@ -1,0 +1,58 @@
+"""SIGINT and SIGTERM as one exception, which gets through."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+RETRY = 0.2  # seconds
+REASONS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """A signal arrived; raised so that open outputs clean up behind themselves."""
+
+
+class StopSignals:
+    """Raises Stopped at SIGINT and SIGTERM, until it has come out at the top.
+
+    Once is not enough: Python drops an exception that comes up while C code calls back, such as
+    in an import of an extension or in a destructor. So a timer raises another, unless the first
+    is on its way: then an exception handler or a `finally` is at work.
+
+    Attributes:
+        number: of the signal that arrived first; 0 if none did.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def install(self) -> None:
+        """From now on signals raise; those that are ignored, as by nohup, stay so."""
+        self._unraisable_hook = sys.unraisablehook
+        sys.unraisablehook = self._drop_quietly
+        signal.signal(signal.SIGALRM, self._raise)
+        for number in REASONS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._raise)
+
+    def finish(self) -> None:
+        """From now on nothing raises: the program ends."""
+        for number in (*REASONS, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        self.number = self.number or number
+        signal.setitimer(signal.ITIMER_REAL, RETRY)
+        error = sys.exception()
+        while error is not None:
+            if isinstance(error, Stopped):
+                return
+            error = error.__context__
+        raise Stopped
+
+    def _drop_quietly(self, unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, Stopped):
+            self._unraisable_hook(unraisable)
