@@ -10,11 +10,13 @@ import importlib
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
 
 import facegen
+from facegen.console import PATH
 from facegen.errors import FacegenError
 from facegen.stopping import StopSignals
 
@@ -54,13 +56,24 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(facegen.__version__, prog_name="facegen")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
-def cli(debug: bool) -> None:
+@click.option(
+    "--lock",
+    type=PATH,
+    metavar="FILE",
+    help="For cron: do nothing and exit with 1 while another run holds the same FILE.",
+)
+@click.pass_context
+def cli(context: click.Context, debug: bool, lock: Path | None) -> None:
     """Photos go in, a small set of weights comes out, and from then on a face costs a millisecond.
 
     \b
     Make 28 new faces with the model that comes with facegen:
         facegen generate --n 28 --r-limit 2.5
     """
+    if lock is not None:
+        from facegen.locking import hold_lock
+
+        context.with_resource(hold_lock(lock, f"holds the lock {lock}; its run is not done"))
 
 
 class ReaderGone(BaseException):
@@ -94,7 +107,7 @@ def main() -> None:
     """Runs the command line and exits."""
     signals = StopSignals()
     signals.install()
-    debug = "--debug" in sys.argv[1:2]
+    debug = "--debug" in sys.argv
     try:
         try:
             code = cli.main(standalone_mode=False)

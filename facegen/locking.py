@@ -37,27 +37,25 @@ def _try_lock(path: Path) -> int | None:
 
 
 @contextmanager
-def exclusive(path: str | os.PathLike) -> Iterator[None]:
-    """Keeps other processes that ask for the same from writing `path`, by a lock file beside it.
+def hold_lock(lock: Path, says: str, *, patience: float = 0.0) -> Iterator[None]:
+    """Holds a lock file, which is made and, at the end, removed.
 
     The kernel drops the lock when its holder ends, however it ends, so a lock file that a kill
-    left behind blocks nobody. The output itself is not locked: HDF5 could not read it then.
+    left behind blocks nobody.
+
+    Args:
+        says: what the other process does and what to do about it, for the message.
+        patience: seconds to wait for it.
 
     Raises:
         OutputError: another process holds the lock, or there is no permission to make it.
     """
-    path = check_output(path, force=True)
-    target = path.resolve()
-    lock = target.with_name(f".{target.name}.lock")
-    deadline = time.monotonic() + PATIENCE
-    with output_errors(path):
+    deadline = time.monotonic() + patience
+    with output_errors(lock):
         while (descriptor := _try_lock(lock)) is None:
             if time.monotonic() > deadline:
                 holder = lock.read_text() if lock.exists() else ""
-                raise OutputError(
-                    f"another facegen (process {holder or 'unknown'}) is writing {path}; "
-                    "wait until it is done, or choose another output"
-                )
+                raise OutputError(f"another facegen (process {holder or 'unknown'}) {says}")
             time.sleep(0.05)
     try:
         yield
@@ -65,3 +63,19 @@ def exclusive(path: str | os.PathLike) -> Iterator[None]:
         with suppress(OSError):
             lock.unlink()
         os.close(descriptor)
+
+
+@contextmanager
+def exclusive(path: str | os.PathLike) -> Iterator[None]:
+    """Keeps other processes that ask for the same from writing `path`, by a lock file beside it.
+
+    The output itself is not locked: HDF5 could not read it then.
+
+    Raises:
+        OutputError: another process holds the lock, or there is no permission to make it.
+    """
+    target = check_output(path, force=True).resolve()
+    lock = target.with_name(f".{target.name}.lock")
+    says = f"is writing {path}; wait until it is done, or choose another output"
+    with hold_lock(lock, says, patience=PATIENCE):
+        yield

@@ -20,6 +20,7 @@ from conftest import python_environment, run_python
 from PIL import Image
 
 from facegen.cli import COMMANDS, cli
+from facegen.locking import hold_lock
 from facegen.sheets import read_grid, read_provenance
 
 FACEGEN = ("-m", "facegen")
@@ -346,3 +347,16 @@ def test_a_reader_that_has_had_enough_is_no_error(toy_weights: Path, tmp_path: P
         text=True,
     )
     assert (piped.stdout, piped.stderr) == ("0\n", "")
+
+
+def test_a_second_run_with_the_same_lock_does_nothing(toy_weights: Path, tmp_path: Path):
+    command = ["--lock", "cron.lock", "generate", "-q", "--weights", str(toy_weights), "--n", "1"]
+    with hold_lock(tmp_path / "cron.lock", ""):
+        refused = facegen(*command, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"facegen: another facegen (process {os.getpid()}) holds the lock cron.lock; its run is "
+        "not done\n"
+    )
+    assert facegen(*command, cwd=tmp_path).returncode == 0
+    assert os.listdir(tmp_path) == ["faces.png"]
