@@ -1,7 +1,9 @@
 # What developers and CI run. PYTHON=... chooses the interpreter.
 PYTHON ?= python
 
-.PHONY: test lint format reference bench
+FUZZ_SECONDS ?= 60
+
+.PHONY: test lint format reference bench fuzz
 
 test:
 	$(PYTHON) -m pytest
@@ -11,6 +13,7 @@ lint:
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) docs/update_readme.py --check
+	$(PYTHON) docs/update_bad_input.py --check
 
 format:
 	$(PYTHON) -m ruff check --fix .
@@ -18,7 +21,17 @@ format:
 
 reference:
 	$(PYTHON) docs/update_readme.py
+	$(PYTHON) docs/update_bad_input.py
 
 bench:
 	for script in start_up decode train_step prepare encode; do \
 		$(PYTHON) benchmarks/$$script.py || exit 1; done
+
+# What is found lands in fuzz/found/; the inputs that led there stay, and the next run begins with them.
+fuzz:
+	mkdir -p fuzz/found
+	for target in picture sheet faces latents checkpoint; do \
+		mkdir -p fuzz/corpus/$$target; \
+		$(PYTHON) fuzz/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 \
+			-artifact_prefix=fuzz/found/$$target- fuzz/corpus/$$target fuzz/seeds/$$target || exit 1; \
+	done

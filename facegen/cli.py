@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import facegen
-from facegen.console import PATH
+from facegen.console import PATH, printable
 from facegen.errors import FacegenError
 from facegen.stopping import StopSignals
 
@@ -30,6 +30,11 @@ COMMANDS = (
     "encode",
     "query",
     "export",
+    "fit",
+    "attributes",
+    "edit",
+    "morph",
+    "analyze",
     "evaluate",
     "info",
 )
@@ -94,7 +99,7 @@ def _report(error: BaseException, debug: bool) -> int:
         return 0
     if debug:
         traceback.print_exception(error)
-    message = " ".join(str(error).split("\n"))
+    message = printable(" ".join(str(error).split("\n")))
     if isinstance(error, MemoryError):
         message = "not enough memory"
     elif not isinstance(error, FacegenError):

@@ -7,7 +7,7 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.hardware import available_cpus, silence
 from facegen.images import to_float, to_pixels
-from facegen.weights import Weights
+from facegen.weights import CONFIG, Weights
 
 BATCH_SIZE = 32  # the fastest on two cores; results do not depend on it
 
@@ -67,9 +67,27 @@ class Codec:
 
     def _graph(self, name: str) -> Graph:
         if name not in self._graphs:
-            content = self.weights.file(name).read_bytes()
-            self._graphs[name] = Graph(content, threads=self._threads)
+            path = self.weights.file(name)
+            try:
+                graph = Graph(path.read_bytes(), threads=self._threads)
+            except (ValueError, RuntimeError) as error:
+                raise InputError(f"{path} is damaged: {error}") from error
+            found, expected = (graph.input_shape, graph.output_shape), self._shapes(name)
+            if found != expected:
+                raise InputError(
+                    f"{path} is damaged: it takes {found[0]} and gives {found[1]}, {CONFIG} says "
+                    f"{expected[0]} and {expected[1]}"
+                )
+            self._graphs[name] = graph
         return self._graphs[name]
+
+    def _shapes(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of a row that a graph takes and of one that it gives."""
+        model = self.weights.model
+        pixels = (model.image_size, model.image_size, model.channels)
+        if name == "encoder.tflite":
+            return pixels, (model.latent_dim * (2 if model.kind == "vae" else 1),)
+        return (model.latent_dim,), pixels
 
     def _run(self, name: str, inputs: np.ndarray, dtype: type = np.float32) -> np.ndarray:
         """Runs a graph in batches; uint8 stands for pixels, converted while they are in cache."""
@@ -115,7 +133,7 @@ class Codec:
             uint8 (N, image_size, image_size, 3).
 
         Raises:
-            InputError: z has another shape.
+            InputError: z has another shape, or is not finite.
         """
         return self._run(f"{self.decoder}.tflite", self._check_points(z), np.uint8)
 
@@ -128,4 +146,8 @@ class Codec:
             raise InputError(
                 f"the weights {self.weights.name} need points (N, {self.latent_dim}), not {z.shape}"
             )
-        return np.ascontiguousarray(z, np.float32)
+        z = np.ascontiguousarray(z, np.float32)
+        wrong = np.flatnonzero(~np.isfinite(z).all(axis=1))
+        if len(wrong):
+            raise InputError(f"point {wrong[0]} of {len(z)} is not finite; it can't be decoded")
+        return z

@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,28 @@ class NumberList(click.ParamType):
         return numbers
 
 
+class FilePath(click.Path):
+    """A path, not empty: Path("") is the current folder, and mostly a variable that isn't set."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("the name is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 SEED = click.IntRange(0, MAX_SEED)
-PATH = click.Path(path_type=Path)
+PATH = FilePath()
 BOX = NumberList(click.IntRange(0, 10**6), length=4)
 SIZES = NumberList(click.IntRange(1, 65536))
 SKIPPED = 3  # the exit code of a run that is done, but has skipped some inputs
+
+
+def printable(text: str) -> str:
+    """Text on one line of a terminal: control characters and other odd ones as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Console:
@@ -68,8 +85,8 @@ class Console:
             self._write(message)
 
     def warn(self, message: str) -> None:
-        """A message on stderr, --quiet or not."""
-        self._write(f"facegen: {message}")
+        """A message of one line on stderr, --quiet or not."""
+        self._write(f"facegen: {printable(message)}")
 
     def _write(self, message: str) -> None:
         if self._bar is None:
@@ -109,8 +126,10 @@ def expand_sources(sources: tuple[str, ...]) -> list[str]:
     """The sources as given, with '-' replaced by the lines of standard input."""
     names: list[str] = []
     for source in sources:
-        names += [line for line in sys.stdin.read().splitlines() if line] * (source == "-")
-        names += [source] * (source != "-")
+        if source == "-":
+            names += [line for line in sys.stdin.read().splitlines() if line]
+        else:
+            names.append(source)
     return names
 
 
@@ -119,6 +138,14 @@ def finish_skipped(console: Console, skipped: int, strict: bool) -> None:
     if skipped:
         console.warn(f"{skipped} skipped" + (" (--strict)" if strict else ""))
         raise click.exceptions.Exit(1 if strict else SKIPPED)
+
+
+def warn_about(console: Console, notes: Sequence[tuple[str, str]]) -> None:
+    """One line for each reason of some (name, reason)."""
+    for reason in dict.fromkeys(reason for _, reason in notes):
+        names = [name for name, why in notes if why == reason]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        console.warn(f"{names[0]}{more}: {reason}")
 
 
 def list_default(values: tuple[int, ...]) -> str:
@@ -244,4 +271,12 @@ resume_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite what exists.")
 seed_option = click.option(
     "--seed", type=SEED, help="The same seed gives the same result; by default a fresh one."
+)
+align_option = click.option(
+    "--align",
+    type=click.Choice(["auto", "yes", "no"]),
+    default="auto",
+    show_default=True,
+    help="Find the face in a photo, turn it upright and crop it: yes, or skip the photo; no, take "
+    "the photo as it is; auto, where it is needed and can be done.",
 )

@@ -54,7 +54,7 @@ def encode_rows(
     def read() -> Iterator[tuple[range, np.ndarray]]:
         for first in range(start, len(faces), BATCH):
             rows = range(first, min(first + BATCH, len(faces)))
-            yield rows, faces.images[rows.start : rows.stop]
+            yield rows, faces.read_range(rows.start, rows.stop)
 
     def compute() -> Iterator[Points]:
         with closing(prefetch(read())) as batches:
@@ -79,7 +79,7 @@ def is_face_set(sources: Sequence[str | os.PathLike]) -> bool:
         source
         for source in sources
         if Path(source).suffix.lower() in (".h5", ".hdf5")
-        or (Path(source).is_file() and h5py.is_hdf5(source))
+        or (os.path.isfile(source) and h5py.is_hdf5(source))
     ]
     if found and len(sources) > 1:
         raise InputError(f"{found[0]} is a face set; encode it alone, or encode photos")
@@ -106,7 +106,7 @@ def _open_faces(
 
 
 def _check_output(output: Path, sources: Sequence[str | os.PathLike]) -> None:
-    if any(output.exists() and Path(s).exists() and output.samefile(s) for s in sources):
+    if any(os.path.exists(output) and os.path.exists(s) and output.samefile(s) for s in sources):
         raise InputError(f"{output} is the input; choose another output")
 
 
@@ -134,8 +134,8 @@ def _origin(codec: Codec, faces: FaceSet, source: str, epsilon_scale: float) -> 
 
 def _labels(faces: FaceSet) -> dict[str, h5py.Dataset]:
     return {
-        name: hdf5.dataset(faces.file, name, ndim=2 if name == "attributes" else 1)
-        for name in LABELS
+        name: hdf5.dataset(faces.file, name, ndim=ndim, dtype=dtype)
+        for name, (ndim, dtype) in LABELS.items()
         if name in faces.file
     }
 

@@ -206,9 +206,7 @@ class FaceSet:
         file = hdf5.open_file(path, FORMAT, FORMAT_VERSION)
         try:
             images = hdf5.dataset(file, "images", ndim=4, dtype=np.uint8)
-            names = hdf5.dataset(file, "names", ndim=1)
-            if h5py.check_string_dtype(names.dtype) is None:
-                raise InputError(f"{path} is damaged: its names are no text")
+            names = hdf5.dataset(file, "names", ndim=1, dtype=str)
             split = hdf5.dataset(file, "split", ndim=1, dtype=np.uint8)
             if not (len(images) == len(names) == len(split)):
                 raise InputError(f"{path} is damaged: images, names and split differ in length")

@@ -39,13 +39,14 @@ def check_output(path: str | os.PathLike, *, force: bool = False) -> Path:
             missing.
     """
     path = Path(path)
-    if path.is_dir():
+    exists = os.path.exists(path)  # unlike Path's, it has no exceptions for odd names
+    if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; name a file in it")
-    if path.exists() and not path.is_file():
+    if exists and not os.path.isfile(path):
         raise OutputError(f"{path} is not an ordinary file; name another")
-    if path.exists() and not force:
+    if exists and not force:
         raise OutputError(f"{path} exists already; choose another name or add --force")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise OutputError(f"the folder {path.parent} does not exist; create it first")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"no permission to write in the folder {path.parent}")

@@ -16,6 +16,7 @@ from facegen.codec import Codec
 from facegen.errors import InputError, OutputError
 from facegen.files import check_output, output_errors
 from facegen.rows import format_rows
+from facegen.sampling import PointSampler
 from facegen.sharpening import Sharpening
 from facegen.sheets import make_sheet, save_png
 from facegen.weights import Weights
@@ -29,7 +30,7 @@ ROWS_PER_PAGE = 20  # of faces; a sheet with more is split into pages
 
 @dataclass(frozen=True)
 class Sampler:
-    """Where points come from.
+    """Points from a distribution that needs no data; docs/samplers.md has all others too.
 
     Attributes:
         sigma: points from N(0, sigma^2) in every coordinate, unless r_limit is given.
@@ -65,8 +66,18 @@ class StoredPoints:
     array: str = "z"
 
     def sample(self, rows: Sequence[int], latent_dim: int, *, seed: int) -> np.ndarray:
-        """The points of some rows, float32 (len(rows), latent_dim)."""
-        return self.store.read(rows, self.array)
+        """The points of some rows, float32 (len(rows), latent_dim).
+
+        Raises:
+            InputError: one is not finite, or can't be read.
+        """
+        points = self.store.read(rows, self.array)
+        wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+        if len(wrong):
+            raise InputError(
+                f"{self.store.path}: row {rows[wrong[0]]} is not finite; choose other rows"
+            )
+        return points
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -96,7 +107,7 @@ class Generation:
     """
 
     codec: Codec
-    sampler: Sampler | StoredPoints
+    sampler: PointSampler
     seed: int
     sharpening: Sharpening = Sharpening()
 
@@ -227,7 +238,7 @@ def generate(
     *,
     weights: str | os.PathLike | None = None,
     decoder: str | None = None,
-    sampler: Sampler = Sampler(),
+    sampler: PointSampler = Sampler(),
     seed: int | None = None,
     sharpening: Sharpening = Sharpening(),
     threads: int | None = None,
@@ -238,7 +249,8 @@ def generate(
         count: how many, at least 1.
         weights: a folder of weights; by default the model that comes with facegen.
         decoder: "plain" or "crisp"; by default crisp where the weights have one.
-        sampler: where their points come from.
+        sampler: where their points come from: a Sampler, a FittedSampler, or one of
+            facegen.radii around it.
         seed: 0..2^63-1; by default a fresh one. Face i is a function of (seed, i) alone.
 
     Returns:

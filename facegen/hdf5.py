@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from facegen.errors import FacegenError, InputError, MissingFileError
 
 CHUNK_BYTES = 1 << 20
 METADATA_BYTES = 512 << 10  # of a file's metadata in memory; HDF5's own limit is 32 MiB
+MAX_COMPRESSION = 1032  # of deflate, the densest of HDF5's own filters: 258 bytes for two bits
 CACHED_BYTES = 4 << 20  # chunks and metadata that HDF5 holds back before it writes them
 TEXT = h5py.string_dtype("utf-8")
 SPLITS = {"train": 0, "test": 1}
@@ -84,8 +86,12 @@ def set_format(file: h5py.File, kind: str, version: int) -> None:
 
 
 def _open(path: Path, kind: str, mode: str) -> h5py.File:
-    if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+    if not os.path.isfile(path):  # unlike Path's, it has no exceptions for odd names
+        what = "does not exist"
+        if os.path.isdir(path):
+            what = "is a folder, not a file"
+        elif os.path.exists(path):
+            what = "is not an ordinary file"
         raise MissingFileError(f"{path} {what}")
     try:
         return _limit_cache(h5py.File(path, mode))
@@ -105,7 +111,7 @@ def read_errors(path: str | os.PathLike) -> Iterator[None]:
         yield
     except FacegenError:
         raise
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).strip("'\"").split())
         raise InputError(f"{path} is damaged: {reason}") from error
 
@@ -151,23 +157,51 @@ def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r")
     return file
 
 
+def _has_dtype(found: h5py.Dataset, dtype: Any) -> bool:
+    if dtype is str:
+        return h5py.check_string_dtype(found.dtype) is not None
+    return dtype is None or found.dtype == dtype
+
+
+def _check_extent(found: h5py.Dataset) -> None:
+    """Refuses a shape that the file is too small for: reading it would fill the memory."""
+    path = found.file.filename
+    declared = math.prod(found.shape) * found.dtype.itemsize
+    filtered = found.id.get_create_plist().get_nfilters() > 0
+    if declared > os.path.getsize(path) * (MAX_COMPRESSION if filtered else 1):
+        raise InputError(
+            f"{path} is damaged: {found.name[1:]!r} is {found.shape}, for which it is too small"
+        )
+
+
 def dataset(file: h5py.File, name: str, *, ndim: int, dtype: Any = None) -> h5py.Dataset:
     """A dataset of the file itself, checked.
 
+    Args:
+        dtype: of NumPy, or str for texts of any kind; by default any.
+
     Raises:
-        InputError: it is missing, a link to another file, or has another rank or dtype.
+        InputError: it is missing, a link to another file, has another rank or dtype, or a shape
+            that the file is too small for.
     """
     path = file.filename
     with read_errors(path):
-        link = file.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink):
-        raise InputError(f"{path} has no dataset {name!r}; it is damaged or not facegen's")
-    with read_errors(path):
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise InputError(f"{path} has no dataset {name!r}; it is damaged or not facegen's")
         found = file[name]
-    elsewhere = found.file.filename != path  # behind a group that is a link
-    if not isinstance(found, h5py.Dataset) or elsewhere or found.external or found.is_virtual:
-        raise InputError(f"{path}: {name!r} is not a plain dataset")
-    if found.ndim != ndim or (dtype is not None and found.dtype != dtype):
-        expected = f"{ndim} dimensions" + (f" of {dtype}" if dtype is not None else "")
-        raise InputError(f"{path}: {name!r} is {found.shape} {found.dtype}; expected {expected}")
+        elsewhere = found.file.filename != path  # behind a group that is a link
+        if not isinstance(found, h5py.Dataset) or elsewhere or found.external or found.is_virtual:
+            raise InputError(f"{path}: {name!r} is not a plain dataset")
+        if found.ndim != ndim or not _has_dtype(found, dtype):
+            of = "" if dtype is None else f" of {'text' if dtype is str else dtype}"
+            raise InputError(
+                f"{path}: {name!r} is {found.shape} {found.dtype}; expected {ndim} dimensions{of}"
+            )
+        _check_extent(found)
     return found
+
+
+def texts(data: h5py.Dataset, rows: slice = slice(None)) -> list[str]:
+    """A range of rows of a dataset of texts, one dimension; what is not UTF-8 becomes U+FFFD."""
+    with read_errors(data.file.filename):
+        return [text.decode(errors="replace") for text in data[rows]]

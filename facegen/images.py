@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +20,11 @@ PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
     | {".pgm", ".avif", ".heic", ".heif"}
 )
+
+# Others hold programs (EPS) or whole pictures that no limit is put on (ICO, ICNS, IPTC, BLP). HEIF
+# comes last: Pillow knows it only when another package has added it.
+PHOTO_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "TGA")
+PHOTO_FORMATS += ("HEIF",)
 
 Box = tuple[int, int, int, int]
 
@@ -40,17 +47,16 @@ def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Opens an encoded photo without decoding it yet.
 
     Raises:
-        InputError: it is empty, not an image, or larger than `max_pixels`. The message is the
-            reason alone, without a name.
+        InputError: it is empty, not an image of `PHOTO_FORMATS`, or larger than `max_pixels`. The
+            message is the reason alone, without a name.
     """
     if not data:
         raise InputError("the file is empty")
     try:
-        image = Image.open(io.BytesIO(data))
+        with _quiet():
+            image = Image.open(io.BytesIO(data), formats=PHOTO_FORMATS)
     except Exception as error:  # Pillow's readers raise what they please on damaged headers
-        raise InputError("not an image that Pillow can read") from error
-    if image.format == "EPS":  # Pillow would have Ghostscript run it
-        raise InputError("PostScript is a program, not a photo")
+        raise InputError("not an image that facegen reads") from error
     if image.width * image.height > max_pixels:
         raise InputError(
             f"{image.width}x{image.height} is more than {max_pixels} pixels (--max-pixels)"
@@ -93,7 +99,7 @@ def load_face(
     """Decodes, turns, crops and resizes one photo.
 
     Args:
-        data: an encoded photo of any format and mode that Pillow reads.
+        data: an encoded photo, of one of `PHOTO_FORMATS` and any mode.
         size: height and width of the result in pixels.
         box: (left, upper, right, lower) in pixels of the upright photo; by default `crop_box`.
         max_pixels: refuse larger photos before decoding them.
@@ -105,17 +111,43 @@ def load_face(
         InputError: the photo can't be used; the message is the reason alone, without a name.
     """
     image = open_photo(data, max_pixels=max_pixels)
+    with decoding_errors():
+        image = _decode(image, size=size, box=box)
+    return np.asarray(image)
+
+
+def load_upright(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decodes one photo whole, RGB, turned as its EXIF says.
+
+    Raises:
+        InputError: the photo can't be used; the message is the reason alone, without a name.
+    """
+    image = open_photo(data, max_pixels=max_pixels)
+    with decoding_errors():
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of odd metadata, which is of no use to anyone here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def decoding_errors() -> Iterator[None]:
+    """Turns what Pillow raises on a damaged photo into one clear reason."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata, of no use to anyone here
-            image = _decode(image, size=size, box=box)
+        with _quiet():
+            yield
     except InputError:
         raise
     except Exception as error:  # a damaged photo raises OSError, SyntaxError, struct.error, ...
         raise InputError(
             f"damaged: {' '.join(str(error).split()) or type(error).__name__}"
         ) from error
-    return np.asarray(image)
 
 
 def _decode(image: Image.Image, *, size: int, box: Box | None) -> Image.Image:

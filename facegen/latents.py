@@ -27,7 +27,13 @@ from facegen.errors import InputError
 FORMAT = "facegen-latents"
 FORMAT_VERSION = 1
 ARRAYS = ("mu", "logvar", "z")
-LABELS = ("names", "split", "identities", "attributes", "attribute_names")
+LABELS = {  # dimensions and dtype
+    "names": (1, str),
+    "split": (1, np.uint8),
+    "identities": (1, np.int32),
+    "attributes": (2, np.int8),
+    "attribute_names": (1, str),
+}
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,9 @@ class Origin:
     @classmethod
     def read(cls, file: h5py.File) -> Origin:
         """From the attributes of a store."""
-        try:
+        with hdf5.read_errors(file.filename):
             defaults = asdict(cls())
             return cls(**{name: type(value)(file.attrs[name]) for name, value in defaults.items()})
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"{file.filename} is damaged: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -94,24 +98,25 @@ class Latents:
         """
         file = hdf5.open_file(path, FORMAT, FORMAT_VERSION)
         try:
-            return cls._read(Path(path), file)
+            with hdf5.read_errors(path):
+                return cls._read(Path(path), file)
         except BaseException:
             file.close()
             raise
 
     @classmethod
     def _read(cls, path: Path, file: h5py.File) -> Latents:
+        hdf5.dataset(file, "complete", ndim=0, dtype=np.uint8)
         shapes = {hdf5.dataset(file, name, ndim=2, dtype=np.float32).shape for name in ARRAYS}
         rows, latent_dim = shapes.pop()
         rows_done = int(hdf5.dataset(file, "rows_done", ndim=0, dtype=np.uint64)[()])
         split = hdf5.dataset(file, "split", ndim=1, dtype=np.uint8)
-        lengths = {len(hdf5.dataset(file, name, ndim=1)) for name in ("names", "split")}
+        lengths = {len(split), len(hdf5.dataset(file, "names", ndim=1, dtype=str))}
         attribute_names: list[str] = []
         if "identities" in file:
             lengths.add(len(hdf5.dataset(file, "identities", ndim=1, dtype=np.int32)))
         if "attributes" in file:
-            labels = hdf5.dataset(file, "attribute_names", ndim=1)[:]
-            attribute_names = [label.decode(errors="replace") for label in labels]
+            attribute_names = hdf5.texts(hdf5.dataset(file, "attribute_names", ndim=1, dtype=str))
             attributes = hdf5.dataset(file, "attributes", ndim=2, dtype=np.int8)
             lengths.add(len(attributes))
             if attributes.shape[1] != len(attribute_names):
@@ -154,11 +159,12 @@ class Latents:
         numbers = np.asarray(rows, np.int64)
         self.check_rows(numbers)
         unique, inverse = np.unique(numbers, return_inverse=True)
-        return self.file[array][unique][inverse]
+        with hdf5.read_errors(self.path):
+            return self.file[array][unique][inverse]
 
     def read_names(self, rows: slice) -> list[str]:
         """Names of a range of rows."""
-        return [name.decode(errors="replace") for name in self.file["names"][rows]]
+        return hdf5.texts(self.file["names"], rows)
 
     def iterate(
         self, array: str = "z", *, batch_size: int = 4096
@@ -167,7 +173,9 @@ class Latents:
         data = self.file[array]
         for start in range(0, len(self), batch_size):
             rows = slice(start, min(start + batch_size, len(self)))
-            yield rows, data[rows]
+            with hdf5.read_errors(self.path):
+                points = data[rows]
+            yield rows, points
 
     def __enter__(self) -> Latents:
         return self
@@ -200,9 +208,10 @@ def read_latents(
     """
     check_array(array)
     with Latents.open(path) as store:
-        if rows is None:
+        if rows is not None:
+            return store.read(rows, array)
+        with hdf5.read_errors(path):
             return store.file[array][: len(store)]
-        return store.read(rows, array)
 
 
 def iterate_latents(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import os
 import struct
@@ -9,15 +10,21 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from facegen.errors import InputError, MissingFileError
 from facegen.images import PHOTO_SUFFIXES
 
 ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"})
 MAX_PHOTO_BYTES = 200_000_000  # of one encoded photo; a real one has less than 50 MB
+MAX_NAME_BYTES = 1 << 20  # of a name and what else stands before a member of a tar
+STEP = 4096  # bytes; zipfile unpacks a step of LZMA at once, to 30 MB at worst
+LONG_HEADERS = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+LONG_HEADERS += (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 # What Python's archive modules and decompressors raise on damaged data.
 DAMAGE = (
     zipfile.BadZipFile,
@@ -46,10 +53,12 @@ class Photo:
     read: Callable[[], bytes]
 
 
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") and part != ".." for part in PurePosixPath(name).parts)
+
+
 def _is_photo_name(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith(".") and part != ".." for part in path.parts)
-    return path.suffix.lower() in PHOTO_SUFFIXES and not hidden
+    return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES and not _is_hidden(name)
 
 
 def as_text(name: str) -> str:
@@ -62,20 +71,52 @@ def _check_bytes(size: int) -> None:
         raise InputError(f"{size} bytes are more than the {MAX_PHOTO_BYTES} of any real photo")
 
 
+def _read(file: IO[bytes]) -> bytes:
+    """All bytes of a photo, whatever size it has declared; raises InputError if it has no end."""
+    parts: list[bytes] = []
+    size = 0
+    while part := file.read(STEP):
+        parts.append(part)
+        size += len(part)
+        _check_bytes(size)
+    return b"".join(parts)
+
+
 def read_file(path: Path) -> bytes:
     """The bytes of a photo; raises InputError with the reason alone."""
     try:
         _check_bytes(path.stat().st_size)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return _read(file)
     except OSError as error:
         raise InputError(error.strerror or str(error)) from error
 
 
 def _folder_photos(folder: Path) -> Iterator[Photo]:
-    for path in sorted(folder.rglob("*")):
+    """The photos of a folder, and its folders that can't be listed: reading them says why."""
+    errors: list[OSError] = []
+    found = [
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=errors.append)
+        for name in names
+    ]
+    locked = {Path(error.filename) for error in errors}
+    for path in sorted([*found, *locked]):
         name = path.relative_to(folder).as_posix()
-        if _is_photo_name(name) and path.is_file():
+        # Where a folder may be listed but not entered, there are names but no files.
+        is_photo = _is_photo_name(name) and (os.path.isfile(path) or not os.path.lexists(path))
+        if is_photo or (path in locked and not _is_hidden(name)):
             yield Photo(as_text(name), partial(read_file, path))
+
+
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    """As `ZipFile.open`, which unpacks bzip2 at once, a few hundred bytes to gigabytes."""
+    if info.compress_type != zipfile.ZIP_BZIP2:
+        return archive.open(info)
+    packed = copy(info)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
+    packed.CRC = None  # type: ignore[assignment]  # bzip2 has its own
+    return bz2.open(archive.open(packed))
 
 
 def _zip_photos(path: Path) -> Iterator[Photo]:
@@ -86,21 +127,25 @@ def _zip_photos(path: Path) -> Iterator[Photo]:
         def read(info: zipfile.ZipInfo) -> bytes:
             _check_bytes(info.file_size)
             try:
-                with archive.open(info) as member:
-                    data = member.read(MAX_PHOTO_BYTES + 1)
+                with _open_member(archive, info) as member:
+                    return _read(member)
+            except InputError:
+                raise
             except DAMAGE as error:
                 raise InputError(f"damaged in the archive: {error}") from error
             except (RuntimeError, NotImplementedError) as error:  # encrypted, odd compression
                 raise InputError(f"can't be unpacked: {error}") from error
-            _check_bytes(len(data))
-            return data
 
         for info in sorted(members, key=lambda info: info.filename):
             yield Photo(info.filename, partial(read, info))
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose damaged header is an error; tarfile takes it for the end of the archive."""
+    """A member whose damaged header is an error; tarfile takes it for the end of the archive.
+
+    So is a header that goes on for longer than any name, and the map of a sparse file, which no
+    photo is: tarfile would read them into memory, and compressed they can be of any length.
+    """
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Member:
@@ -112,12 +157,24 @@ class _Member(tarfile.TarInfo):
         ) as error:
             raise tarfile.ReadError(str(error)) from error
 
+    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        """tarfile calls it with each header that it has read, to be overridden (its source)."""
+        if self.type in LONG_HEADERS and self.size > MAX_NAME_BYTES:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(tarfile_)  # type: ignore[misc]
+
+    def _proc_sparse(self, *arguments: object) -> tarfile.TarInfo:
+        raise tarfile.ReadError("it holds a sparse file")
+
+    _proc_gnusparse_10 = _proc_sparse  # as pax writes it
+
 
 def _is_tar(path: Path) -> bool:
     try:
-        return tarfile.is_tarfile(path)
-    except DAMAGE:  # in what it is compressed with
+        tarfile.open(path, tarinfo=_Member).close()
+    except DAMAGE:  # also in what it is compressed with
         return False
+    return True
 
 
 def _tar_photos(path: Path) -> Iterator[Photo]:
@@ -154,9 +211,11 @@ def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
     """
     for source in sources:
         path = Path(source)
-        if path.is_dir():
+        if not str(source):
+            raise MissingFileError("a photo or folder with an empty name was given")
+        if os.path.isdir(path):  # unlike Path's, it has no exceptions for odd names
             yield from _folder_photos(path)
-        elif not path.exists():
+        elif not os.path.exists(path):
             raise MissingFileError(f"{path} does not exist")
         elif _is_photo_name(path.name):
             yield Photo(as_text(str(source)), partial(read_file, path))
@@ -178,7 +237,7 @@ def count_photos(sources: Iterable[str | os.PathLike]) -> int | None:
     total = 0
     for source in sources:
         path = Path(source)
-        if path.is_file() and not _is_photo_name(path.name) and not zipfile.is_zipfile(path):
+        if os.path.isfile(path) and not _is_photo_name(path.name) and not zipfile.is_zipfile(path):
             if _is_tar(path):
                 return None
             total += 1

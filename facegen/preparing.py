@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from facegen.aligning import load_photo
+from facegen.detecting import check_installed
 from facegen.errors import FacegenError, InputError, MissingFileError
 from facegen.faces import FaceSetWriter, is_test_row
 from facegen.hardware import available_cpus
-from facegen.images import CELEBA_BOX, MAX_PIXELS, Box, load_face
+from facegen.images import CELEBA_BOX, MAX_PIXELS, Box
 from facegen.photos import Photo, as_text, find_photos
 
 BATCH_PHOTOS = 32
@@ -81,11 +83,14 @@ def _read_lines(path: str | os.PathLike) -> list[str]:
         raise InputError(f"{path} can't be read as text: {error}") from error
 
 
-def _load(batch: list[tuple[str, bytes]], size: int, box: Box | None, max_pixels: int):
+def _load(
+    batch: list[tuple[str, bytes]], size: int, box: Box | None, max_pixels: int, align: str
+) -> list[Loaded]:
     loaded: list[Loaded] = []
     for name, data in batch:
         try:
-            loaded.append((name, load_face(data, size=size, box=box, max_pixels=max_pixels)))
+            face, _ = load_photo(data, size=size, box=box, max_pixels=max_pixels, align=align)
+            loaded.append((name, face))
         except InputError as error:
             loaded.append((name, str(error)))
     return loaded
@@ -154,6 +159,7 @@ def prepare(
     *,
     size: int = 96,
     box: Box | None = None,
+    align: bool = False,
     identities: str | os.PathLike | None = None,
     attributes: str | os.PathLike | None = None,
     test_fraction: float = 0.1,
@@ -173,6 +179,9 @@ def prepare(
         size: height and width of the faces in pixels.
         box: (left, upper, right, lower) of the crop in pixels of the upright photo. By default
             the CelebA box for photos of 178x218, the largest centre square for others.
+        align: find the largest face, turn it upright and crop it as CelebA's aligned images of
+            178x218 pixels are (`facegen.aligning`); the box is one of theirs. Photos without a
+            face are skipped.
         identities: CelebA's identity file; the split then keeps people together.
         attributes: CelebA's attribute file.
         test_fraction, test_count, seed: which images are held out (`facegen.faces.is_test_row`).
@@ -184,7 +193,10 @@ def prepare(
         MissingFileError, InputError: a source or a label file is missing or damaged, or not one
             photo could be used.
         OutputError: the output exists (without `force`) or can't be written.
+        FacegenError: with `align`, the extra that finds faces is not installed.
     """
+    if align:
+        check_installed()
     people = read_identities(identities) if identities is not None else None
     labels = read_attributes(attributes) if attributes is not None else None
     result = Prepared()
@@ -195,11 +207,13 @@ def prepare(
         progress(1)
 
     crop = "x".join(map(str, box)) if box else f"CelebA box {CELEBA_BOX}, else centre square"
+    if align:
+        crop = f"aligned by the eyes, box {box or CELEBA_BOX}"
     source = ", ".join(as_text(Path(s).resolve().name) for s in sources[:10])
     with FaceSetWriter(output, size=size, source=source, crop=crop, force=force) as writer:
         batches = _read_batches(find_photos(sources), skip)
         workers = available_cpus() if workers is None else workers
-        faces = _load_in_workers(batches, workers, size, box, max_pixels)
+        faces = _load_in_workers(batches, workers, size, box, max_pixels, "yes" if align else "no")
         names = _write_faces(writer, faces, skip, progress)
         if not names:
             raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -93,8 +94,8 @@ def describe_rows(store: Latents, rows: np.ndarray, radius: np.ndarray) -> Itera
     """Yields what a store knows of some rows, rising and near to each other.
 
     Yields:
-        row, name, split ("train" or "test"), radius; with identities, identity; with
-        attributes, attributes, a dict of name to 1, -1 or 0.
+        row, name, split ("train" or "test"), radius, None where the point is not finite; with
+        identities, identity; with attributes, attributes, a dict of name to 1, -1 or 0.
     """
     window = slice(int(rows[0]), int(rows[-1]) + 1)
     names = store.read_names(window)
@@ -106,7 +107,7 @@ def describe_rows(store: Latents, rows: np.ndarray, radius: np.ndarray) -> Itera
             "row": row,
             "name": names[i],
             "split": SPLIT_NAMES[int(store.is_test[row])],
-            "radius": round(length, 6),
+            "radius": round(length, 6) if math.isfinite(length) else None,
         }
         if people is not None:
             found["identity"] = int(people[i])

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from facegen import sampling
+from facegen.aligning import load_photo
 from facegen.codec import Codec
 from facegen.errors import InputError
 from facegen.faces import FaceSet
 from facegen.files import check_output
-from facegen.images import load_face
+from facegen.images import Box
 from facegen.photos import find_photos
 from facegen.sharpening import Sharpening
-from facegen.sheets import make_sheet, save_png
+from facegen.sheets import make_pair_sheet, save_png
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ class Originals:
         rows: N row numbers, which choose the noise where z is sampled.
         source: what they come from.
         skipped: (name, reason) of photos that can't be used.
+        notes: (name, reason) of photos whose face was not sought, or not found.
     """
 
     pixels: np.ndarray
     names: list[str]
     rows: list[int]
     source: str
-    skipped: list[tuple[str, str]]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
 
 def choose_from_face_set(
@@ -53,28 +56,34 @@ def choose_from_face_set(
             raise InputError(f"{path} has no {split} images; choose the other --split")
         source = f"{Path(path).name}, {split}, fingerprint {faces.fingerprint}"
         names = faces.read_names(rows)
-        return Originals(faces.read(rows), names, [int(row) for row in rows], source, [])
+        return Originals(faces.read(rows), names, [int(row) for row in rows], source)
 
 
 def load_photos(
-    sources: Sequence[str | os.PathLike], *, size: int, box: tuple[int, int, int, int] | None = None
+    sources: Sequence[str | os.PathLike], *, size: int, box: Box | None = None, align: str = "auto"
 ) -> Originals:
-    """Loads and crops photos (`facegen.photos.find_photos`, `facegen.images.load_face`).
+    """Loads and crops photos (`facegen.photos.find_photos`, `facegen.aligning.load_photo`).
 
     Raises:
         InputError: not one of them can be used.
     """
-    pixels, names, skipped = [], [], []
+    pixels, names = [], []
+    skipped: list[tuple[str, str]] = []
+    notes: list[tuple[str, str]] = []
     for photo in find_photos(sources):
         try:
-            pixels.append(load_face(photo.read(), size=size, box=box))
-            names.append(photo.name)
+            face, note = load_photo(photo.read(), size=size, box=box, align=align)
         except InputError as error:
             skipped.append((photo.name, str(error)))
+            continue
+        pixels.append(face)
+        names.append(photo.name)
+        notes += [(photo.name, note)] if note else []
     if not pixels:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise InputError(f"no photo could be used ({reasons or 'none found'})")
-    return Originals(np.stack(pixels), names, list(range(len(pixels))), "photos", skipped)
+    rows = list(range(len(pixels)))
+    return Originals(np.stack(pixels), names, rows, "photos", skipped, notes)
 
 
 def reconstruct(
@@ -119,13 +128,7 @@ def reconstruct_sheet(
     noise_seed = seed if sample else None
     pixels = reconstruct(codec, originals.pixels, rows=originals.rows, seed=noise_seed)
     pixels = sharpening.apply_to_faces(pixels)
-    columns = min(columns, len(pixels))
-    tiles = np.full((2 * -(-len(pixels) // columns), columns, *pixels.shape[1:]), 255, np.uint8)
-    for i, (original, reconstruction) in enumerate(zip(originals.pixels, pixels, strict=True)):
-        row, column = divmod(i, columns)
-        tiles[2 * row, column] = original
-        tiles[2 * row + 1, column] = reconstruction
-    sheet, grid = make_sheet(tiles.reshape(-1, *pixels.shape[1:]), columns=columns)
+    sheet, grid = make_pair_sheet(originals.pixels, pixels, columns=columns)
     provenance = {
         "command": "reconstruct",
         "weights": {

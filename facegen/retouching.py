@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 import facegen
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.files import atomic_output, output_errors
-from facegen.images import MAX_PIXELS, open_photo
+from facegen.images import MAX_PIXELS, decoding_errors, open_photo
 from facegen.photos import find_photos
 from facegen.sharpening import Sharpening
 from facegen.sheets import PROVENANCE_KEY, Grid, add_provenance, read_grid, read_provenance
@@ -70,12 +70,10 @@ def sharpen_bytes(
         OutputError: the file exists (without `force`), has an unknown suffix, or can't be written.
     """
     image = open_photo(data, max_pixels=MAX_PIXELS)
-    if getattr(image, "is_animated", False):
-        raise InputError("it is animated; only single pictures can be sharpened")
-    try:
+    with decoding_errors():
+        if getattr(image, "is_animated", False):
+            raise InputError("it is animated; only single pictures can be sharpened")
         image.load()
-    except Exception as error:  # a damaged picture raises OSError, SyntaxError, struct.error, ...
-        raise InputError(f"damaged: {error}") from error
     provenance = read_provenance(image)
     grid = read_grid(provenance, image.size)
     provenance = provenance or {
@@ -83,7 +81,8 @@ def sharpen_bytes(
         "command": "sharpen",
         "source": name,
     }
-    provenance["sharpened"] = [*provenance.get("sharpened", []), sharpening.provenance]
+    before = provenance.get("sharpened", [])
+    provenance["sharpened"] = [*(before if isinstance(before, list) else []), sharpening.provenance]
     sharpened = sharpen_image(image, sharpening, grid)
     suffix = output.suffix.lower()
     picture_format = Image.registered_extensions().get(suffix)
@@ -91,7 +90,8 @@ def sharpen_bytes(
         raise OutputError(f"{output}: no picture format has the suffix {suffix!r}; try .png")
     if picture_format == "JPEG" and sharpened.mode in ("LA", "RGBA"):
         raise OutputError(f"{output}: JPEG has no transparency, {name} has; choose .png")
-    metadata = _metadata(image, provenance, suffix)
+    with decoding_errors():
+        metadata = _metadata(image, provenance, suffix)
     with atomic_output(output, force=force) as temporary:
         sharpened.save(temporary, format=picture_format, **metadata)
 
@@ -125,10 +125,10 @@ def sharpen(
     """
     output = Path(output)
     for source in sources:
-        if not Path(source).exists():
+        if not os.path.exists(source):
             raise MissingFileError(f"{source} does not exist")
-    single = len(sources) == 1 and Path(sources[0]).is_file()
-    into_folder = output.is_dir() or not single or not output.suffix
+    single = len(sources) == 1 and os.path.isfile(sources[0])
+    into_folder = os.path.isdir(output) or not single or not output.suffix
     count = 0
     for photo in find_photos(sources):
         path = output

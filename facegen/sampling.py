@@ -8,7 +8,8 @@ count, the batch size or the point of a resume, and no global seed is ever set o
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,7 +19,18 @@ MAX_SEED = 2**63 - 1
 MAX_ROW = 2**63 - 1
 
 # Streams keep draws for different purposes apart: the key's second word.
-POINTS, EPSILON, SELECTION, EPOCH = range(4)
+POINTS, EPSILON, SELECTION, EPOCH, RADIUS = range(5)
+
+
+class PointSampler(Protocol):
+    """Where points come from: whatever gives the points of rows and says what it is."""
+
+    def sample(self, rows: Sequence[int], latent_dim: int, *, seed: int) -> np.ndarray:
+        """The points of some rows, float32 (len(rows), latent_dim)."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """As JSON: all that is needed, beside the seed, to sample the same points again."""
 
 
 def draw_seed() -> int:
@@ -81,6 +93,53 @@ def uniform(rows: Iterable[int], latent_dim: int, *, seed: int, r_limit: float) 
     draws = [generator(seed, r).random(latent_dim, np.float32) for r in rows]
     points = np.array(draws, np.float32).reshape(-1, latent_dim)
     return (points * np.float32(2) - np.float32(1)) * np.float32(r_limit)
+
+
+def mixture(
+    rows: Sequence[int],
+    weights: np.ndarray,
+    means: np.ndarray,
+    factors: np.ndarray,
+    *,
+    seed: int,
+) -> np.ndarray:
+    """Points from a mixture of Gaussians: means[k] + factors[k] @ noise, k by its weight.
+
+    The noise is that of `normal`, and k is drawn after it: with one component of mean 0 and
+    covariance 1 these are the points of `normal`. A row at a time, because the last digit of a
+    product of matrices depends on how many rows they have.
+
+    Args:
+        weights: float64 (K), at least 0, with the sum 1.
+        means: float32 (K, latent_dim).
+        factors: float32 (K, latent_dim, latent_dim), lower Cholesky factors of the covariances.
+
+    Returns:
+        float32 (len(rows), latent_dim).
+    """
+    latent_dim = means.shape[1]
+    ends = np.cumsum(weights)[:-1]
+    points = np.empty((len(rows), latent_dim), np.float32)
+    for point, row in zip(points, rows, strict=True):
+        random = generator(seed, row)
+        noise = random.standard_normal(latent_dim, np.float32)
+        k = np.searchsorted(ends, random.random(), side="right")
+        point[:] = means[k] + factors[k] @ noise
+    return points
+
+
+def scale_to(points: np.ndarray, radii: np.ndarray | float) -> np.ndarray:
+    """Moves points along their directions from the origin to given radii (L2 norms).
+
+    Args:
+        points: float32 (n, latent_dim), none of them the origin.
+        radii: (n), or one for all.
+
+    Returns:
+        float32 (n, latent_dim).
+    """
+    lengths = np.linalg.norm(points.astype(np.float64), axis=1)
+    return (points * (radii / lengths)[:, None]).astype(np.float32)
 
 
 def select(rows: np.ndarray, count: int, *, seed: int) -> np.ndarray:

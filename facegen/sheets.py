@@ -1,4 +1,4 @@
-"""Contact sheets, and the provenance inside a PNG."""
+"""Contact sheets, and the provenance inside a picture."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from PIL import Image, PngImagePlugin
 import facegen
 from facegen.errors import InputError
 from facegen.files import atomic_output
+from facegen.images import decoding_errors
 
 PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
+BEGINNING = '{"facegen_version"'  # of the JSON, by which other texts are told apart
+EXIF_DESCRIPTION = 0x010E
 MAX_PROVENANCE_BYTES = 1 << 20
 BACKGROUND = 255
 
@@ -76,6 +79,25 @@ def make_sheet(faces: np.ndarray, *, columns: int = 7) -> tuple[Image.Image, Gri
     return Image.fromarray(sheet), grid
 
 
+def make_pair_sheet(
+    upper: np.ndarray, lower: np.ndarray, *, columns: int = 7
+) -> tuple[Image.Image, Grid]:
+    """A sheet with a row of the upper faces over a row of the lower ones, and so on.
+
+    Args:
+        upper, lower: uint8 (N, height, width, 3) both, N at least 1.
+
+    Returns:
+        As `make_sheet`. Where a row is not full, its tiles are white.
+    """
+    columns = min(columns, len(upper))
+    tiles = np.full((2 * -(-len(upper) // columns), columns, *upper.shape[1:]), BACKGROUND, "u1")
+    for i, pair in enumerate(zip(upper, lower, strict=True)):
+        row, column = divmod(i, columns)
+        tiles[2 * row, column], tiles[2 * row + 1, column] = pair
+    return make_sheet(tiles.reshape(-1, *upper.shape[1:]), columns=columns)
+
+
 def save_png(
     image: Image.Image,
     path: str | os.PathLike,
@@ -89,13 +111,18 @@ def save_png(
     Args:
         provenance: JSON values; facegen's version, and the grid of a sheet, are added.
     """
-    provenance = {"facegen_version": facegen.__version__, **provenance}
+    provenance = with_version(provenance)
     if grid is not None:
         provenance["grid"] = asdict(grid)
     text = PngImagePlugin.PngInfo()
     add_provenance(text, provenance)
     with atomic_output(path, force=force) as temporary:
         image.save(temporary, format="PNG", pnginfo=text)
+
+
+def with_version(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Provenance that begins with facegen's version, as every one does (`BEGINNING`)."""
+    return {"facegen_version": facegen.__version__, **provenance}
 
 
 def add_provenance(text: PngImagePlugin.PngInfo, provenance: dict[str, Any]) -> None:
@@ -105,23 +132,41 @@ def add_provenance(text: PngImagePlugin.PngInfo, provenance: dict[str, Any]) -> 
 
 
 def read_provenance(image: Image.Image) -> dict[str, Any] | None:
-    """The provenance inside an opened PNG, or None where there is none.
+    """The provenance inside an opened picture, or None where there is none.
+
+    It is a PNG's text chunk, a GIF's comment or the description in the EXIF data of a WebP.
 
     Raises:
-        InputError: there is a text chunk of facegen's, but not with JSON that facegen wrote.
+        InputError: there is a text of facegen's, but not with JSON that facegen wrote, or the
+            picture is damaged.
     """
-    text = getattr(image, "text", None) or {}
-    if PROVENANCE_KEY not in text:
-        return None
-    if len(text[PROVENANCE_KEY]) > MAX_PROVENANCE_BYTES:
+    with decoding_errors():
+        text = _provenance_text(image)
+    return None if text is None else parse_provenance(text)
+
+
+def parse_provenance(text: str) -> dict[str, Any]:
+    """Reads the JSON of a provenance; raises InputError if it can't be facegen's."""
+    if len(text) > MAX_PROVENANCE_BYTES:
         raise InputError("the provenance is too long to be facegen's")
     try:
-        provenance = json.loads(text[PROVENANCE_KEY])
+        provenance = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError("the provenance is damaged: not JSON") from error
     if not isinstance(provenance, dict):
         raise InputError("the provenance is damaged: not a JSON object")
     return provenance
+
+
+def _provenance_text(image: Image.Image) -> str | None:
+    texts = getattr(image, "text", None) or {}
+    if PROVENANCE_KEY in texts:
+        return str(texts[PROVENANCE_KEY])
+    comment = image.info.get("comment", b"")
+    if isinstance(comment, bytes):
+        comment = comment.decode(errors="replace")
+    description = str(image.getexif().get(EXIF_DESCRIPTION, "")) if image.format == "WEBP" else ""
+    return next((text for text in (comment, description) if text.startswith(BEGINNING)), None)
 
 
 def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:

@@ -80,7 +80,7 @@ BAD_VALUES = [
     ("generate --columns 0", "0 is not in the range 1<=x<=1000"),
     ("generate --unsharp 2,150", "expected 3 numbers, found 2"),
     ("generate --sharpen 1 --unsharp 2,150,3", "Choose one of --sharpen and --unsharp"),
-    ("generate --r-limit 1 --sigma 1", "Choose one of --r-limit, --sigma and --sweep"),
+    ("generate --r-limit 1 --sigma 1", "Choose one of --sigma, --r-limit and --sampler"),
     ("generate -o faces.gif", "-o must end in .png (a sheet) or .h5 (a face set), not '.gif'"),
     ("generate --individual d -o x.png", "--individual goes without -o and --sweep"),
     ("prepare x --size 7", "7 is not in the range 8<=x<=1024"),

@@ -105,7 +105,7 @@ def write_bad_file(path: Path, what: str) -> None:
     [
         ("missing", "does not exist"),
         ("photo", "carries no provenance"),
-        ("text", "not an image that Pillow can read; expected latents.h5, faces.h5"),
+        ("text", "not an image that facegen reads; expected latents.h5, faces.h5"),
         ("folder", "no weights in"),
         ("other", "is another program's HDF5"),
         ("newer", "version 99, this facegen reads up to"),

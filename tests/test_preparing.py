@@ -133,7 +133,7 @@ def test_bad_photos_are_skipped_with_their_name_and_reason(tmp_path):
         "cut.png": "200x200 is more than 1000 pixels (--max-pixels)",
         "empty.jpg": "the file is empty",
         "large.png": "200x200 is more than 1000 pixels (--max-pixels)",
-        "text.jpg": "not an image that Pillow can read",
+        "text.jpg": "not an image that facegen reads",
     }
     assert sum(done) == 5
     assert names_in(tmp_path / "faces.h5") == ["a good.png"]
@@ -292,7 +292,7 @@ def test_an_interrupted_run_leaves_nothing(many_photos, tmp_path, workers):
 
 
 def test_a_killed_worker_is_reported(many_photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(preparing, "load_face", lambda *_, **__: os.kill(os.getpid(), 9))
+    monkeypatch.setattr(preparing, "load_photo", lambda *_, **__: os.kill(os.getpid(), 9))
     with pytest.raises(FacegenError, match=r"a worker process was killed.*--workers 1"):
         prepare([many_photos], tmp_path / "faces.h5", size=8, workers=2)
     assert os.listdir(tmp_path) == []

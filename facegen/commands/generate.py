@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from facegen.attribute_options import attribute_options
 from facegen.console import (
     PATH,
     Console,
-    FiniteFloat,
     NumberList,
     columns_option,
     console_options,
@@ -24,35 +25,44 @@ from facegen.console import (
     sharpening_options,
     weights_options,
 )
+from facegen.sampler_options import RADIUS, SAMPLER_OPTIONS, flags_given, sampler_options
 
 if TYPE_CHECKING:
     from facegen.codec import Codec
+    from facegen.directions import Move
     from facegen.generating import Generation, StoredPoints
+    from facegen.nearest import TrainingFaces
+    from facegen.radii import RadiusQuantiles
     from facegen.sharpening import Sharpening
+    from facegen.weights import Weights
 
 DEFAULT_OUTPUT = Path("faces.png")
-OWN_POINTS = {"count": "--n", "r_limit": "--r-limit", "sigma": "--sigma", "sweep": "--sweep"}
-OWN_POINTS |= {"seed": "--seed"}  # what says where points come from, unless they are stored ones
-RADIUS = FiniteFloat(0, 1000, min_open=True)
+OWN_POINTS = {"count": "--n", "seed": "--seed", "sweep": "--sweep", **SAMPLER_OPTIONS}
+WARNED = 1000  # faces whose radius is looked at
 
 
 def _check_usage(given: Mapping[str, Any]) -> None:
     """Refuses options that don't go together."""
     has = {name for name, value in given.items() if value is not None}
-    own = [flag for name, flag in OWN_POINTS.items() if name in has]
+    own = flags_given(OWN_POINTS, given)
     suffix = (given["output"] or DEFAULT_OUTPUT).suffix.lower()
     if ("latents" in has) != ("rows" in has):
         raise click.UsageError("--latents and --rows go together.")
     if "latents" in has and own:
         raise click.UsageError(f"--latents has points of its own; leave out {', '.join(own)}.")
-    if len(has & {"r_limit", "sigma", "sweep"}) > 1:
-        raise click.UsageError("Choose one of --r-limit, --sigma and --sweep.")
+    sampler = flags_given(SAMPLER_OPTIONS, given)
+    if "sweep" in has and sampler:
+        raise click.UsageError(f"--sweep is for cubes of several sizes; leave out {sampler[0]}.")
     if "individual" in has and has & {"output", "sweep"}:
         raise click.UsageError("--individual goes without -o and --sweep.")
     if suffix not in (".png", ".h5"):
         raise click.UsageError(f"-o must end in .png (a sheet) or .h5 (a face set), not {suffix!r}")
     if "sweep" in has and suffix == ".h5":
         raise click.UsageError("--sweep makes sheets; give -o a name that ends in .png.")
+    if "faces" in has and "nearest" not in has:
+        raise click.UsageError("--faces goes with --nearest.")
+    if "nearest" in has and (suffix == ".h5" or has & {"individual", "sweep"}):
+        raise click.UsageError("--nearest makes sheets of one kind: no --sweep, --individual, .h5.")
 
 
 def _open_stored(
@@ -70,6 +80,37 @@ def _open_stored(
     return stored, cast(Sequence[int], numbers)
 
 
+def _moved(generation: Generation, move: Move) -> Generation:
+    """The same faces, moved along the directions of labels."""
+    from facegen.editing import MovedPoints
+
+    return replace(generation, sampler=MovedPoints(generation.sampler, move))
+
+
+def _open_nearest(
+    stack: ExitStack, codec: Codec, latents: Path, faces: Path | None
+) -> TrainingFaces:
+    """The training faces of a store."""
+    from facegen.faces import FaceSet
+    from facegen.latents import Latents
+    from facegen.nearest import TrainingFaces
+
+    store = stack.enter_context(Latents.open(latents))
+    face_set = stack.enter_context(FaceSet.open(faces)) if faces else None
+    return TrainingFaces(store, codec, face_set)
+
+
+def _warn(
+    console: Console, label: str, generation: Generation, count: int, radii: RadiusQuantiles
+) -> None:
+    """Warns of points most of which lie where no training face does."""
+    latent_dim = generation.codec.latent_dim
+    points = generation.sampler.sample(range(min(count, WARNED)), latent_dim, seed=generation.seed)
+    warning = radii.warning(points)
+    if warning:
+        console.warn(f"{label}{warning}")
+
+
 def _write(
     generation: Generation,
     rows: Sequence[int],
@@ -77,31 +118,48 @@ def _write(
     individual: Path | None,
     columns: int,
     options: dict[str, Any],
-) -> list[Path]:
-    """Writes the faces as the output asks for; returns what to report."""
+) -> dict[Path, dict[str, Any]]:
+    """Writes the faces as the output asks for; returns the paths to report."""
     from facegen.generating import generate_face_set, generate_individual, generate_sheet
 
     if individual is not None:
         generate_individual(generation, rows, individual, **options)
-        return [individual]
+        return {individual: {}}
     if output.suffix.lower() == ".h5":
-        return [generate_face_set(generation, rows, output, **options)]
-    return generate_sheet(generation, rows, output, columns=columns, **options)
+        return {generate_face_set(generation, rows, output, **options): {}}
+    pages = generate_sheet(generation, rows, output, columns=columns, **options)
+    return {page: {} for page in pages}
+
+
+def _write_nearest(
+    console: Console,
+    generation: Generation,
+    rows: Sequence[int],
+    output: Path,
+    training: TrainingFaces,
+    columns: int,
+    options: dict[str, Any],
+) -> dict[Path, dict[str, Any]]:
+    """Writes sheets of faces over their nearest training faces; returns what to report."""
+    from facegen.nearest import generate_nearest
+
+    pages = generate_nearest(generation, rows, training, output, columns=columns, **options)
+    found = [one for page in pages.values() for one in page]
+    for row, one in zip(rows, found, strict=True):
+        console.say(f"face {row}: {one['distance']:.2f} from row {one['row']}, {one['name']}")
+    usual = training.usual_distances()
+    if usual:
+        console.say(
+            f"held-out photos: {usual['0.5']:.2f} for half, {usual['0.05']:.2f} to "
+            f"{usual['0.95']:.2f} for 90 %, none below {usual['0']:.2f}"
+        )
+    return {path: {"nearest": page, "held_out_distances": usual} for path, page in pages.items()}
 
 
 @click.command("generate")
 @click.option("--n", "count", type=click.IntRange(1, 10**9), help="Faces.  [default: 28]")
-@click.option(
-    "--r-limit",
-    type=RADIUS,
-    help="Points uniform in [-R, R] in every coordinate (a cube: the radius is about 9.24 R "
-    "for 256 dimensions). By default points are normal.",
-)
-@click.option(
-    "--sigma",
-    type=RADIUS,
-    help="Standard deviation of normal points.  [default: 1]",
-)
+@sampler_options
+@attribute_options
 @click.option(
     "--sweep",
     type=NumberList(RADIUS),
@@ -125,6 +183,19 @@ def _write(
     help="Points of the store to decode.",
 )
 @seed_option
+@click.option(
+    "--nearest",
+    type=PATH,
+    metavar="LATENTS.h5",
+    help="Show under each face the training face of this store that is most alike, as the model "
+    "reconstructs it, and print the distances.",
+)
+@click.option(
+    "--faces",
+    type=PATH,
+    metavar="FACES.h5",
+    help="The face set of that store, to show the training faces themselves.",
+)
 @columns_option
 @sharpening_options
 @click.option(
@@ -142,13 +213,15 @@ def _write(
 def command(
     console: Console,
     count: int | None,
-    r_limit: float | None,
-    sigma: float | None,
+    chosen: dict[str, Any],
+    find_move: Callable[[Weights], Move | None],
     sweep: tuple[float, ...] | None,
     latents: Path | None,
     rows: str | None,
     points: str,
     seed: int | None,
+    nearest: Path | None,
+    faces: Path | None,
     columns: int,
     sharpening: Sharpening,
     output: Path | None,
@@ -160,43 +233,59 @@ def command(
 ) -> None:
     """Make new faces.
 
+    docs/samplers.md compares the ways to choose points.
+
     \b
     Examples:
-        facegen generate --n 28 --r-limit 2.5
-        facegen generate --seed 5 --sharpen 3 -o sheet.png
+        facegen generate --n 28 --seed 5 --sharpen 3 -o sheet.png
+        facegen generate --radius-percentile 5-95
+        facegen generate --sampler sampler.h5 --truncation 0.7
         facegen generate --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o sweep.png
+        facegen generate --attribute Smiling=2 --without Male --seed 5
         facegen generate --n 100000 -o new-faces.h5
         facegen generate --latents latents.h5 --rows 3,17,20-40 -o some.png
+        facegen generate --n 14 --nearest latents.h5 --faces faces.h5 -o new.png
     """
     _check_usage(click.get_current_context().params)
 
     from facegen.codec import Codec
-    from facegen.generating import Generation, Sampler
+    from facegen.generating import Generation
+    from facegen.samplers import make_sampler
     from facegen.weights import Weights
 
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
+    move = find_move(codec.weights)
     output, force = output or DEFAULT_OUTPUT, force or output is None
     with ExitStack() as stack:
         numbers: Sequence[int] = range(28 if count is None else count)
         if latents is not None:
             stored, numbers = _open_stored(stack, codec, latents, rows or "", points)
-            runs = [(output, Generation(codec, stored, stored.store.origin.seed, sharpening))]
+            runs = {output: Generation(codec, stored, stored.store.origin.seed, sharpening)}
         else:
-            seed = seed_or_draw(seed, console)
-            runs = [
-                (
-                    output.with_stem(f"{output.stem}-r{r:g}") if sweep else output,
-                    Generation(codec, Sampler(sigma or 1.0, r), seed, sharpening),
-                )
-                for r in sweep or (r_limit,)
-            ]
+            seed, runs = seed_or_draw(seed, console), {}
+            for r in sweep or (chosen["r_limit"],):
+                sampler, radii = make_sampler(codec.weights, **{**chosen, "r_limit": r})
+                path = output.with_stem(f"{output.stem}-r{r:g}") if sweep else output
+                runs[path] = Generation(codec, sampler, seed, sharpening)
+                if radii is not None:
+                    _warn(console, f"{path}: " if sweep else "", runs[path], len(numbers), radii)
+        if move is not None:
+            runs = {path: _moved(generation, move) for path, generation in runs.items()}
+        training = _open_nearest(stack, codec, nearest, faces) if nearest else None
         progress = stack.enter_context(console.progress(len(numbers) * len(runs), "face"))
-        for path, generation in runs:
-            options = {"force": force, "progress": progress}
-            for page in _write(generation, numbers, path, individual, columns, options):
+        options = {"force": force, "progress": progress}
+        for path, generation in runs.items():
+            if training is None:
+                pages = _write(generation, numbers, path, individual, columns, options)
+            else:
+                pages = _write_nearest(
+                    console, generation, numbers, path, training, columns, options
+                )
+            for page, more in pages.items():
                 console.result(
                     page,
                     seed=generation.seed,
                     faces=len(numbers),
                     sampler=generation.sampler.provenance,
+                    **more,
                 )

@@ -32,8 +32,8 @@ def _lines(values: dict[str, Any], prefix: str = "") -> list[str]:
 def command(file: Path, as_json: bool) -> None:
     """Say what a file is and what it was made from.
 
-    FILE is a store (latents.h5), a face set (faces.h5), a folder of weights or a picture that
-    facegen made.
+    FILE is a store (latents.h5), a face set (faces.h5), directions (attributes.h5), a folder of
+    weights, or a picture or an animation that facegen made.
 
     \b
     Examples:

@@ -39,6 +39,12 @@ from facegen.console import (
     help="Crop of every photo in pixels.  [default: 19,40,159,180 for photos of 178x218, "
     "the size of CelebA's; else the centre square]",
 )
+@click.option(
+    "--align",
+    is_flag=True,
+    help="For ordinary photos: find the face, turn it upright and crop it as CelebA's are. Photos "
+    "without a face are skipped.",
+)
 @click.option("--identities", type=PATH, help="CelebA's identity_CelebA.txt.")
 @click.option("--attributes", type=PATH, help="CelebA's list_attr_celeba.txt.")
 @click.option(
@@ -69,6 +75,7 @@ def command(
     output: Path,
     size: int,
     box: tuple[int, int, int, int] | None,
+    align: bool,
     identities: Path | None,
     attributes: Path | None,
     test_fraction: float,
@@ -89,7 +96,7 @@ def command(
     Examples:
         facegen prepare photos/ -o faces.h5
         facegen prepare img_align_celeba.zip --identities identity_CelebA.txt -o faces.h5
-        find ~/Pictures -name '*.jpg' | facegen prepare - -o faces.h5
+        find ~/Pictures -name '*.jpg' | facegen prepare - --align -o faces.h5
     """
     if box and not (box[0] < box[2] and box[1] < box[3]):
         raise click.UsageError("--box needs LEFT < RIGHT and UPPER < LOWER.")
@@ -105,6 +112,7 @@ def command(
             output,
             size=size,
             box=box,
+            align=align,
             identities=identities,
             attributes=attributes,
             test_fraction=test_fraction,

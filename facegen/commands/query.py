@@ -12,7 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
-from facegen.console import PATH, Console, FiniteFloat
+from facegen.console import PATH, Console, FiniteFloat, printable
 
 FORMATS = ("text", "json", "csv", "rows")
 
@@ -29,13 +29,9 @@ class AttributeValue(click.ParamType):
         return name, int(number)
 
 
-def _printable(text: str) -> str:
-    """A name on one line of a terminal: control characters as escapes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def _text_line(found: dict[str, Any]) -> str:
-    return f"{found['row']}\t{found['radius']:.4f}\t{found['split']}\t{_printable(found['name'])}"
+    radius = "nan" if found["radius"] is None else f"{found['radius']:.4f}"
+    return f"{found['row']}\t{radius}\t{found['split']}\t{printable(found['name'])}"
 
 
 def _csv_line(values: Any) -> str:

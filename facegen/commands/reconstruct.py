@@ -11,6 +11,7 @@ from facegen.console import (
     BOX,
     PATH,
     Console,
+    align_option,
     columns_option,
     console_options,
     decoder_option,
@@ -20,6 +21,7 @@ from facegen.console import (
     seed_or_draw,
     sharpening_options,
     strict_option,
+    warn_about,
     weights_options,
 )
 
@@ -49,6 +51,7 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
 @seed_option
 @click.option("--sample", is_flag=True, help="Decode a sampled z instead of mu.")
 @columns_option
+@align_option
 @click.option(
     "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
 )
@@ -69,6 +72,7 @@ def command(
     seed: int | None,
     sample: bool,
     columns: int,
+    align: str,
     box: tuple[int, int, int, int] | None,
     sharpening: Sharpening,
     output: Path | None,
@@ -80,7 +84,8 @@ def command(
 ) -> None:
     """Show faces above what the model makes of them.
 
-    The faces come from a face set, chosen by seed, or are your own photos.
+    The faces come from a face set, chosen by seed, or are your own photos (docs/attributes.md
+    tells how their faces are found).
 
     \b
     Examples:
@@ -96,7 +101,8 @@ def command(
     if len(sources) == 1 and sources[0].endswith((".h5", ".hdf5")):
         originals = choose_from_face_set(sources[0], count, seed=seed, split=split)
     else:
-        originals = load_photos(sources, size=codec.image_size, box=box)
+        originals = load_photos(sources, size=codec.image_size, box=box, align=align)
+    warn_about(console, originals.notes)
     for name, reason in originals.skipped:
         console.warn(f"skipped {name}: {reason}")
     path = reconstruct_sheet(

@@ -1,0 +1,138 @@
+"""analyze: one pass over a store against reading its datasets with h5py; memory; slow methods.
+
+The pass gives radius, coordinates and logvar of every row. Plain h5py reads mu, logvar and z in
+batches of 4096 rows, from the same page cache, and does nothing with them. Target: at least 0.5
+of its rate. The store is made up (1,000,000 rows of 256 coordinates: 3 GB). Memory is that of a
+whole 'facegen analyze coordinates' process at 50,000 rows and at all.
+
+Clusters (170,000 rows, minutes) and t-SNE (--tsne-rows, both engines where openTSNE is
+installed) are measured only with --clusters and --tsne.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import measure
+import numpy as np
+from measure import ratio, summary
+
+DIM = 256
+BATCH = 4096
+CLUSTER_ROWS = 170_000
+
+
+def make_store(rows: int, folder: Path) -> Path:
+    """A store of points like a VAE's; batches repeat, which no timing notices."""
+    from facegen.storing import write_latents
+
+    path = folder / f"{rows}.h5"
+    random = np.random.default_rng(0)
+    mu, noise = random.standard_normal((2, BATCH, DIM), np.float32)
+    logvar = random.uniform(-4, 0, (BATCH, DIM)).astype(np.float32)
+    z = mu + np.exp(logvar / 2) * noise
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        for start in range(0, rows, BATCH):
+            count = min(BATCH, rows - start)
+            yield mu[:count], logvar[:count], z[:count]
+
+    write_latents(path, batches(), [f"{row}.jpg" for row in range(rows)], latent_dim=DIM)
+    return path
+
+
+def measure_rates(path: Path, repeats: int) -> dict[str, list[float]]:
+    """Rows a second of reading alone, and of the pass."""
+    from facegen.latents import Latents
+    from facegen.scanning import scan
+    from facegen.stamping import iterate_rows
+
+    def read() -> None:
+        with Latents.open(path) as store:
+            for name in ("mu", "logvar", "z"):
+                data = store.file[name]
+                for start in range(0, len(store), BATCH):
+                    data[start : start + BATCH]
+
+    def whole() -> None:
+        with Latents.open(path) as store:
+            scan(iterate_rows(store), DIM, axes=(0, 1, 2))
+
+    with Latents.open(path) as store:
+        rows = len(store)
+    read()  # fills the page cache
+    functions = {
+        name: lambda run=run: rows / measure.seconds(run)
+        for name, run in (("h5py", read), ("one pass", whole))
+    }
+    return measure.interleave(functions, repeats=repeats)
+
+
+def measure_memory(paths: dict[str, Path]) -> dict[str, list[float]]:
+    """Peak memory of whole 'facegen analyze coordinates' processes, in MiB."""
+    command = [sys.executable, "-m", "facegen", "analyze", "coordinates"]
+    return {name: [measure.run_process([*command, str(p)]).peak] for name, p in paths.items()}
+
+
+def measure_clusters(path: Path) -> float:
+    """Seconds of 2, 4, ..., 80 clusters."""
+    from facegen.grouping import analyze_clusters
+
+    return measure.seconds(partial(analyze_clusters, path, count=CLUSTER_ROWS))
+
+
+def measure_tsne(path: Path, rows: int, threads: int) -> dict[str, float]:
+    """Seconds of t-SNE by each engine that is installed."""
+    from facegen.embedding import choose_engine
+    from facegen.grouping import analyze_tsne
+
+    run = partial(analyze_tsne, path, count=rows, threads=threads)
+    return {
+        engine: measure.seconds(partial(run, engine=engine))
+        for engine in dict.fromkeys(["sklearn", choose_engine()])
+    }
+
+
+def main() -> None:
+    parser = measure.arguments(__doc__, repeats=5)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="(%(default)s)")
+    parser.add_argument("--clusters", action="store_true", help="measure clusters too")
+    parser.add_argument("--tsne", action="store_true", help="measure t-SNE too")
+    parser.add_argument("--tsne-rows", type=int, default=20_000, help="(%(default)s)")
+    parser.add_argument("--threads", type=int, default=measure.cpus(), help="(%(default)s)")
+    parser.add_argument("--latents", help="a real store for clusters and t-SNE")
+    parser.add_argument("--folder", help="where there is room for the store")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="facegen-benchmark-", dir=options.folder))
+    slow: list[tuple[str, dict[str, float], str]] = []
+    try:
+        path = make_store(options.rows, folder)
+        small = min(50_000, options.rows)
+        # Memory first: a child's peak begins at the memory of the process that starts it.
+        peaks = measure_memory({"small": make_store(small, folder), "large": path})
+        measure.announce_timing()
+        rates = measure_rates(path, options.repeats)
+        latents = Path(options.latents or path)
+        if options.clusters:
+            slow.append(("40 numbers of clusters", summary([measure_clusters(latents)]), "s"))
+        if options.tsne:
+            times = measure_tsne(latents, options.tsne_rows, options.threads)
+            name = f"t-SNE, {options.tsne_rows} points"
+            slow += [(f"{name}, {engine}", summary([t]), "s") for engine, t in times.items()]
+    finally:
+        shutil.rmtree(folder)
+    rows = [(name, summary(values), "rows/s") for name, values in rates.items()]
+    rows.append(("one pass / h5py", ratio(rates, "one pass", "h5py"), "target >= 0.5"))
+    rows.append((f"peak memory, {small} rows", summary(peaks["small"]), "MiB"))
+    rows.append((f"peak memory, {options.rows} rows", summary(peaks["large"]), "MiB"))
+    about = measure.machine("numpy", "h5py", "scikit-learn") | {"threads": options.threads}
+    measure.report("analyze", rows + slow, about, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""python examples/sampler_table.py FACES.h5 LATENTS.h5 [--weights ...]: the samplers compared.
+
+For each way to choose points: 1,200 faces, how many of them a detector takes for faces, how near
+they are to held-out real faces and how different from each other (docs/quality.md). Then the log
+density of held-out points, by which distributions can be compared without looking at faces.
+Prints the Markdown tables of docs/samplers.md. Needs OpenCV: pip install 'facegen[detector]'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegen import Codec, FaceSet, Weights, evaluating, fit, sampling
+from facegen.fitted import FittedSampler
+from facegen.generating import Generation
+from facegen.latents import Latents
+from facegen.samplers import make_sampler
+
+GROUPS = 4  # over which the patch distance is averaged, as in facegen evaluate
+SWEEP = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 5, 8)  # article XI
+COLUMNS = ("options", "mean radius", "faces detected", "patch distance", "diversity", "warning")
+
+
+def ways(fitted: dict[str, Path]) -> dict[str, dict[str, Any]]:
+    """What the table compares: options of generate, and the same for make_sampler."""
+    found: dict[str, dict[str, Any]] = {
+        "none: normal": {},
+        "--radius 16": {"radius": 16},
+        "--radius-percentile 5-95": {"percentiles": (5, 95)},
+        "--truncation 0.7": {"truncation": 0.7},
+    }
+    for path in fitted.values():
+        found[f"--sampler {path.name}"] = {"sampler": path}
+        found[f"--sampler {path.name} --truncation 0.7"] = {"sampler": path, "truncation": 0.7}
+    return found | {f"--r-limit {r:g}": {"r_limit": r} for r in SWEEP}
+
+
+def cells(figures: dict[str, Any], radius: float | None, warning: str) -> list[str]:
+    """A row of the table, but for its name."""
+    return [
+        "" if radius is None else f"{radius:.1f}",
+        f"{100 * figures['detected']:.1f} %",
+        " / ".join(f"{value:.0f}" for value in figures["patch_distance"].values()),
+        f"{figures['diversity']:.3f}",
+        next((word for word in ("nearer", "further") if f"lie {word}" in warning), ""),
+    ]
+
+
+def fit_samplers(latents: Path, folder: Path) -> dict[str, Path]:
+    """A sampler of each kind, fitted unless the folder has it."""
+    paths = {kind: folder / f"{kind}.h5" for kind in ("gaussian", "mixture")}
+    for kind, path in paths.items():
+        if not path.exists():
+            fit(latents, path, kind=kind)
+    return paths
+
+
+def log_density(fitted: FittedSampler, points: np.ndarray) -> float:
+    """The mean log density of points under a mixture of Gaussians, in nats a point."""
+    parts = []
+    for weight, mean, factor in zip(fitted.weights, fitted.means, fitted.factors, strict=True):
+        factor = factor.astype(np.float64)
+        noise = np.linalg.solve(factor, (points - mean).T)
+        volume = np.log(np.diag(factor)).sum() + len(mean) / 2 * np.log(2 * np.pi)
+        parts.append(np.log(weight) - (noise**2).sum(axis=0) / 2 - volume)
+    return float(np.logaddexp.reduce(parts).mean())
+
+
+def show_densities(latents: Path, fitted: dict[str, Path]) -> None:
+    """Prints the log density of the held-out points of the array that was fitted."""
+    samplers = {name: FittedSampler.load(path) for name, path in fitted.items()}
+    gaussian = samplers["gaussian"]
+    normal = replace(
+        gaussian,
+        means=np.zeros_like(gaussian.means),
+        factors=np.eye(gaussian.latent_dim, dtype=np.float32)[None],
+    )
+    with Latents.open(latents) as store:
+        points = store.read(np.flatnonzero(store.is_test), gaussian.fit.points)
+    show("distribution", "log density of held-out points")
+    show("---", "---")
+    for name, sampler in ({"normal": normal} | samplers).items():
+        show(name, f"{log_density(sampler, points):.2f}")
+
+
+def show(*row: str) -> None:
+    """Prints a row of a Markdown table."""
+    print("| " + " | ".join(row) + " |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("faces", type=Path)
+    parser.add_argument("latents", type=Path, help="of these weights")
+    parser.add_argument("--weights", type=Path, help="by default the model of facegen")
+    parser.add_argument("--decoder", choices=["plain", "crisp"], default="plain")
+    parser.add_argument(
+        "--n", type=int, default=300, help="faces of each of 4 groups (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="keeps, and finds again, the fitted samplers")
+    options = parser.parse_args()
+    weights, count = Weights.load(options.weights), GROUPS * options.n
+    codec = Codec(weights, decoder=options.decoder)
+    with FaceSet.open(options.faces) as faces:
+        held_out = sampling.select(faces.rows("test"), 2 * count, seed=options.seed)
+        real, other = faces.read(held_out[:count]), faces.read(held_out[count:])
+
+    def judge(pixels: np.ndarray) -> dict[str, Any]:
+        return evaluating.figures(pixels, real, groups=GROUPS, detector=True)
+
+    show(*COLUMNS)
+    show(*["---"] * len(COLUMNS))
+    with tempfile.TemporaryDirectory() as temporary:
+        fitted = fit_samplers(options.latents, options.folder or Path(temporary))
+        for name, arguments in ways(fitted).items():
+            sampler, radii = make_sampler(weights, **arguments)
+            points = sampler.sample(range(count), codec.latent_dim, seed=options.seed)
+            figures = judge(Generation(codec, sampler, options.seed).faces(range(count)))
+            radius = float(np.linalg.norm(points.astype(np.float64), axis=1).mean())
+            show(name, *cells(figures, radius, radii.warning(points) if radii else ""))
+        if len(other) == count:
+            show("real faces", *cells(judge(other), None, ""))
+        print()
+        show_densities(options.latents, fitted)
+    about = {"weights": weights.provenance(codec.decoder), "decoder": options.decoder}
+    about |= {"n": count, "seed": options.seed}
+    print(json.dumps(about), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

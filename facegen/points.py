@@ -1,0 +1,133 @@
+"""Points of the latent space as people name them: a photo, a stored face, a seed.
+
+    me.jpg, photos/         photos, as `facegen.photos.find_photos` finds them
+    faces.h5:17             row 17 of a face set
+    latents.h5:17           row 17 of an encoded store: its mu
+    seed:5, seed:5:3        face 0, or 3, of 'facegen generate --seed 5'
+Rows may be lists and ranges: latents.h5:3,17,20-40.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegen import sampling
+from facegen.aligning import load_photo
+from facegen.codec import Codec
+from facegen.errors import InputError
+from facegen.images import Box
+from facegen.photos import find_photos
+from facegen.rows import parse_rows
+
+SEED = re.compile(r"seed:(\d{1,19})(?::([\d,-]+))?")
+STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the latent space.
+
+    Attributes:
+        z: float32 (latent_dim).
+        source: what it comes from, to tell people and to record.
+        original: uint8 (image_size, image_size, 3), the face it was encoded from, if any.
+    """
+
+    z: np.ndarray
+    source: dict[str, Any]
+    original: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class PointReader:
+    """Finds points by name.
+
+    Attributes:
+        codec: encodes photos; stored points must be its encoder's.
+        align, box: how photos are cropped (`facegen.aligning.load_photo`).
+        on_skip: called with the name and the reason of each photo that can't be used.
+        on_note: called with the name and the reason where a face was not sought or found.
+    """
+
+    codec: Codec
+    align: str = "auto"
+    box: Box | None = None
+    on_skip: Callable[[str, str], object] = lambda name, reason: None
+    on_note: Callable[[str, str], object] = lambda name, reason: None
+
+    def read(self, names: Iterable[str]) -> Iterator[Point]:
+        """Yields the points of each name in turn, none for a photo that can't be used.
+
+        Raises:
+            MissingFileError: a file does not exist.
+            InputError: a name is wrong, a row is not there, a store is another encoder's.
+        """
+        for name in names:
+            if match := SEED.fullmatch(name):
+                yield from self._of_seed(int(match[1]), match[2] or "0")
+            elif match := STORED.fullmatch(name):
+                yield from self._of_rows(Path(match[1]), parse_rows(match[2]))
+            elif name.endswith((".h5", ".hdf5")):
+                raise InputError(f"{name}: name rows of it, such as {name}:17 or {name}:3,20-40")
+            else:
+                yield from self._of_photos(name)
+
+    def _encoded(self, faces: np.ndarray, sources: Iterable[dict[str, Any]]) -> Iterator[Point]:
+        mu, _ = self.codec.encode(faces)
+        for z, source, face in zip(mu, sources, faces, strict=True):
+            yield Point(z, source, face)
+
+    def _of_seed(self, seed: int, rows: str) -> Iterator[Point]:
+        numbers = parse_rows(rows).tolist()
+        points = sampling.normal(
+            numbers, self.codec.latent_dim, seed=sampling.check_seed(seed), sigma=1.0
+        )
+        for row, z in zip(numbers, points, strict=True):
+            yield Point(z, {"seed": seed, "row": row})
+
+    def _of_rows(self, path: Path, rows: np.ndarray) -> Iterator[Point]:
+        from facegen import faces, hdf5  # HDF5 costs 0.2 s
+
+        if hdf5.kind_of(path) == faces.FORMAT:
+            yield from self._of_face_set(path, rows)
+        else:
+            yield from self._of_store(path, rows)
+
+    def _of_face_set(self, path: Path, rows: np.ndarray) -> Iterator[Point]:
+        from facegen.faces import FaceSet
+
+        with FaceSet.open(path) as faces:
+            outside = rows[rows >= len(faces)]
+            if len(outside):
+                raise InputError(f"{path} has rows 0 to {len(faces) - 1}; asked for {outside[0]}")
+            origin = {"faces": path.name, "fingerprint": faces.fingerprint}
+            sources = [{**origin, "row": row} for row in rows.tolist()]
+            yield from self._encoded(faces.read(rows), sources)
+
+    def _of_store(self, path: Path, rows: np.ndarray) -> Iterator[Point]:
+        from facegen.generating import StoredPoints
+        from facegen.latents import Latents
+
+        with Latents.open(path) as store:
+            StoredPoints(store, "mu").check(self.codec.weights)
+            origin = {"latents": path.name, "fingerprint": store.origin.fingerprint}
+            for row, z in zip(rows.tolist(), store.read(rows, "mu"), strict=True):
+                yield Point(z, {**origin, "row": row})
+
+    def _of_photos(self, name: str) -> Iterator[Point]:
+        size = self.codec.image_size
+        for photo in find_photos([name]):
+            try:
+                face, note = load_photo(photo.read(), size=size, box=self.box, align=self.align)
+            except InputError as error:
+                self.on_skip(photo.name, str(error))
+                continue
+            if note:
+                self.on_note(photo.name, note)
+            yield from self._encoded(face[None], [{"photo": photo.name}])

@@ -1,0 +1,72 @@
+"""Results of `facegen analyze` as lines of text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def radius_text(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for file in result["files"]:
+        stamp, found, chi = file["stamp"], file["quantiles"], file["chi"]["quantiles"]
+        lines += [
+            f"{stamp['latents']}: {file['rows']:,} rows of {stamp['options']['points']}, "
+            f"{stamp['latent_dim']} coordinates",
+            f"  peak {file['peak']}, mean {file['mean']:.4f}, deviation {file['deviation']:.4f}",
+            "  quantiles     " + "  ".join(f"{q}: {value:.3f}" for q, value in found.items()),
+            "  unit normal   " + "  ".join(f"{q}: {value:.3f}" for q, value in chi.items()),
+        ]
+        for share, normal in zip(file["shares"], file["chi"]["shares"], strict=True):
+            between = f"{share['from']:g} < radius < {share['to']:g}"
+            lines.append(f"  {between}: {share['share']:.4f} (unit normal {normal['share']:.4f})")
+    return lines
+
+
+def coordinates_text(result: dict[str, Any]) -> list[str]:
+    lines = [f"{result['stamp']['latents']}: {result['rows']:,} rows"]
+    if result["kl"] is not None:
+        lines += [
+            f"  KL divergence {result['kl']:.3f} nats a face",
+            f"  {result['active']} of {result['latent_dim']} coordinates have more than "
+            f"{result['active_kl']:g} nats",
+        ]
+    lines.append(f"  in {result['active_units']} the variance of mu is above 0.01")
+    coordinates = result["coordinates"]
+    for name in ("mu_deviation", "z_deviation", "mu_mean", "z_mean"):
+        low, high = min(coordinates[name]), max(coordinates[name])
+        lines.append(f"  {name.replace('_', ' ')} from {low:.4f} to {high:.4f}")
+    return lines
+
+
+def logvar_text(result: dict[str, Any]) -> list[str]:
+    logvar, noise, radius = result["logvar"], result["noise"], result["radius"]
+    relative = [radius[f"{name}_relative"] or 0.0 for name in ("largest", "mean")]
+    return [
+        f"{result['stamp']['latents']}: {result['rows']:,} rows",
+        f"  logvar from {logvar['min']:.4f} to {logvar['max']:.4f}, mean {logvar['mean']:.4f}",
+        f"  |z - mu| at most {noise['largest']:.4f}; {noise['above']:,} of "
+        f"{noise['components']:,} components above {noise['limit']:g}",
+        f"  mean radius {radius['mean_z']:.6f} from z, {radius['mean_mu']:.6f} from mu",
+        f"  difference at most {radius['largest_difference']:.4g}, mean "
+        f"{radius['mean_difference']:.4g}; relative {relative[0]:.2g}, mean {relative[1]:.2g}",
+    ]
+
+
+def clusters_text(result: dict[str, Any]) -> list[str]:
+    lines = [f"{result['stamp']['latents']}: {result['rows']:,} rows; clusters, inertia, share"]
+    columns = zip(result["clusters"], result["inertia"], result["share"], strict=True)
+    return lines + [f"  {count:3}  {inertia:.6g}  {share:.4f}" for count, inertia, share in columns]
+
+
+def tsne_text(result: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{result['stamp']['latents']}: {result['rows']:,} points by {result['engine']} "
+        f"in {result['seconds']:g} s, KL divergence left {result['kl_divergence']:.3f}"
+    ]
+    if "colour" in result:
+        counts = result["colour"]
+        lines.append(
+            f"  {counts['name']}: {counts['yes']} yes, {counts['no']} no, "
+            f"{counts['unknown']} unknown"
+        )
+    return lines
