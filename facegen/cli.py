@@ -34,6 +34,7 @@ COMMANDS = (
     "attributes",
     "edit",
     "morph",
+    "reproduce",
     "analyze",
     "evaluate",
     "info",

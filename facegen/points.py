@@ -9,6 +9,7 @@ Rows may be lists and ranges: latents.h5:3,17,20-40.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ class Point:
     z: np.ndarray
     source: dict[str, Any]
     original: np.ndarray | None = None
+
+
+def photo_source(name: str, data: bytes, align: str, box: Box | None) -> dict[str, Any]:
+    """What is recorded of a photo: enough to find it again and to crop it alike."""
+    digest = hashlib.sha256(data).hexdigest()
+    return {"photo": name, "sha256": digest, "align": align, "box": list(box) if box else None}
 
 
 @dataclass(frozen=True)
@@ -124,10 +131,13 @@ class PointReader:
         size = self.codec.image_size
         for photo in find_photos([name]):
             try:
-                face, note = load_photo(photo.read(), size=size, box=self.box, align=self.align)
+                data = photo.read()
+                face, note = load_photo(data, size=size, box=self.box, align=self.align)
             except InputError as error:
                 self.on_skip(photo.name, str(error))
                 continue
             if note:
                 self.on_note(photo.name, note)
-            yield from self._encoded(face[None], [{"photo": photo.name}])
+            yield from self._encoded(
+                face[None], [photo_source(photo.name, data, self.align, self.box)]
+            )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from facegen.faces import FaceSet
 from facegen.files import check_output
 from facegen.images import Box
 from facegen.photos import find_photos
+from facegen.points import photo_source
 from facegen.sharpening import Sharpening
 from facegen.sheets import make_pair_sheet, save_png
 
@@ -29,7 +31,7 @@ class Originals:
         pixels: uint8 (N, size, size, 3).
         names: N names.
         rows: N row numbers, which choose the noise where z is sampled.
-        source: what they come from.
+        sources: what each comes from, as `facegen.points.Point`.
         skipped: (name, reason) of photos that can't be used.
         notes: (name, reason) of photos whose face was not sought, or not found.
     """
@@ -37,7 +39,7 @@ class Originals:
     pixels: np.ndarray
     names: list[str]
     rows: list[int]
-    source: str
+    sources: list[dict[str, Any]]
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -54,9 +56,9 @@ def choose_from_face_set(
         rows = sampling.select(faces.rows(split), count, seed=seed)
         if not len(rows):
             raise InputError(f"{path} has no {split} images; choose the other --split")
-        source = f"{Path(path).name}, {split}, fingerprint {faces.fingerprint}"
-        names = faces.read_names(rows)
-        return Originals(faces.read(rows), names, [int(row) for row in rows], source)
+        origin = {"faces": Path(path).name, "fingerprint": faces.fingerprint}
+        sources = [{**origin, "row": row} for row in rows.tolist()]
+        return Originals(faces.read(rows), faces.read_names(rows), rows.tolist(), sources)
 
 
 def load_photos(
@@ -67,23 +69,25 @@ def load_photos(
     Raises:
         InputError: not one of them can be used.
     """
-    pixels, names = [], []
+    pixels, names, origins = [], [], []
     skipped: list[tuple[str, str]] = []
     notes: list[tuple[str, str]] = []
     for photo in find_photos(sources):
         try:
-            face, note = load_photo(photo.read(), size=size, box=box, align=align)
+            data = photo.read()
+            face, note = load_photo(data, size=size, box=box, align=align)
         except InputError as error:
             skipped.append((photo.name, str(error)))
             continue
         pixels.append(face)
         names.append(photo.name)
+        origins.append(photo_source(photo.name, data, align, box))
         notes += [(photo.name, note)] if note else []
     if not pixels:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise InputError(f"no photo could be used ({reasons or 'none found'})")
     rows = list(range(len(pixels)))
-    return Originals(np.stack(pixels), names, rows, "photos", skipped, notes)
+    return Originals(np.stack(pixels), names, rows, origins, skipped, notes)
 
 
 def reconstruct(
@@ -135,7 +139,7 @@ def reconstruct_sheet(
             **codec.weights.provenance("encoder"),
             **codec.weights.provenance(codec.decoder),
         },
-        "source": originals.source,
+        "points": originals.sources,
         "names": originals.names,
         "rows": originals.rows,
         "seed": seed,
