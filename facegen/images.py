@@ -23,8 +23,10 @@ PHOTO_SUFFIXES = frozenset(
 
 # Others hold programs (EPS) or whole pictures that no limit is put on (ICO, ICNS, IPTC, BLP). HEIF
 # comes last: Pillow knows it only when another package has added it.
-PHOTO_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "TGA")
-PHOTO_FORMATS += ("HEIF",)
+PHOTO_FORMATS = (
+    *("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "TGA"),
+    "HEIF",
+)
 
 Box = tuple[int, int, int, int]
 

@@ -23,8 +23,10 @@ ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".
 MAX_PHOTO_BYTES = 200_000_000  # of one encoded photo; a real one has less than 50 MB
 MAX_NAME_BYTES = 1 << 20  # of a name and what else stands before a member of a tar
 STEP = 4096  # bytes; zipfile unpacks a step of LZMA at once, to 30 MB at worst
-LONG_HEADERS = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-LONG_HEADERS += (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+LONG_HEADERS = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
 # What Python's archive modules and decompressors raise on damaged data.
 DAMAGE = (
     zipfile.BadZipFile,

@@ -147,7 +147,8 @@ def find_sampler(recorded: dict[str, Any], materials: Materials) -> PointSampler
         sampler = OnShell(sampler, recorded["radius"])
     if "radius_percentile" in recorded:
         radii = RadiusQuantiles.parse(recorded["radius_quantiles"])
-        sampler = AtPercentiles(sampler, *recorded["radius_percentile"], radii)
+        low, high = recorded["radius_percentile"]
+        sampler = AtPercentiles(sampler, low, high, radii)
     if "truncation" in recorded:
         sampler = Truncated(sampler, mean, recorded["truncation"])
     if "move" in recorded:
@@ -313,8 +314,7 @@ def remake(provenance: dict[str, Any], grid: Grid | None, materials: Materials) 
     with tempfile.TemporaryDirectory(prefix="facegen-") as folder:
         path = Path(folder) / "picture.png"
         REMAKERS[provenance["command"]](provenance, grid, materials, path)
-        with Image.open(path) as picture:
-            picture.load()
+        picture = Image.open(path).copy()
     for recorded in provenance.get("sharpened", []):
         picture = sharpen_image(picture, _sharpening(recorded), grid)
     return picture

@@ -21,6 +21,7 @@ from facegen.describing import info
 from facegen.encoding import encode
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.faces import FaceSet
+from facegen.files import sha256_of
 from facegen.generating import generate
 from facegen.latents import read_latents
 from facegen.morphing import linear, morph, path_between, spherical
@@ -115,7 +116,8 @@ def test_points_have_names(
     np.testing.assert_array_equal(
         codec.decode(np.stack([point.z for point in points[4:7]])), generated
     )
-    assert points[7].source == {"photo": str(photo)}
+    assert points[7].source["photo"] == str(photo)
+    assert points[7].source["sha256"] == sha256_of(photo)
     original = points[7].original
     assert original is not None
     np.testing.assert_array_equal(points[7].z, codec.encode(original[None])[0][0])

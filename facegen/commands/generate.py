@@ -121,10 +121,12 @@ def _write(
 ) -> dict[Path, dict[str, Any]]:
     """Writes the faces as the output asks for; returns the paths to report."""
     from facegen.generating import generate_face_set, generate_individual, generate_sheet
+    from facegen.naming import fill_name
 
     if individual is not None:
-        generate_individual(generation, rows, individual, **options)
-        return {individual: {}}
+        folder = fill_name(individual, seed=generation.seed, n=len(rows))
+        generate_individual(generation, rows, folder, **options)
+        return {folder: {}}
     if output.suffix.lower() == ".h5":
         return {generate_face_set(generation, rows, output, **options): {}}
     pages = generate_sheet(generation, rows, output, columns=columns, **options)
@@ -202,8 +204,8 @@ def _write_nearest(
     "-o",
     "--output",
     type=PATH,
-    help="A sheet (.png; several pages where it is large) or a face set (.h5).  "
-    "[default: faces.png, overwritten]",
+    help="A sheet (.png; several pages where it is large) or a face set (.h5); the name may have "
+    "{date}, {time}, {seed}, {r_limit} and {n} in it.  [default: faces.png, overwritten]",
 )
 @click.option("--individual", type=PATH, metavar="DIR", help="Single PNGs into this folder.")
 @force_option
@@ -250,6 +252,7 @@ def command(
 
     from facegen.codec import Codec
     from facegen.generating import Generation
+    from facegen.naming import fill_name
     from facegen.samplers import make_sampler
     from facegen.weights import Weights
 
@@ -260,12 +263,15 @@ def command(
         numbers: Sequence[int] = range(28 if count is None else count)
         if latents is not None:
             stored, numbers = _open_stored(stack, codec, latents, rows or "", points)
-            runs = {output: Generation(codec, stored, stored.store.origin.seed, sharpening)}
+            path = fill_name(output, n=len(numbers))
+            runs = {path: Generation(codec, stored, stored.store.origin.seed, sharpening)}
         else:
             seed, runs = seed_or_draw(seed, console), {}
+            names_r_limit = "{r_limit}" in output.name
             for r in sweep or (chosen["r_limit"],):
                 sampler, radii = make_sampler(codec.weights, **{**chosen, "r_limit": r})
-                path = output.with_stem(f"{output.stem}-r{r:g}") if sweep else output
+                name = f"{output.stem}-r{{r_limit}}" if sweep and not names_r_limit else output.stem
+                path = fill_name(output.with_stem(name), seed=seed, r_limit=r, n=len(numbers))
                 runs[path] = Generation(codec, sampler, seed, sharpening)
                 if radii is not None:
                     _warn(console, f"{path}: " if sweep else "", runs[path], len(numbers), radii)

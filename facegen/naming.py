@@ -1,0 +1,36 @@
+"""Names of outputs with fields, for jobs that run again and again: faces-{date}-{seed}.png."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+from facegen.errors import InputError
+
+FIELDS = ("date", "time", "seed", "r_limit", "n")
+
+
+def fill_name(path: Path, **values: object) -> Path:
+    """Replaces the fields {date}, {time}, {seed}, {r_limit} and {n} of a name.
+
+    Args:
+        path: date becomes 2026-11-22, time 174501, both local.
+        values: of the other fields; None where the job has none.
+
+    Raises:
+        InputError: there is no such field, or the job has no value for it.
+    """
+    now = datetime.now()
+    known = {"date": f"{now:%Y-%m-%d}", "time": f"{now:%H%M%S}", **values}
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in FIELDS:
+            fields = ", ".join(f"{{{field}}}" for field in FIELDS)
+            raise InputError(f"{path}: there is no field {match[0]}; there are {fields}")
+        if known.get(name) is None:
+            raise InputError(f"{path}: these faces have no {name}; leave out {match[0]}")
+        return f"{known[name]:g}" if isinstance(known[name], float) else str(known[name])
+
+    return Path(re.sub(r"\{(\w+)\}", value, str(path)))

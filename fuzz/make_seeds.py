@@ -1,0 +1,110 @@
+"""python fuzz/make_seeds.py: writes small valid inputs of each target into fuzz/seeds/TARGET/.
+
+They are drawn, not photographed. The files are kept in the repository; libFuzzer begins with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from PIL import Image
+
+from facegen import faces, hdf5
+from facegen.checkpoint import save_checkpoint
+from facegen.sheets import make_sheet, save_png
+from facegen.storing import write_latents
+
+SEEDS = Path(__file__).parent / "seeds"
+
+
+def drawing(width: int = 20, height: int = 16) -> Image.Image:
+    """A smooth picture: red grows to the right, green downwards."""
+    y, x = np.mgrid[0:height, 0:width]
+    pixels = np.stack([x * 255 // width, y * 255 // height, (x + y) * 4], axis=2)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def write_pictures(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = drawing()
+    frames: dict[str, Any] = {"save_all": True, "append_images": [picture.rotate(90)]}
+    kinds: dict[str, tuple[str, Image.Image, dict[str, Any]]] = {
+        "rgb.jpg": ("JPEG", picture, {"exif": exif}),
+        "cmyk.jpg": ("JPEG", picture.convert("CMYK"), {}),
+        "rgb.png": ("PNG", picture, {}),
+        "palette.png": ("PNG", picture.quantize(9), {"transparency": 0}),
+        "sixteen.png": ("PNG", Image.fromarray(np.arange(256, dtype="<u2").reshape(16, 16)), {}),
+        "rgb.webp": ("WEBP", picture, {"lossless": True}),
+        "rgb.bmp": ("BMP", picture, {}),
+        "gray.pgm": ("PPM", picture.convert("L"), {}),
+        "packed.tif": ("TIFF", picture, {"compression": "packbits"}),
+        "float.tif": ("TIFF", picture.convert("F"), {}),
+        "frames.gif": ("GIF", picture, frames),
+        "rgb.jp2": ("JPEG2000", picture, {}),
+        "rgb.avif": ("AVIF", picture, {}),
+        "rgb.tga": ("TGA", picture, {}),
+    }
+    for name, (kind, image, options) in kinds.items():
+        image.save(folder / name, kind, **options)
+
+
+def write_sheets(folder: Path) -> None:
+    tiles = np.full((3, 4, 4, 3), 90, np.uint8)
+    sheet, grid = make_sheet(tiles, columns=2)
+    save_png(sheet, folder / "sheet.png", {"command": "generate", "seed": 5}, grid=grid)
+    text = '{"facegen_version": "0.1.0", "command": "morph", "rows": "0-3"}'
+    drawing().save(folder / "morph.gif", comment=text.encode())
+    exif = Image.Exif()
+    exif[0x010E] = text
+    drawing().save(folder / "morph.webp", exif=exif)
+
+
+def write_faces(folder: Path) -> None:
+    """A face set as facegen.faces describes it, but without chunks, which take 1 MiB."""
+    with h5py.File(folder / "faces.h5", "w") as file:
+        hdf5.set_format(file, faces.FORMAT, faces.FORMAT_VERSION)
+        file.attrs.update({"source": "toys", "crop": "none", "size": 4, "fingerprint": ""})
+        file["images"] = np.full((3, 4, 4, 3), 9, np.uint8)
+        file.create_dataset("names", data=["a.png", "b.png", "ç.png"], dtype=hdf5.TEXT)
+        file.create_dataset("split", data=[1, 0, 0], dtype=hdf5.SPLIT_DTYPE)
+        file["identities"] = np.arange(3, dtype=np.int32)
+
+
+def write_stores(folder: Path) -> None:
+    points = np.arange(6, dtype=np.float32).reshape(3, 2)
+    options: dict[str, Any] = {
+        "latent_dim": 2,
+        "identities": np.arange(3),
+        "attributes": np.ones((3, 1)),
+        "attribute_names": ["Smiling"],
+    }
+    write_latents(folder / "latents.h5", [(points,) * 3], ["a", "b", "ç"], force=True, **options)
+
+
+def write_checkpoints(folder: Path) -> None:
+    state = {"epoch": 1, "model": {"latent_dim": 2}}
+    save_checkpoint(folder / "state.h5", [np.ones((3, 2), np.float32)], state)
+
+
+def main() -> None:
+    writers = {
+        "picture": write_pictures,
+        "sheet": write_sheets,
+        "faces": write_faces,
+        "latents": write_stores,
+        "checkpoint": write_checkpoints,
+    }
+    for target, write in writers.items():
+        folder = SEEDS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        write(folder)
+
+
+if __name__ == "__main__":
+    main()

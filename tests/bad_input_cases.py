@@ -1,0 +1,922 @@
+"""Bad input, case by case: what is given, what facegen says, and the exit code.
+
+tests/test_bad_input.py runs each case; docs/update_bad_input.py makes the tables of
+docs/bad-input.md of them.
+"""
+
+from __future__ import annotations
+
+import bz2
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bad_files as bad
+import h5py
+import numpy as np
+from bad_files import Make, picture
+from conftest import draw_photo
+from PIL import Image
+
+PREPARE = "prepare photos -o faces.h5 --size 16 --test-fraction 0 --workers 1 -q"
+GENERATE = "generate --n 1 --seed 1 -o a.png"
+DONE, FAILED, USAGE, SKIPPED = range(4)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a table.
+
+    Attributes:
+        name: of the test, test_bad_input[name].
+        given: what is given, in words.
+        command: what stands behind `facegen`, run in the folder that `make` fills.
+        says: the line on stderr, or its beginning where it ends in "..."; empty if nothing is
+            wrong. The line names no usage and no count of skipped inputs, which may stand around
+            it.
+        code: the exit code.
+        make: writes what is needed into a folder.
+        writes: the files that are there afterwards and were not before.
+        without_privileges: permission bits count, even for root.
+        test: another test that shows it, as FILE::NAME; then nothing is run here.
+    """
+
+    name: str
+    given: str
+    command: str = PREPARE
+    says: str = ""
+    code: int = FAILED
+    make: Make = lambda folder: None
+    writes: tuple[str, ...] = ()
+    without_privileges: bool = False
+    test: str = ""
+
+
+def prepared(name: str, given: str, *members: tuple[str, bytes], make: Make | None = None) -> Case:
+    """Photos that are taken, besides a good one."""
+    make = make or bad.photos(*members)
+    return Case(name, given, PREPARE, "", DONE, make, ("faces.h5",))
+
+
+def skipped(name: str, given: str, file: str, data: bytes, reason: str) -> Case:
+    """A photo besides a good one that is skipped."""
+    says = f"facegen: skipped {file}: {reason}"
+    make = bad.photos((file, data))
+    return Case(name, given, PREPARE, says, SKIPPED, make, ("faces.h5",))
+
+
+MODES = {
+    "1": picture(image=draw_photo(40, 30).convert("1")),
+    "L": picture(image=draw_photo(40, 30).convert("L")),
+    "LA": picture(image=draw_photo(40, 30).convert("LA")),
+    "P": picture(image=draw_photo(40, 30).quantize(9)),
+    "PA": picture("TIFF", draw_photo(40, 30).convert("LA")),
+    "I;16": picture(image=Image.fromarray(np.full((30, 40), 40_000, np.uint16))),
+    "F": picture("TIFF", draw_photo(40, 30).convert("F")),
+    "CMYK": picture("JPEG", draw_photo(40, 30).convert("CMYK")),
+    "YCbCr": picture("TIFF", draw_photo(40, 30).convert("YCbCr")),
+    "RGBA": picture(image=draw_photo(40, 30).convert("RGBA")),
+}
+NOISE = {kind: picture(kind, bad.noise()) for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP")}
+NOT_FINITE = picture("TIFF", Image.fromarray(np.full((30, 40), np.nan, np.float32)))
+BOMB = bad.png_of_zeros(10_100, 10_000)
+SHARPEN = "sharpen b.png -o c.png"
+
+PICTURES = [
+    *(
+        skipped(
+            f"truncated-{kind}",
+            f"half of a {kind}",
+            "bad.jpg",
+            data[: len(data) // 2],
+            "not an image that facegen reads" if kind == "WEBP" else "damaged: ...",
+        )
+        for kind, data in NOISE.items()
+    ),
+    skipped("empty", "an empty file", "bad.jpg", b"", "the file is empty"),
+    skipped("text", "text", "bad.jpg", b"hi", "not an image that facegen reads"),
+    skipped(
+        "bomb",
+        "a decompression bomb: 12 KB of PNG with 101 million pixels",
+        "bad.png",
+        BOMB,
+        "10100x10000 is more than 100000000 pixels (--max-pixels)",
+    ),
+    skipped(
+        "bomb-in-icon",
+        "the same inside an icon that claims 16x16 pixels",
+        "bad.png",
+        bad.icon(BOMB),
+        "not an image that facegen reads",
+    ),
+    skipped(
+        "postscript",
+        "a PostScript program, which is not run",
+        "bad.jpg",
+        picture("EPS"),
+        "not an image that facegen reads",
+    ),
+    skipped(
+        "nan",
+        "floating point with NaN",
+        "bad.tif",
+        NOT_FINITE,
+        "it holds values that are not finite",
+    ),
+    Case(
+        "huge-file",
+        "a file of 200 MB",
+        PREPARE,
+        "facegen: skipped big.jpg: 200000001 bytes are more than the 200000000 of any real photo",
+        SKIPPED,
+        bad.all_of(bad.photos(("big.jpg", b"")), bad.resized("photos/big.jpg", 200_000_001)),
+        ("faces.h5",),
+    ),
+    Case(
+        "no-good-photo",
+        "not one photo that can be used",
+        "prepare bad.jpg -o faces.h5 -q --workers 1",
+        "facegen: no photo could be used: 1 skipped",
+        make=bad.file("bad.jpg", b""),
+    ),
+    Case(
+        "no-good-photo-reconstruct",
+        "the same for `reconstruct`",
+        "reconstruct bad.jpg -q --seed 1",
+        "facegen: no photo could be used (bad.jpg: the file is empty)",
+        make=bad.file("bad.jpg", b""),
+    ),
+    Case(
+        "empty-folder",
+        "a folder without photos",
+        "prepare photos -o faces.h5 -q",
+        "facegen: no photos found in photos",
+        make=bad.folder("photos"),
+    ),
+    prepared("wrong-suffix", "a JPEG named as a PNG: taken", ("b.png", NOISE["JPEG"])),
+    prepared("animated", "an animated GIF: its first picture", ("b.gif", bad.animation())),
+    *(
+        prepared(f"mode-{mode}", f"a picture of mode {mode}: taken", ("b.png", data))
+        for mode, data in MODES.items()
+    ),
+    Case(
+        "sharpen-animated",
+        "an animated GIF for `sharpen`",
+        SHARPEN,
+        "facegen: skipped b.png: it is animated; only single pictures can be sharpened",
+        SKIPPED,
+        bad.file("b.png", bad.animation()),
+    ),
+    Case(
+        "sharpen-16-bit",
+        "16 bits for `sharpen`",
+        SHARPEN,
+        "facegen: skipped b.png: mode I;16 has more than 8 bits a channel; convert it first",
+        SKIPPED,
+        bad.file("b.png", MODES["I;16"]),
+    ),
+    Case(
+        "sharpen-truncated",
+        "half of a PNG for `sharpen`",
+        SHARPEN,
+        "facegen: skipped b.png: damaged: ...",
+        SKIPPED,
+        bad.file("b.png", NOISE["PNG"][:4000]),
+    ),
+    Case(
+        "sharpen-to-jpeg",
+        "a transparent picture to be written as JPEG",
+        "sharpen b.png -o c.jpg",
+        "facegen: c.jpg: JPEG has no transparency, b.png has; choose .png",
+        make=bad.file("b.png", MODES["RGBA"]),
+    ),
+    Case(
+        "sharpen-odd-history",
+        "a picture whose provenance was made up",
+        SHARPEN,
+        "",
+        DONE,
+        bad.file("b.png", bad.claiming('{"facegen_version": "1", "sharpened": 5}')),
+        ("c.png",),
+    ),
+    Case(
+        "info-truncated",
+        "half of a picture for `info`",
+        "info b.png",
+        "facegen: b.png: damaged: ...",
+        make=bad.file("b.png", NOISE["PNG"][:4000]),
+    ),
+    Case(
+        "info-no-json",
+        "provenance that is not JSON",
+        "info b.png",
+        "facegen: b.png: the provenance is damaged: not JSON; expected ...",
+        make=bad.file("b.png", bad.claiming('{"facegen_version')),
+    ),
+    Case(
+        "info-deep",
+        "provenance nested 200,000 deep",
+        "info b.png",
+        "facegen: b.png: the provenance is damaged: not JSON; expected ...",
+        make=bad.file("b.png", bad.claiming("[" * 200_000)),
+    ),
+    Case(
+        "sharpen-cropped",
+        "a sheet that was cropped, so that its grid is wrong",
+        SHARPEN,
+        "facegen: skipped b.png: the provenance's grid does not fit the picture; was it cropped?",
+        SKIPPED,
+        bad.file(
+            "b.png",
+            bad.claiming('{"grid": {"count": 1, "columns": 1, "height": 9, "width": 9}}'),
+        ),
+    ),
+    Case(
+        "unreadable",
+        "a photo without permission to read it",
+        PREPARE,
+        "facegen: skipped b.png: Permission denied",
+        SKIPPED,
+        bad.all_of(bad.photos(("b.png", picture())), bad.mode("photos/b.png", 0)),
+        ("faces.h5",),
+        without_privileges=True,
+    ),
+    Case(
+        "unreadable-folder",
+        "a folder without permission, among photos",
+        PREPARE,
+        "facegen: skipped private: Permission denied",
+        SKIPPED,
+        bad.all_of(bad.photos(), bad.folder("photos/private"), bad.mode("photos/private", 0)),
+        ("faces.h5",),
+        without_privileges=True,
+    ),
+]
+
+NAMES = [
+    Case(
+        f"name-{name}",
+        f"a damaged photo whose name {given}",
+        PREPARE,
+        f"facegen: skipped {shown}: the file is empty",
+        SKIPPED,
+        bad.photos((file, b"")),
+        ("faces.h5",),
+    )
+    for name, given, file, shown in (
+        ("newline", "has a line break and an escape code", "a\n\x1b[2J.png", r"a\n\x1b[2J.png"),
+        ("bytes", "is not UTF-8", os.fsdecode(b"caf\xe9.png"), "caf\N{REPLACEMENT CHARACTER}.png"),
+        ("dash", "begins with a dash", "-rf.png", "-rf.png"),
+        ("spaces", "has spaces and quotes", """ a  'b' ".png""", """ a  'b' ".png"""),
+        ("unicode", "is Japanese", "顔.png", "顔.png"),
+        ("long", "has 255 bytes", "x" * 251 + ".png", "x" * 251 + ".png"),
+    )
+]
+NAMES += [
+    Case(
+        "name-too-long",
+        "a source with a name of 300 letters",
+        f"prepare {'x' * 300} -o faces.h5",
+        f"facegen: {'x' * 300} does not exist",
+    ),
+    Case(
+        "name-zero-byte",
+        "a file name with a zero byte on standard input",
+        "prepare - -o faces.h5",
+        "facegen: a\\x00b.png does not exist",
+        make=bad.file("stdin", b"a\0b.png\n"),
+    ),
+    Case(
+        "name-empty",
+        "an empty source, as from a variable that isn't set",
+        "prepare '' -o faces.h5",
+        "facegen: a photo or folder with an empty name was given",
+        make=bad.file("innocent.png", picture()),
+    ),
+    Case(
+        "name-option",
+        "a source that begins with a dash, without -- before it",
+        "prepare -rf.png -o faces.h5",
+        "Error: No such option ...",
+        USAGE,
+    ),
+    Case(
+        "name-output-too-long",
+        "an output with a name of 300 letters",
+        f"generate --n 1 --seed 1 -o {'x' * 300}.png",
+        f"facegen: cannot write {'x' * 300}.png: File name too long",
+    ),
+    Case(
+        "name-output-bytes",
+        "an output whose name is not UTF-8: written",
+        f"generate --n 1 --seed 1 -o {os.fsdecode(b'caf')}\udce9.png",
+        "",
+        DONE,
+        writes=("caf\udce9.png",),
+    ),
+    Case(
+        "name-store-too-long",
+        "a store with a name of 300 letters",
+        f"query {'x' * 300}",
+        f"facegen: {'x' * 300} does not exist",
+    ),
+]
+
+BZIP2_BOMB = {"big.png": 210 * bz2.compress(bytes(1_000_000))}
+ZIP = "prepare a.zip -o faces.h5 --size 16 --test-fraction 0 --workers 1 -q"
+TAR = "prepare a.tar -o faces.h5 --size 16 --test-fraction 0 --workers 1 -q"
+MEMBERS = {"good.png": picture()}
+LINKS = (
+    bad.special("passwords.jpg", tarfile.SYMTYPE, "/etc/passwd"),
+    bad.special("hard.jpg", tarfile.LNKTYPE, "/etc/passwd"),
+    bad.special("device.jpg", tarfile.CHRTYPE),
+    bad.special("pipe.jpg", tarfile.FIFOTYPE),
+    (tarfile.TarInfo("good.png"), picture()),
+)
+
+
+def archive(
+    name: str, given: str, file: str, data: bytes, says: str = "", code: int = FAILED
+) -> Case:
+    """A zip or tar archive; where it is not refused, a face set is written."""
+    command = ZIP if file == "a.zip" else TAR.replace("a.tar", file)
+    writes = () if code == FAILED else ("faces.h5",)
+    return Case(name, given, command, says, code, bad.file(file, data), writes)
+
+
+ARCHIVES = [
+    archive(
+        "zip-slip",
+        "members named ../../x.png and /x.png: read, never unpacked to there",
+        "a.zip",
+        bad.zipped({"../../x.png": picture(), "/x.png": picture()}),
+        code=DONE,
+    ),
+    Case(
+        "zip-slip-sharpen",
+        "the same for `sharpen`: written inside the output folder",
+        "sharpen a.zip -o out",
+        "",
+        DONE,
+        bad.file("a.zip", bad.zipped({"../../x.png": picture(), "/y.png": picture()})),
+        ("out", "out/x.png", "out/y.png"),
+    ),
+    archive(
+        "zip-nested",
+        "an archive inside an archive: passed over",
+        "a.zip",
+        bad.zipped(MEMBERS | {"inner.zip": bad.zipped(MEMBERS)}),
+        code=DONE,
+    ),
+    archive(
+        "zip-nested-as-photo",
+        "an archive inside an archive, named as a photo",
+        "a.zip",
+        bad.zipped(MEMBERS | {"inner.png": bad.zipped(MEMBERS)}),
+        "facegen: skipped inner.png: not an image that facegen reads",
+        SKIPPED,
+    ),
+    archive(
+        "zip-encrypted",
+        "an encrypted zip",
+        "a.zip",
+        bad.encrypted(bad.zipped(MEMBERS)),
+        "facegen: no photo could be used: 1 skipped",
+    ),
+    archive(
+        "zip-bomb",
+        "a photo that unpacks to 300 MB, as it says",
+        "a.zip",
+        bad.lying(bad.zipped(MEMBERS | {"big.png": b""}), 300 << 20),
+        "facegen: skipped big.png: 314572800 bytes are more than the 200000000 of any real photo",
+        SKIPPED,
+    ),
+    archive(
+        "zip-bomb-bzip2",
+        "9 KB of bzip2 that unpack to 210 MB, declared as 1 KB",
+        "a.zip",
+        bad.lying(bad.packed_as_bzip2(bad.zipped(BZIP2_BOMB, zipfile.ZIP_STORED)), 1000),
+        "facegen: no photo could be used: 1 skipped",
+    ),
+    archive(
+        "zip-truncated",
+        "a zip without its end",
+        "a.zip",
+        bad.zipped(MEMBERS)[:-30],
+        "facegen: a.zip is damaged: neither a zip nor a tar archive",
+    ),
+    archive(
+        "tar-truncated",
+        "a tar that ends within a photo",
+        "a.tar",
+        bad.tarred((tarfile.TarInfo("a.png"), NOISE["BMP"]))[:3000],
+        "facegen: a.tar is damaged: unexpected end of data",
+    ),
+    archive(
+        "tar-links",
+        "symbolic and hard links, devices and pipes in a tar: passed over",
+        "a.tar",
+        bad.tarred(*LINKS),
+        code=DONE,
+    ),
+    archive(
+        "tar-endless-name",
+        "a tar.gz of 300 KB, its first member's name of 300 MB",
+        "a.tar.gz",
+        bad.endless_name(),
+        "facegen: a.tar.gz is damaged: neither a zip nor a tar archive",
+    ),
+    *(
+        archive(
+            f"tar-sparse-{kind}",
+            f"a sparse file in a tar ({kind}), whose map may be of any length",
+            "a.tar",
+            bad.tarred((tarfile.TarInfo("good.png"), picture()))[:-9216] + bad.sparse(kind),
+            "facegen: a.tar is damaged: it holds a sparse file",
+        )
+        for kind in ("gnu", "pax")
+    ),
+]
+
+ENCODE = "encode faces.h5 -o latents.h5 --seed 1 -q"
+QUERY = "query latents.h5"
+OTHER = "other.h5"
+
+
+def face_set(name: str, given: str, change: Callable[[h5py.File], object], says: str) -> Case:
+    """A face set of three faces that another program changed, for `encode`."""
+    make = bad.changed(bad.faces, "faces.h5", change)
+    return Case(name, given, ENCODE, f"facegen: {says}", make=make)
+
+
+def store(
+    name: str,
+    given: str,
+    change: Callable[[h5py.File], object],
+    says: str,
+    command: str = QUERY,
+) -> Case:
+    """A store of three rows that another program changed."""
+    make = bad.changed(bad.store, "latents.h5", change)
+    return Case(name, given, command, f"facegen: {says}", make=make)
+
+
+NO_IMAGES = "faces.h5 has no dataset 'images'; it is damaged or not facegen's"
+HDF5 = [
+    Case(
+        "h5-truncated",
+        "a face set that lost its end",
+        ENCODE,
+        "facegen: faces.h5 can't be opened: truncated",
+        make=bad.all_of(bad.faces, bad.resized("faces.h5", -100)),
+    ),
+    Case(
+        "h5-store-truncated",
+        "a store that lost its end",
+        QUERY,
+        "facegen: latents.h5 can't be opened: truncated",
+        make=bad.all_of(bad.store, bad.resized("latents.h5", -100)),
+    ),
+    Case(
+        "h5-text",
+        "text named as a face set",
+        ENCODE,
+        "facegen: faces.h5 is not an HDF5 file; expected facegen-faces",
+        make=bad.file("faces.h5", b"hello"),
+    ),
+    Case(
+        "h5-wrong-kind",
+        "a store in place of a face set",
+        "encode latents.h5 -o new.h5 -q",
+        "facegen: latents.h5 is facegen-latents; expected facegen-faces",
+        make=bad.store,
+    ),
+    Case(
+        "h5-folder",
+        "a folder in place of a store",
+        "query .",
+        "facegen: . is a folder, not a file",
+    ),
+    Case(
+        "h5-device",
+        "a device in place of a store",
+        "query /dev/zero",
+        "facegen: /dev/zero is not an ordinary file",
+    ),
+    face_set(
+        "h5-newer",
+        "a face set of a later version",
+        lambda file: file.attrs.modify("format_version", 2),
+        "faces.h5 has facegen-faces version 2, this facegen reads up to 1; upgrade facegen",
+    ),
+    face_set(
+        "h5-soft-link",
+        "a soft link to another dataset in place of the images",
+        bad.linked("images", h5py.SoftLink("/names")),
+        NO_IMAGES,
+    ),
+    face_set(
+        "h5-external-link",
+        "a link to another file",
+        bad.linked("images", h5py.ExternalLink(OTHER, "/images")),
+        NO_IMAGES,
+    ),
+    face_set(
+        "h5-external-storage",
+        "images that lie in another file, here /etc/passwd",
+        bad.replaced("split", shape=3, dtype="u1", external=[("/etc/passwd", 0, 3)]),
+        "faces.h5: 'split' is not a plain dataset",
+    ),
+    face_set(
+        "h5-virtual",
+        "a virtual dataset, whose parts lie in another file",
+        bad.to_virtual,
+        "faces.h5: 'split' is not a plain dataset",
+    ),
+    face_set(
+        "h5-huge",
+        "a billion faces declared in a file of 100 KB",
+        bad.to_huge,
+        "faces.h5 is damaged: 'images' is (1000000000, 96, 96, 3), for which it is too small",
+    ),
+    face_set(
+        "h5-names",
+        "names that are numbers",
+        bad.replaced("names", data=np.arange(3)),
+        "faces.h5: 'names' is (3,) int64; expected 1 dimensions of text",
+    ),
+    face_set(
+        "h5-labels",
+        "labels of faces that are text",
+        bad.replaced("identities", data=["a", "b", "c"]),
+        "faces.h5: 'identities' is (3,) object; expected 1 dimensions of <class 'numpy.int32'>",
+    ),
+    face_set(
+        "h5-lengths",
+        "fewer names than images",
+        bad.replaced("names", data=["a", "b"]),
+        "faces.h5 is damaged: images, names and split differ in length",
+    ),
+    store(
+        "h5-store-attribute-names",
+        "names of labels that are numbers",
+        bad.replaced("attribute_names", data=np.arange(1)),
+        "latents.h5: 'attribute_names' is (1,) int64; expected 1 dimensions of text",
+    ),
+    store(
+        "h5-store-names",
+        "names that are numbers",
+        bad.replaced("names", data=np.arange(3)),
+        "latents.h5: 'names' is (3,) int64; expected 1 dimensions of text",
+    ),
+    store(
+        "h5-store-rows-done",
+        "more rows done than there are",
+        lambda file: file["rows_done"].write_direct(np.array(9, "u8")),
+        "latents.h5 is damaged: its datasets differ in length",
+    ),
+    store(
+        "h5-store-nan",
+        "a row with NaN, to be decoded",
+        bad.set_nan,
+        "latents.h5: row 1 is not finite; choose other rows",
+        "generate --latents latents.h5 --rows 0-2 -o a.png",
+    ),
+    Case(
+        "h5-store-nan-query",
+        "a row with NaN for `query --json`: its radius is null",
+        "query latents.h5 --json",
+        "",
+        DONE,
+        bad.changed(bad.store, "latents.h5", bad.set_nan),
+    ),
+    Case(
+        "h5-store-other-weights",
+        "a store of other weights, to be decoded",
+        "generate --latents latents.h5 --rows 0 -o a.png",
+        "facegen: latents.h5 was made with other weights () than celeba-vae; name its weights "
+        "with --weights",
+        make=bad.changed(
+            bad.store, "latents.h5", lambda file: file.attrs.modify("encoder_sha256", "x")
+        ),
+    ),
+    Case(
+        "h5-checkpoint",
+        "a checkpoint that is text",
+        "train faces.h5 -o w --resume",
+        "facegen: w/checkpoint.h5 is not an HDF5 file; expected facegen-checkpoint",
+        make=bad.all_of(bad.folder("w"), bad.file("w/checkpoint.h5", b"hello")),
+    ),
+]
+
+WITH_W = f"{GENERATE} --weights w"
+WEIGHTS = [
+    Case(
+        "weights-missing",
+        "a folder that isn't there",
+        WITH_W,
+        "facegen: no weights in w: config.json is missing; name a folder that ...",
+    ),
+    Case(
+        "weights-digest",
+        "a decoder that was changed",
+        WITH_W,
+        "facegen: w/decoder.tflite is damaged: its digest is not the one in config.json",
+        make=bad.damaged_graph,
+    ),
+    Case(
+        "weights-no-decoder",
+        "a decoder that is missing",
+        WITH_W,
+        "facegen: w/decoder.tflite does not exist",
+        make=bad.no_graph,
+    ),
+    Case(
+        "weights-no-graph",
+        "a decoder that is text, with the right digest",
+        WITH_W,
+        "facegen: w/decoder.tflite is damaged: ...",
+        make=bad.weights,
+    ),
+    Case(
+        "weights-other-shape",
+        "a decoder for other points than config.json says",
+        WITH_W,
+        "facegen: w/decoder.tflite is damaged: it takes (256,) and gives (96, 96, 3), config.json "
+        "says (255,) and (96, 96, 3)",
+        make=bad.wrong_latent_dim,
+    ),
+    *(
+        Case(
+            f"weights-{name}",
+            f"a config.json that is {given}",
+            WITH_W,
+            f"facegen: w/config.json {says}",
+            make=bad.config_text(text),
+        )
+        for name, given, text, says in (
+            ("empty", "empty", b"", "is damaged: Expecting value: ..."),
+            ("cut", "cut off", b'{"format": "face', "is damaged: Unterminated string ..."),
+            ("bytes", "not UTF-8", b"\xff\xfe", "is damaged: 'utf-8' codec ..."),
+            ("deep", "nested 100,000 deep", b"[" * 100_000, "is damaged: maximum recursion ..."),
+            ("list", "a list", b"[]", "does not describe facegen weights"),
+        )
+    ),
+    Case(
+        "weights-model",
+        "a config.json with an impossible network",
+        WITH_W,
+        "facegen: w/config.json is damaged: filters, kernels, strides and latent_dim must be at "
+        "least 1",
+        make=bad.config(lambda values: values["model"].update(latent_dim=0)),
+    ),
+    Case(
+        "weights-path",
+        "a config.json that names a file outside the folder",
+        WITH_W,
+        "facegen: w/config.json records no decoder.tflite",
+        make=bad.config(lambda values: values.update(files={"../../x": "0"})),
+    ),
+    Case(
+        "weights-keras",
+        "a Keras archive with Lambda code, which is not run",
+        f"{GENERATE} --weights model.keras",
+        "facegen: no weights in model.keras: config.json is missing; name a folder that ...",
+        make=bad.keras_archive,
+    ),
+    Case(
+        "weights-keras-h5",
+        "Keras's HDF5 with Lambda code, which is not run",
+        f"{GENERATE} --weights model.h5",
+        "facegen: no weights in model.h5: config.json is missing; name a folder that ...",
+        make=bad.keras_h5,
+    ),
+    Case(
+        "weights-keras-inside",
+        "a Keras archive with Lambda code as the decoder, with the right digest",
+        WITH_W,
+        "facegen: w/decoder.tflite is damaged: ...",
+        make=bad.keras_as_decoder,
+    ),
+]
+
+
+def option(name: str, given: str, words: str, says: str) -> Case:
+    """A value that an option refuses, before anything is read."""
+    return Case(f"option-{name}", given, words, f"Error: {says}", USAGE)
+
+
+RANGE_ROWS = "Invalid value for '--rows': "
+OPTIONS = [
+    option(
+        "nan",
+        "NaN",
+        "generate --r-limit nan",
+        "Invalid value for '--r-limit': nan is not a finite number.",
+    ),
+    option(
+        "infinite",
+        "infinity",
+        "generate --sharpen inf",
+        "Invalid value for '--sharpen': inf is not in the range 0<=x<=1000.",
+    ),
+    option(
+        "negative",
+        "a negative number",
+        "generate --n -1",
+        "Invalid value for '--n': -1 is not in the range 1<=x<=1000000000.",
+    ),
+    option(
+        "huge",
+        "a huge number",
+        f"generate --seed {10**30}",
+        f"Invalid value for '--seed': {10**30} is not in the range 0<=x<=9223372036854775807.",
+    ),
+    option(
+        "thousands-of-digits",
+        "a number of 5,000 digits",
+        f"generate --n {'9' * 5000}",
+        "Invalid value for '--n': ...",
+    ),
+    option(
+        "empty-number",
+        "an empty number",
+        "generate --n ''",
+        "Invalid value for '--n': '' is not a valid integer range.",
+    ),
+    option(
+        "empty-list",
+        "an empty list",
+        "generate --sweep ''",
+        "Invalid value for '--sweep': '' is not a valid number.",
+    ),
+    option(
+        "empty-path",
+        "an empty output",
+        "generate -o ''",
+        "Invalid value for '-o' / '--output': the name is empty.",
+    ),
+    option(
+        "empty-weights",
+        "empty weights",
+        "generate --weights ''",
+        "Invalid value for '--weights': the name is empty.",
+    ),
+    option(
+        "box",
+        "a box without area",
+        "prepare x --box 5,5,5,9",
+        "--box needs LEFT < RIGHT and UPPER < LOWER.",
+    ),
+    option(
+        "unknown",
+        "an option that doesn't exist",
+        "generate --colour",
+        "No such option ...",
+    ),
+    Case(
+        "option-rows",
+        "rows that are no numbers",
+        "generate --latents latents.h5 --rows 3-x -o a.png",
+        "facegen: '3-x' is no row number and no range; write rows as 3,17,20-40",
+        make=bad.store,
+    ),
+    Case(
+        "option-rows-many",
+        "a range of 10^18 rows",
+        f"generate --latents latents.h5 --rows 0-{10**18} -o a.png",
+        "facegen: more than 1000000000 rows given",
+        make=bad.store,
+    ),
+    Case(
+        "option-rows-outside",
+        "a row that isn't there",
+        "generate --latents latents.h5 --rows 3 -o a.png",
+        "facegen: latents.h5 has rows 0 to 2; asked for row 3",
+        make=bad.store,
+    ),
+    Case(
+        "option-many",
+        "others of the kind: 24 lines",
+        "...",
+        "...",
+        USAGE,
+        test="test_cli.py::test_a_bad_value_is_refused_with_what_would_be_right",
+    ),
+]
+
+OUTPUTS = [
+    Case(
+        "output-exists",
+        "an output that exists",
+        GENERATE,
+        "facegen: a.png exists already; choose another name or add --force",
+        make=bad.file("a.png", b"precious"),
+    ),
+    Case(
+        "output-folder",
+        "a folder as output, even with --force",
+        f"{GENERATE} --force",
+        "facegen: a.png is a folder; name a file in it",
+        make=bad.folder("a.png"),
+    ),
+    Case(
+        "output-device",
+        "a device as output",
+        "evaluate faces.h5 -o /dev/null --force",
+        "facegen: /dev/null is not an ordinary file; name another",
+    ),
+    Case(
+        "output-pipe",
+        "a pipe as output",
+        f"{GENERATE} --force",
+        "facegen: a.png is not an ordinary file; name another",
+        make=lambda folder: os.mkfifo(folder / "a.png"),
+    ),
+    Case(
+        "output-no-folder",
+        "an output in a folder that isn't there",
+        "generate --n 1 --seed 1 -o nowhere/a.png",
+        "facegen: the folder nowhere does not exist; create it first",
+    ),
+    Case(
+        "output-file-as-folder",
+        "a file where a folder is needed",
+        "generate --n 1 --seed 1 --individual a",
+        "facegen: cannot write a: File exists",
+        make=bad.file("a", b"precious"),
+    ),
+    Case(
+        "output-locked-folder",
+        "a folder without permission to write",
+        "generate --n 1 --seed 1 -o locked/a.png",
+        "facegen: no permission to write in the folder locked",
+        make=bad.all_of(bad.folder("locked"), bad.mode("locked", 0o500)),
+        without_privileges=True,
+    ),
+    Case(
+        "output-dangling",
+        "a link that leads nowhere: replaced, what it names is not made",
+        GENERATE,
+        "",
+        DONE,
+        lambda folder: (folder / "a.png").symlink_to("nowhere"),
+        ("a.png",),
+    ),
+    Case(
+        "output-is-input",
+        "the input as output",
+        "encode faces.h5 -o faces.h5 --force",
+        "facegen: faces.h5 is the input; choose another output",
+        make=bad.faces,
+    ),
+    Case(
+        "output-suffix",
+        "an output with another suffix",
+        "generate -o a.gif",
+        "Error: -o must end in .png (a sheet) or .h5 (a face set), not '.gif'",
+        USAGE,
+    ),
+    Case(
+        "output-gone",
+        "an output folder that vanishes while photos are read",
+        "prepare slow.png -o out/faces.h5",
+        "facegen: cannot write out/faces.h5: No such file or directory",
+        test="test_bad_input.py::test_an_output_folder_that_vanishes_is_one_clear_line",
+    ),
+    Case(
+        "output-full",
+        "a full disk while a face set is written",
+        "prepare ...",
+        "facegen: cannot write faces.h5: File too large",
+        test="test_faces.py::test_a_full_disk_is_one_clear_line_and_leaves_nothing",
+    ),
+    Case(
+        "output-full-encode",
+        "a full disk while points are written; later the same command completes them",
+        "encode ...",
+        "facegen: cannot write latents.h5: File too large",
+        test="test_encode.py::test_a_full_disk_is_an_error_and_the_same_command_completes_later",
+    ),
+    Case(
+        "output-locked",
+        "an output that another process is writing",
+        "encode ...",
+        "facegen: another facegen (process N) is writing latents.h5; wait until it is done, ...",
+        test="test_encode.py::"
+        "test_a_second_writer_is_told_who_the_first_is_and_a_kill_frees_the_lock",
+    ),
+]
+
+TABLES = {
+    "Pictures": PICTURES,
+    "Names": NAMES,
+    "Archives": ARCHIVES,
+    "HDF5 files": HDF5,
+    "Weights": WEIGHTS,
+    "Options": OPTIONS,
+    "Outputs": OUTPUTS,
+}
+CASES = [case for cases in TABLES.values() for case in cases]
