@@ -140,8 +140,9 @@ class FittedSampler:
         """Raises InputError if it was fitted to points of another encoder than the weights'."""
         if self.fit.encoder_sha256 != weights.digest("encoder.tflite"):
             raise InputError(
-                f"{self.path or 'the sampler'} was fitted to points of other weights ({self.fit.weights}) than "
-                f"{weights.name}; fit one with 'facegen fit', or name its weights with --weights"
+                f"{self.path or 'the sampler'} was fitted to points of other weights "
+                f"({self.fit.weights}) than {weights.name}; fit one with 'facegen fit', or name "
+                "its weights with --weights"
             )
 
     @property

@@ -190,12 +190,12 @@ def write_config(
 
 
 def add_crisp(weights: Weights, crisp: dict[str, Any]) -> Weights:
-    """Records the crisp decoder's files and what is known of it in config.json; all else stays.
+    """Records the crisp decoder, its files and the model card in config.json; all else stays.
 
     Args:
         crisp: JSON values: options, data and metrics of the crisp decoder.
     """
-    digests = {name: sha256_of(weights.path / name) for name in CRISP_FILES}
+    digests = {name: sha256_of(weights.path / name) for name in (*CRISP_FILES, "MODEL_CARD.md")}
     files = {**weights.config["files"], **digests}
     config = {**weights.config, "crisp": crisp, "files": files}
     with atomic_output(weights.path / CONFIG) as temporary:

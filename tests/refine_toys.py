@@ -7,6 +7,7 @@ the bit.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,8 @@ def runs(faces: str, here: Path) -> None:
         stopped = {"epoch": len(state["history"]) + 1, "step": state["step"]}
         (here / "stopped.json").write_text(json.dumps(stopped))
     refine(here / "resumed", faces, resume=True)
+    shutil.copytree(here / "resumed", here / "twice")
+    refine(here / "twice", faces, resume=True, note="Exported twice.")  # it was done
     crisp_trainer.CHECKPOINT_SECONDS = 1000
     wild = replace(OPTIONS, imitation_epochs=0)
     refine(here / "wild", faces, options=replace(wild, epochs=1))

@@ -96,9 +96,10 @@ def test_a_resumed_run_equals_the_unbroken_one(runs: Path):
 
 def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):
     before, after = Weights.load(toy_weights), Weights.load(runs / "unbroken")
-    old = before.config["files"]
+    old = dict(before.config["files"])
+    del old["MODEL_CARD.md"]  # it tells of the crisp decoder now
     assert {name: after.config["files"][name] for name in old} == old
-    assert set(after.config["files"]) - set(old) == {
+    assert set(after.config["files"]) - set(before.config["files"]) == {
         "crisp_decoder.h5",
         "crisp_decoder.tflite",
         "crisp_history.csv",
@@ -242,3 +243,13 @@ def test_the_rates_fall_in_a_straight_line_at_the_end():
     options = CrispOptions(epochs=10, decay_from=0.6)
     factors = [options.rate_factor(epoch) for epoch in (0, 6, 7, 8, 10)]
     assert factors == pytest.approx([1, 1, 0.75, 0.5, 0])
+
+
+def test_the_model_card_tells_of_the_crisp_decoder_once(runs: Path):
+    for name in ("unbroken", "twice"):
+        weights = Weights.load(runs / name)
+        card = weights.file("MODEL_CARD.md").read_text()  # which compares its digest
+        assert card.startswith("# Model card")
+        assert card.count("## The crisp decoder") == 1
+        assert "- feature_weight: 4.0" in card
+    assert "Exported twice." in card

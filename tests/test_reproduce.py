@@ -17,7 +17,7 @@ from facegen.cli import cli
 from facegen.encoding import encode
 from facegen.errors import FacegenError, InputError
 from facegen.fitting import fit
-from facegen.sheets import PROVENANCE_KEY, add_provenance, read_provenance
+from facegen.sheets import add_provenance, read_provenance
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def change(picture: Path, **changes: object) -> None:
     image = Image.open(picture)
     image.load()
     text = PngImagePlugin.PngInfo()
-    add_provenance(text, {**json.loads(image.text[PROVENANCE_KEY]), **changes})
+    add_provenance(text, {**(read_provenance(image) or {}), **changes})
     image.save(picture, pnginfo=text)
 
 

@@ -128,6 +128,7 @@ WEIGHT = FiniteFloat(0, 1e6)
 )
 @click.option("--seed", type=SEED, help="Of weights, order and points; by default a fresh one.")
 @resume_option
+@click.option("--note", default="", help="About the training, for the model card.")
 @hardware_options
 @force_option
 @console_options
@@ -136,6 +137,7 @@ def command(
     weights: Path,
     faces: Path,
     resume: bool,
+    note: str,
     limits: dict[str, Any],
     force: bool,
     **arguments: Any,
@@ -181,7 +183,15 @@ def command(
             else:
                 console.say(losses_line(progress))
 
-        result = refine(weights, faces, options=options, resume=resume, force=force, report=report)
+        result = refine(
+            weights,
+            faces,
+            options=options,
+            resume=resume,
+            force=force,
+            note=note,
+            report=report,
+        )
     console.result(weights, metrics=result.config["crisp"]["metrics"])
 
 
