@@ -3,9 +3,19 @@
 set -euo pipefail
 folder=${1:?"name a folder for the pictures"}
 mkdir -p "$folder"
-facegen generate --n 28 --seed 11 --force -o "$folder/normal.png"
-facegen generate --n 7 --seed 7 --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 --force -o "$folder/sweep.png"
-for factor in 0 3 6 7; do
-    facegen generate --n 7 --seed 11 --sharpen "$factor" --force -o "$folder/sharpness-$factor.png"
+generate() { facegen generate --quiet --force "$@"; }
+
+generate --seed 11 --n 28 -o "$folder/normal.png"
+# The same points through both decoders, and sharpened.
+for decoder in plain crisp; do
+    generate --seed 11 --n 7 --decoder "$decoder" -o "$folder/$decoder.png"
 done
-facegen generate --n 7 --seed 11 --unsharp 2,150,3 --force -o "$folder/unsharp.png"
+for factor in 0 3 6 7; do
+    generate --seed 11 --n 7 --decoder plain --sharpen "$factor" -o "$folder/sharpness-$factor.png"
+done
+generate --seed 11 --n 7 --decoder plain --unsharp 2,150,3 -o "$folder/unsharp.png"
+# The same directions, further and further from the origin.
+generate --seed 7 --n 7 --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o "$folder/sweep.png"
+# What can be done with points.
+facegen edit seed:11:4,12,24 --attribute Smiling=2 --without Male --force -o "$folder/smiling.png"
+facegen morph seed:11:4 seed:11:12 seed:11:24 --steps 24 --force -o "$folder/morph.webp"

@@ -74,7 +74,7 @@ def cli(context: click.Context, debug: bool, lock: Path | None) -> None:
 
     \b
     Make 28 new faces with the model that comes with facegen:
-        facegen generate --n 28 --r-limit 2.5
+        facegen generate --n 28
     """
     if lock is not None:
         from facegen.locking import hold_lock

@@ -92,10 +92,12 @@ class RadiusQuantiles:
             return ""
         near = inside > outside
         where = "nearer to the origin" if near else "further out"
-        effect = "smooth and much alike" if near else "strange faces, or none at all"
+        effect = (
+            "nearer, the more alike the faces" if near else "further, the less is left of a face"
+        )
         return (
             f"most points (radius {np.median(radii):.1f}) lie {where} than all training faces "
-            f"({least:.1f} to {most:.1f}); expect {effect}"
+            f"({least:.1f} to {most:.1f}); the {effect}"
         )
 
 

@@ -108,7 +108,7 @@ def _warn(
     points = generation.sampler.sample(range(min(count, WARNED)), latent_dim, seed=generation.seed)
     warning = radii.warning(points)
     if warning:
-        console.warn(f"{label}{warning}")
+        console.say(f"facegen: {label}{warning}")
 
 
 def _write(
