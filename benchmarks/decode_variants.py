@@ -23,10 +23,10 @@ LITERT_BATCH = 32
 KERAS_BATCH = 128  # the fastest of 32, 64 and 128; PyTorch's too
 
 
-def facegen(weights: Weights, threads: int) -> Decode:
+def facegen(weights: Weights, threads: int, *, decoder: str) -> Decode:
     from facegen.codec import Codec
 
-    return Codec(weights, threads=threads).decode
+    return Codec(weights, decoder=decoder, threads=threads).decode
 
 
 def _keras_decoder(weights: Weights, threads: int):
@@ -140,7 +140,8 @@ def pytorch(weights: Weights, threads: int, *, channels_last: bool) -> Decode:
 
 
 VARIANTS: dict[str, Callable[[Weights, int], Decode]] = {
-    "facegen": facegen,
+    "facegen": lambda weights, threads: facegen(weights, threads, decoder="plain"),
+    "facegen, crisp decoder": lambda weights, threads: facegen(weights, threads, decoder="crisp"),
     "LiteRT, stock transposed convolution": litert_stock,
     "Keras predict": keras_predict,
     "PyTorch": lambda weights, threads: pytorch(weights, threads, channels_last=False),

@@ -177,7 +177,8 @@ def test_generate_warns_where_no_training_face_lies(
     radii = {"0": 1.0, "0.05": 1.5, "0.5": 2.7, "0.95": 4.0, "1": 4.5}  # of 8 dimensions
     weights = copy_weights(tmp_path / "toy", toy_weights, radii)
     output = tmp_path / "x.png"
-    line = ("--seed", 3, "--quiet", "--weights", weights, "-o", output)
+    line = ("--seed", 3, "--weights", weights, "--force", "-o", output)
+    assert facegen("generate", "--quiet", *options.split(), *line).stderr == ""
     result = facegen("generate", *options.split(), *line)
     assert result.exit_code == 0, result.output
     assert where.replace("x-", f"{tmp_path}/x-") in result.stderr
