@@ -17,5 +17,5 @@ generate --seed 11 --n 7 --decoder plain --unsharp 2,150,3 -o "$folder/unsharp.p
 # The same directions, further and further from the origin.
 generate --seed 7 --n 7 --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o "$folder/sweep.png"
 # What can be done with points.
-facegen edit seed:11:4,12,24 --attribute Smiling=2 --without Male --force -o "$folder/smiling.png"
-facegen morph seed:11:4 seed:11:12 seed:11:24 --steps 24 --force -o "$folder/morph.webp"
+facegen edit seed:11:15,21,27 --attribute Smiling=2 --without Male --force -o "$folder/smiling.png"
+facegen morph seed:11:9 seed:11:15 seed:11:27 --steps 24 --force -o "$folder/morph.webp"

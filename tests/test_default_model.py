@@ -12,12 +12,13 @@ import pytest
 from conftest import python_environment
 
 from facegen.codec import Codec
+from facegen.directions import find_directions
 from facegen.faces import FaceSet
 from facegen.images import to_float
 from facegen.preparing import prepare
-from facegen.quality import cross_entropy_floor
+from facegen.quality import cross_entropy_floor, sharpness
 from facegen.sampling import normal
-from facegen.weights import FILES, Weights
+from facegen.weights import CRISP_FILES, FILES, Weights
 
 CELEBA = os.environ.get("FACEGEN_CELEBA", "")
 
@@ -28,12 +29,13 @@ def weights() -> Weights:
 
 
 def test_every_file_is_the_one_that_was_exported(weights: Weights):
-    for name in FILES:
+    for name in (*FILES, *CRISP_FILES):
         assert weights.file(name).stat().st_size > 0
 
 
 def test_it_is_small_enough_to_live_in_a_repository(weights: Weights):
     assert sum((weights.path / name).stat().st_size for name in FILES) <= 35e6
+    assert sum((weights.path / name).stat().st_size for name in CRISP_FILES) <= 20e6
 
 
 def test_its_figures_are_those_of_a_healthy_vae(weights: Weights):
@@ -54,12 +56,27 @@ def test_keras_gives_the_same_pictures_to_within_one_level(weights: Weights):
     load_arrays(decoder, weights.file("decoder.h5"))
     z = normal(range(64), weights.model.latent_dim, seed=1)
     keras_pictures = np.asarray(tf.sigmoid(decoder(z, training=False))) * 255
-    assert np.abs(Codec(weights).decode(z) - keras_pictures).max() <= 1
+    assert np.abs(Codec(weights, decoder="plain").decode(z) - keras_pictures).max() <= 1
+
+
+def test_the_crisp_decoder_is_the_default_and_sharper(weights: Weights):
+    codec = Codec(weights)
+    assert codec.decoder == "crisp_decoder"
+    z = normal(range(64), weights.model.latent_dim, seed=1)
+    crisp, plain = sharpness(codec.decode(z)), sharpness(Codec(weights, decoder="plain").decode(z))
+    assert 0.008 <= crisp <= 0.02  # of real faces 0.0155
+    assert plain < 0.002
+
+
+def test_its_directions_are_of_its_own_encoder(weights: Weights):
+    directions = find_directions(weights)
+    assert len(directions.names) == 40
+    assert directions["Smiling"] @ directions["High_Cheekbones"] > 0
 
 
 def test_the_face_at_the_origin_is_symmetric_and_skin_coloured(weights: Weights):
     """The mean face: mirrored training images make it its own mirror image, nearly."""
-    face = Codec(weights).decode(np.zeros((1, weights.model.latent_dim), np.float32))[0]
+    face = Codec(weights, decoder="plain").decode(np.zeros((1, weights.model.latent_dim), np.float32))[0]
     red, _, blue = face[32:64, 32:64].mean(axis=(0, 1))
     assert red > blue + 20
     difference = np.abs(face.astype(int) - face[:, ::-1]).mean()
@@ -95,7 +112,7 @@ def test_held_out_people_are_reconstructed_as_well_as_the_card_says(
         identities=celeba / "identity_CelebA.txt",
         test_count=2500,
     )
-    codec = Codec(weights)
+    codec = Codec(weights, decoder="plain")
     total, floor, count = 0.0, 0.0, 0
     with FaceSet.open(tmp_path / "faces.h5") as faces:
         assert faces.fingerprint == weights.config["data"]["fingerprint"]
