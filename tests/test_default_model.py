@@ -76,7 +76,8 @@ def test_its_directions_are_of_its_own_encoder(weights: Weights):
 
 def test_the_face_at_the_origin_is_symmetric_and_skin_coloured(weights: Weights):
     """The mean face: mirrored training images make it its own mirror image, nearly."""
-    face = Codec(weights, decoder="plain").decode(np.zeros((1, weights.model.latent_dim), np.float32))[0]
+    origin = np.zeros((1, weights.model.latent_dim), np.float32)
+    face = Codec(weights, decoder="plain").decode(origin)[0]
     red, _, blue = face[32:64, 32:64].mean(axis=(0, 1))
     assert red > blue + 20
     difference = np.abs(face.astype(int) - face[:, ::-1]).mean()
