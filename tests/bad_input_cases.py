@@ -611,7 +611,7 @@ HDF5 = [
     ),
 ]
 
-WITH_W = f"{GENERATE} --weights w"
+WITH_W = f"{GENERATE} --weights w --decoder plain"
 WEIGHTS = [
     Case(
         "weights-missing",
