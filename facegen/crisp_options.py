@@ -35,17 +35,17 @@ class CrispOptions:
         seed: of weights, order, flips and points.
     """
 
-    epochs: int = 60
+    epochs: int = 24
     imitation_epochs: int = 1
     batch_size: int = 32
     learning_rate: float = 2e-4
     discriminator_learning_rate: float = 4e-4
     decay_from: float = 0.7
     filters: tuple[int, ...] = (96, 64, 40, 16)
-    discriminator_filters: tuple[int, ...] = (32, 64, 128, 256)
-    feature_weight: float = 4.0
+    discriminator_filters: tuple[int, ...] = (48, 96, 160, 256)
+    feature_weight: float = 3.0
     pixel_weight: float = 1.0
-    latent_weight: float = 0.2
+    latent_weight: float = 0.05
     average_decay: float = 0.999
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0

@@ -251,5 +251,5 @@ def test_the_model_card_tells_of_the_crisp_decoder_once(runs: Path):
         card = weights.file("MODEL_CARD.md").read_text()  # which compares its digest
         assert card.startswith("# Model card")
         assert card.count("## The crisp decoder") == 1
-        assert "- feature_weight: 4.0" in card
+        assert "- feature_weight: 3.0" in card
     assert "Exported twice." in card

@@ -155,7 +155,7 @@ def command(
     \b
     Examples:
         facegen refine weights/mine faces.h5
-        facegen refine weights/mine faces.h5 --precision bfloat16 --epochs 100
+        facegen refine weights/mine faces.h5 --precision bfloat16
         facegen refine weights/mine faces.h5 --resume
     """
     if resume and force:
