@@ -6,6 +6,7 @@ inputs were skipped; 130 and 143 for SIGINT and SIGTERM.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -49,6 +50,9 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            if near and not ctx.resilient_parsing:
+                ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
             return None
         return importlib.import_module(f"facegen.commands.{name}").command
 
@@ -74,7 +78,12 @@ def cli(context: click.Context, debug: bool, lock: Path | None) -> None:
 
     \b
     Make 28 new faces with the model that comes with facegen:
-        facegen generate --n 28
+        facegen generate
+    \b
+    Train a model of your own on a folder of photos, and make faces with it:
+        facegen prepare photos/ -o faces.h5
+        facegen train faces.h5 -o weights/mine
+        facegen generate --weights weights/mine
     """
     if lock is not None:
         from facegen.locking import hold_lock

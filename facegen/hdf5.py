@@ -21,6 +21,12 @@ MAX_COMPRESSION = 1032  # of deflate, the densest of HDF5's own filters: 258 byt
 CACHED_BYTES = 4 << 20  # chunks and metadata that HDF5 holds back before it writes them
 TEXT = h5py.string_dtype("utf-8")
 SPLITS = {"train": 0, "test": 1}
+MAKERS = {  # what to tell people who give another file
+    "facegen-faces": "facegen prepare PHOTOS",
+    "facegen-latents": "facegen encode FACES.h5",
+    "facegen-sampler": "facegen fit LATENTS.h5",
+    "facegen-attributes": "facegen attributes LATENTS.h5",
+}
 SPLIT_DTYPE = h5py.enum_dtype(SPLITS, basetype="u1")
 
 
@@ -85,11 +91,16 @@ def set_format(file: h5py.File, kind: str, version: int) -> None:
     file.attrs["facegen_version"] = facegen.__version__
 
 
+def _expected(kind: str) -> str:
+    """What a file should have been, and how to get one."""
+    return f"expected {kind}" + (f" ('{MAKERS[kind]}' makes it)" if kind in MAKERS else "")
+
+
 def _open(path: Path, kind: str, mode: str) -> h5py.File:
     if not os.path.isfile(path):  # unlike Path's, it has no exceptions for odd names
         what = "does not exist"
         if os.path.isdir(path):
-            what = "is a folder, not a file"
+            what = f"is a folder, not a file; {_expected(kind)}"
         elif os.path.exists(path):
             what = "is not an ordinary file"
         raise MissingFileError(f"{path} {what}")
@@ -99,7 +110,7 @@ def _open(path: Path, kind: str, mode: str) -> h5py.File:
         if not os.access(path, os.R_OK):
             raise InputError(f"{path}: no permission to read it") from error
         if not h5py.is_hdf5(path):
-            raise InputError(f"{path} is not an HDF5 file; expected {kind}") from error
+            raise InputError(f"{path} is not an HDF5 file; {_expected(kind)}") from error
         reason = "truncated" if "truncated" in str(error) else " ".join(str(error).split())
         raise InputError(f"{path} can't be opened: {reason}") from error
 
@@ -143,7 +154,7 @@ def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r")
         with read_errors(path):
             found, found_version = _kind(file), file.attrs.get("format_version")
         if found != kind:
-            raise InputError(f"{path} is {found}; expected {kind}")
+            raise InputError(f"{path} is {found}; {_expected(kind)}")
         if not isinstance(found_version, int | np.integer):
             raise InputError(f"{path} is damaged: it has no format_version")
         if found_version > version:

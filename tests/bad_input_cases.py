@@ -483,21 +483,24 @@ HDF5 = [
         "h5-text",
         "text named as a face set",
         ENCODE,
-        "facegen: faces.h5 is not an HDF5 file; expected facegen-faces",
+        "facegen: faces.h5 is not an HDF5 file; expected facegen-faces ('facegen prepare PHOTOS' "
+        "makes it)",
         make=bad.file("faces.h5", b"hello"),
     ),
     Case(
         "h5-wrong-kind",
         "a store in place of a face set",
         "encode latents.h5 -o new.h5 -q",
-        "facegen: latents.h5 is facegen-latents; expected facegen-faces",
+        "facegen: latents.h5 is facegen-latents; expected facegen-faces ('facegen prepare PHOTOS' "
+        "makes it)",
         make=bad.store,
     ),
     Case(
         "h5-folder",
         "a folder in place of a store",
         "query .",
-        "facegen: . is a folder, not a file",
+        "facegen: . is a folder, not a file; expected facegen-latents ('facegen encode FACES.h5' "
+        "makes it)",
     ),
     Case(
         "h5-device",

@@ -360,3 +360,30 @@ def test_a_second_run_with_the_same_lock_does_nothing(toy_weights: Path, tmp_pat
     )
     assert facegen(*command, cwd=tmp_path).returncode == 0
     assert os.listdir(tmp_path) == ["faces.png"]
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("generat", "No such command 'generat'. Did you mean 'generate'?"),
+        ("generate --seeds 5", "No such option '--seeds'. (Did you mean one of: '--seed',"),
+        ("train photos -o w", "photos is a folder, not a file; expected facegen-faces ('facegen"),
+        ("generate --weights photos", "name a folder that 'facegen train' wrote with --weights"),
+        ("generate -o sheet.jpg", "-o must end in .png (a sheet) or .h5 (a face set), not '.jpg'"),
+        ("generate --latents latents.h5", "--latents and --rows go together."),
+        ("edit photo.jpg", "Say what to change with --attribute, such as Smiling=1.5."),
+        ("prepare photos", "no photos found in photos"),
+        ("prepare photos -o none/faces.h5", "the folder none does not exist; create it first"),
+        ("reproduce none.png", "none.png does not exist"),
+    ],
+)
+def test_likely_mistakes_get_an_answer_that_helps(line: str, answer: str, tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    done = facegen(*line.split(), cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert answer in " ".join(done.stderr.split())
+
+
+def test_n_has_a_short_form(toy_weights: Path, tmp_path: Path):
+    done = facegen("generate", "-n", "2", "--weights", str(toy_weights), "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["faces"] == 2

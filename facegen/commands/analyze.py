@@ -164,6 +164,7 @@ def logvar(console: Console, latents: Path, **rest: Any) -> None:
 )
 @means_option
 @click.option(
+    "-n",
     "--n",
     "count",
     type=ROWS,
@@ -195,6 +196,7 @@ def clusters(console: Console, latents: Path, counts: tuple[int, ...] | None, **
 @command.command("tsne")
 @latents_argument
 @click.option(
+    "-n",
     "--n",
     "count",
     type=ROWS,

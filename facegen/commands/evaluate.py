@@ -31,6 +31,7 @@ DEFAULT_OUTPUT = Path("evaluation.json")
 @click.option("--r-limit", type=RADIUS, help="Points uniform in [-R, R] instead of normal ones.")
 @click.option("--sigma", type=RADIUS, help="Standard deviation of normal points.  [default: 1]")
 @click.option(
+    "-n",
     "--n",
     "count",
     type=click.IntRange(2, 100_000),

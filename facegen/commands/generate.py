@@ -159,7 +159,7 @@ def _write_nearest(
 
 
 @click.command("generate")
-@click.option("--n", "count", type=click.IntRange(1, 10**9), help="Faces.  [default: 28]")
+@click.option("-n", "--n", "count", type=click.IntRange(1, 10**9), help="Faces.  [default: 28]")
 @sampler_options
 @attribute_options
 @click.option(

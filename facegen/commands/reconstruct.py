@@ -34,6 +34,7 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
 @click.command("reconstruct")
 @click.argument("sources", nargs=-1, required=True, metavar="FACES.h5|PHOTO...")
 @click.option(
+    "-n",
     "--n",
     "count",
     type=click.IntRange(1, 10_000),
