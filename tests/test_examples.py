@@ -72,6 +72,14 @@ def test_the_systemd_unit_runs(home: Path, toy_weights: Path):
         assert "Unknown" not in done.stderr
 
 
+def test_the_soak_runs(toy_weights: Path, tmp_path: Path):
+    environment = python_environment() | {"FACEGEN_WEIGHTS": str(toy_weights)}
+    command = [sys.executable, EXAMPLES / "soak.py", "--runs", "12"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "peak memory" in done.stdout
+
+
 def test_the_pipeline_runs_and_runs_again(home: Path, toy_weights: Path):
     command = f"{EXAMPLES / 'pipeline.sh'} faces/faces.h5 out"
     for _ in range(2):
