@@ -1,8 +1,8 @@
 """python examples/soak.py [--runs 1000]: the main job again and again, killed at random moments.
 
 Two of three runs get SIGTERM or SIGKILL within the time that a run takes. After each the sheet
-must be whole, the new one or the one before; a run that ends by itself leaves no temporary file of any run before
-it, one that gets SIGTERM none of its own; and the memory of the runs must not grow.
+must be whole, the new one or the one before; a run that ends by itself leaves no temporary file of
+any run before it, one that gets SIGTERM none of its own; and the memory of the runs must not grow.
 """
 
 from __future__ import annotations
