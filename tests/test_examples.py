@@ -74,7 +74,7 @@ def test_the_systemd_unit_runs(home: Path, toy_weights: Path):
 
 def test_the_soak_runs(toy_weights: Path, tmp_path: Path):
     environment = python_environment() | {"FACEGEN_WEIGHTS": str(toy_weights)}
-    command = [sys.executable, EXAMPLES / "soak.py", "--runs", "12"]
+    command = [sys.executable, str(EXAMPLES / "soak.py"), "--runs", "12"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "peak memory" in done.stdout
