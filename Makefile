@@ -24,8 +24,7 @@ reference:
 	$(PYTHON) docs/update_bad_input.py
 
 bench:
-	for script in start_up decode train_step prepare encode; do \
-		$(PYTHON) benchmarks/$$script.py || exit 1; done
+	$(PYTHON) benchmarks/page.py
 
 # What is found lands in fuzz/found/; the inputs that led there stay, and the next run begins with them.
 fuzz:

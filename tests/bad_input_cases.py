@@ -729,7 +729,7 @@ OPTIONS = [
         "negative",
         "a negative number",
         "generate --n -1",
-        "Invalid value for '--n': -1 is not in the range 1<=x<=1000000000.",
+        "Invalid value for '-n' / '--n': -1 is not in the range 1<=x<=1000000000.",
     ),
     option(
         "huge",
@@ -741,13 +741,13 @@ OPTIONS = [
         "thousands-of-digits",
         "a number of 5,000 digits",
         f"generate --n {'9' * 5000}",
-        "Invalid value for '--n': ...",
+        "Invalid value for '-n' / '--n': ...",
     ),
     option(
         "empty-number",
         "an empty number",
         "generate --n ''",
-        "Invalid value for '--n': '' is not a valid integer range.",
+        "Invalid value for '-n' / '--n': '' is not a valid integer range.",
     ),
     option(
         "empty-list",
