@@ -88,8 +88,8 @@ def main() -> None:
         ("largest difference of the plain sheets", summary([difference]), "of 255"),
     ]
     about = measure.machine("tensorflow", "keras", "ai-edge-litert", "pillow")
-    command = " ".join([Path(facegen[0]).name, *facegen[1:]])
-    about |= {"command": command, "threads": "each one's default"}
+    shown = " ".join([Path(facegen[0]).name, *facegen[1:]])
+    about |= {"command": shown, "threads": "each one's default"}
     measure.report("Start-up: 28 faces as a whole process", rows, about, as_json=options.json)
 
 
