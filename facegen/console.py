@@ -280,3 +280,6 @@ align_option = click.option(
     help="Find the face in a photo, turn it upright and crop it: yes, or skip the photo; no, take "
     "the photo as it is; auto, where it is needed and can be done.",
 )
+box_option = click.option(
+    "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
+)

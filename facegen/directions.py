@@ -23,7 +23,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from facegen import hdf5
@@ -97,7 +96,7 @@ class Directions:
                 hdf5.dataset(file, name, ndim=1, dtype=np.int64)[:] for name in ("with", "without")
             ]
             cohens_d = hdf5.dataset(file, "cohens_d", ndim=1, dtype=np.float64)[:]
-            source = _read_source(file)
+            source = hdf5.read_record(file, Source)
         lengths = {len(values) for values in (names, vectors, *counts, cohens_d)}
         if len(lengths) > 1 or not names or not np.isfinite(vectors).all():
             raise InputError(f"{path} is damaged: its datasets don't fit each other")
@@ -192,11 +191,6 @@ class Directions:
         if without:
             vectors = remove(vectors, np.stack([self[name] for name in without]), list(amounts))
         return (np.array([*amounts.values()], np.float64) @ vectors).astype(np.float32)
-
-
-def _read_source(file: h5py.File) -> Source:
-    defaults = asdict(Source())
-    return Source(**{name: type(value)(file.attrs[name]) for name, value in defaults.items()})
 
 
 def remove(vectors: np.ndarray, others: np.ndarray, names: Sequence[str]) -> np.ndarray:

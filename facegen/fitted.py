@@ -178,8 +178,9 @@ class FittedSampler:
 
 
 def _read_fit(file: h5py.File) -> Fit:
-    defaults = asdict(Fit())
-    fit = Fit(**{name: type(value)(file.attrs[name]) for name, value in defaults.items()})
+    from facegen import hdf5
+
+    fit = hdf5.read_record(file, Fit)
     if fit.kind not in KINDS:
         raise InputError(f"{file.filename} is a sampler of the kind {fit.kind!r}; upgrade facegen")
     return fit

@@ -6,14 +6,17 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 
 import facegen
 from facegen.errors import FacegenError, InputError, MissingFileError
+
+Record = TypeVar("Record", bound=Any)
 
 CHUNK_BYTES = 1 << 20
 METADATA_BYTES = 512 << 10  # of a file's metadata in memory; HDF5's own limit is 32 MiB
@@ -94,6 +97,12 @@ def set_format(file: h5py.File, kind: str, version: int) -> None:
 def _expected(kind: str) -> str:
     """What a file should have been, and how to get one."""
     return f"expected {kind}" + (f" ('{MAKERS[kind]}' makes it)" if kind in MAKERS else "")
+
+
+def read_record(file: h5py.File, kind: type[Record]) -> Record:
+    """A dataclass of strings and numbers, all with defaults, from the root's attributes."""
+    defaults = asdict(kind())
+    return kind(**{name: type(value)(file.attrs[name]) for name, value in defaults.items()})
 
 
 def _open(path: Path, kind: str, mode: str) -> h5py.File:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -62,8 +62,7 @@ class Origin:
     def read(cls, file: h5py.File) -> Origin:
         """From the attributes of a store."""
         with hdf5.read_errors(file.filename):
-            defaults = asdict(cls())
-            return cls(**{name: type(value)(file.attrs[name]) for name, value in defaults.items()})
+            return hdf5.read_record(file, cls)
 
 
 @dataclass(frozen=True)

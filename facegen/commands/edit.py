@@ -10,10 +10,10 @@ import click
 
 from facegen.attribute_options import attribute_options
 from facegen.console import (
-    BOX,
     PATH,
     Console,
     align_option,
+    box_option,
     console_options,
     decoder_option,
     expand_sources,
@@ -44,9 +44,7 @@ DEFAULT_OUTPUT = Path("edit.png")
     help="Pictures from weak to strong.",
 )
 @align_option
-@click.option(
-    "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
-)
+@box_option
 @sharpening_options
 @click.option("-o", "--output", type=PATH, help="The sheet.  [default: edit.png, overwritten]")
 @strict_option

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from facegen.console import (
-    BOX,
     PATH,
     Console,
     FiniteFloat,
     align_option,
+    box_option,
     console_options,
     decoder_option,
     force_option,
@@ -67,9 +67,7 @@ def _check_usage(output: Path, fps: float | None, one_way: bool) -> None:
 )
 @click.option("--one-way", is_flag=True, help="An animation does not go back to its first face.")
 @align_option
-@click.option(
-    "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
-)
+@box_option
 @sharpening_options
 @click.option(
     "-o",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from facegen.console import (
-    BOX,
     PATH,
     Console,
     align_option,
+    box_option,
     columns_option,
     console_options,
     decoder_option,
@@ -53,9 +53,7 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
 @click.option("--sample", is_flag=True, help="Decode a sampled z instead of mu.")
 @columns_option
 @align_option
-@click.option(
-    "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
-)
+@box_option
 @sharpening_options
 @click.option(
     "-o", "--output", type=PATH, help="The sheet.  [default: reconstructions.png, overwritten]"
