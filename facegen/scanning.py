@@ -139,10 +139,11 @@ class Scan:
         self.noisy += int(np.count_nonzero(noise > self.noise_limit))
 
     def _count_axes(self, points: np.ndarray) -> None:
-        bins = self.axis_counts.shape[1]
-        for counts, axis in zip(self.axis_counts, self.axes, strict=True):
-            places = np.floor((points[:, axis] + AXIS_LIMIT) / AXIS_BIN)
-            counts += np.bincount(places.clip(0, bins - 1).astype(np.intp), minlength=bins)
+        axes, bins = self.axis_counts.shape
+        places = np.floor((points[:, self.axes] + AXIS_LIMIT) / AXIS_BIN).clip(0, bins - 1)
+        places += np.arange(axes) * bins
+        counts = np.bincount(places.ravel().astype(np.intp), minlength=axes * bins)
+        self.axis_counts += counts.reshape(axes, bins)
 
     def radii(self, points: str) -> np.ndarray:
         """Radii of the finite rows, in order, float32 (rows); points: "mu" or "z"."""

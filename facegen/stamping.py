@@ -18,6 +18,7 @@ from facegen.errors import InputError
 from facegen.files import check_output
 from facegen.hdf5 import read_errors
 from facegen.latents import Latents, check_array
+from facegen.prefetching import prefetch
 from facegen.scanning import Batch
 from facegen.sheets import save_png
 
@@ -94,9 +95,9 @@ def iterate_points(store: Latents, points: str, progress: Progress) -> Iterator[
 
 
 def iterate_rows(store: Latents, progress: Progress = no_progress) -> Iterator[Batch]:
-    """Yields batches of (mu, logvar, z)."""
+    """Yields batches of (mu, logvar, z), read ahead while the one before is used."""
     mu, logvar = (iterate_points(store, name, no_progress) for name in ("mu", "logvar"))
-    yield from zip(mu, logvar, iterate_points(store, "z", progress), strict=True)
+    return prefetch(zip(mu, logvar, iterate_points(store, "z", progress), strict=True))
 
 
 def make_result(analysis_name: str, about: dict[str, Any], left_out: int, **numbers: Any) -> dict:
