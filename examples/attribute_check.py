@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("latents", help="its encoded store")
     parser.add_argument("--attributes", help="directions; by default those beside the weights")
     parser.add_argument("--weights")
-    parser.add_argument("--decoder", default="plain", choices=["plain", "crisp"])
+    parser.add_argument("--decoder", choices=["plain", "crisp"], help="as facegen's")
     parser.add_argument("--n", type=int, default=500, help="held-out faces to move")
     parser.add_argument("--amount", type=float, default=1.5)
     parser.add_argument("--seed", type=int, default=0, help="chooses the faces")
@@ -167,7 +167,7 @@ def main() -> None:
         reference = shrink(codec.decode(mu))
         judges = train_judges(faces, store.attribute_names, values, reference)
     print(
-        f"{len(mu)} held-out faces, weights {codec.weights.name}, {arguments.decoder} decoder, "
+        f"{len(mu)} held-out faces, weights {codec.weights.name}, {codec.decoder} decoder, "
         f"seed {arguments.seed}.\n"
     )
     print_moves(codec, directions, judges, mu, arguments.amount)

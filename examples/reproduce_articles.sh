@@ -4,9 +4,11 @@
 # CELEBA holds img_align_celeba.zip, identity_CelebA.txt and list_attr_celeba.txt. FOLDER gets the
 # face set, the four models and all their sheets, plots and numbers. Hours on two cores; whatever
 # stops it, the same command goes on where it was. EPOCHS (24, as the articles) can be fewer.
+# Counting faces needs OpenCV: pip install 'facegen[detector]'.
 set -euo pipefail
+examples=$(cd "$(dirname "$0")" && pwd)
 folder=${1:?"name a folder for the results"}
-celeba=${2:?"name the folder of img_align_celeba.zip"}
+celeba=$(cd "${2:?"name the folder of img_align_celeba.zip"}" && pwd)
 epochs=${EPOCHS:-24}
 mkdir -p "$folder"
 cd "$folder"
@@ -16,6 +18,13 @@ make() {
     local file=$1
     shift
     [ -e "$file" ] || "$@"
+}
+
+# print FILE COMMAND...: keeps what a command prints in FILE.
+print() {
+    local file=$1
+    shift
+    [ -e "$file" ] || { "$@" > "$file.tmp" && mv "$file.tmp" "$file"; }
 }
 
 # train NAME OPTIONS...: a model, from its last checkpoint if there is one.
@@ -30,50 +39,72 @@ train() {
     fi
 }
 
-# numbers NAME COMMAND...: keeps the JSON that a command prints in NAME.json.
-numbers() {
-    local name=$1
-    shift
-    [ -e "$name.json" ] || { "$@" --json > "$name.tmp" && mv "$name.tmp" "$name.json"; }
+# reconstruct NAME: article XI, people that the model has seen, and others.
+reconstruct() {
+    local name=$1 split
+    for split in train test; do
+        make "$name-$split.png" facegen reconstruct faces.h5 --weights "$name" \
+            --split "$split" --n 14 --seed 1 -o "$name-$split.png"
+    done
+}
+
+# study NAME: article XI, faces from points; article XIII, what the points are like.
+study() {
+    local name=$1 factor kind
+    make "$name.h5" facegen encode faces.h5 -o "$name.h5" --weights "$name" --seed 1
+    reconstruct "$name"
+
+    make "$name-normal.png" facegen generate --weights "$name" --seed 1 -o "$name-normal.png"
+    make "$name-uniform-r10.png" facegen generate --weights "$name" --seed 1 --n 7 \
+        --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8,10 -o "$name-uniform.png" --force
+    for factor in 0 3 6 7; do
+        make "$name-sharpness-$factor.png" facegen sharpen "$name-normal.png" \
+            --sharpen "$factor" -o "$name-sharpness-$factor.png"
+    done
+    # Not in the articles: points of a distribution fitted to the encoded faces.
+    mkdir -p "$name-samplers"
+    for kind in gaussian mixture; do
+        make "$name-samplers/$kind.h5" facegen fit "$name.h5" --kind "$kind" \
+            -o "$name-samplers/$kind.h5"
+        make "$name-$kind.png" facegen generate --weights "$name" --seed 1 \
+            --sampler "$name-samplers/$kind.h5" -o "$name-$kind.png"
+    done
+
+    print "$name-coordinates.json" facegen analyze coordinates "$name.h5" --json \
+        -o "$name-coordinates.png" --force
+    print "$name-clusters.json" facegen analyze clusters "$name.h5" --json \
+        -o "$name-clusters.png" --force
+    print "$name-tsne-30.json" facegen analyze tsne "$name.h5" --json --colour Male \
+        --perplexity 30 --early-exaggeration 12 -o "$name-tsne-30.png" --force
+    print "$name-tsne-10.json" facegen analyze tsne "$name.h5" --json --colour Male \
+        --perplexity 10 --early-exaggeration 16 -o "$name-tsne-10.png" --force
+}
+
+# Shares of faces that a detector finds, for every way to choose points.
+detect() {
+    print "$1-samplers.md" python "$examples/sampler_table.py" faces.h5 "$1.h5" --weights "$1" \
+        --n 100 --folder "$1-samplers"
 }
 
 make faces.h5 facegen prepare "$celeba/img_align_celeba.zip" -o faces.h5 \
     --identities "$celeba/identity_CelebA.txt" --attributes "$celeba/list_attr_celeba.txt" \
     --test-count 2500
 
-# Articles X and XIII: the VAE, the VAE with next to no KL loss, the AE; XI: the large AE.
 train vae
+study vae
 train vae-tiny --kl-weight 1e-5
+study vae-tiny
 train ae --kind ae
+study ae
+print radius.json facegen analyze radius vae.h5 vae-tiny.h5 ae.h5 --json -o radius.png --force
+for name in vae vae-tiny; do
+    print "$name-logvar.json" facegen analyze logvar "$name.h5" --json \
+        -o "$name-logvar.png" --force
+done
+for name in vae vae-tiny ae; do
+    detect "$name"
+done
+
+# Article XI: a larger autoencoder for reconstructions.
 train ae-1600 --kind ae --latent-dim 1600 --filters 64,64,128,128 --kernels 5,5,3,3
-
-for model in vae vae-tiny ae ae-1600; do
-    make "$model.h5" facegen encode faces.h5 -o "$model.h5" --weights "$model" --seed 1
-    # Article XI: reconstructions of people that the model has seen, and of others.
-    for split in train test; do
-        make "$model-reconstructed-$split.png" facegen reconstruct faces.h5 --weights "$model" \
-            --split "$split" --n 14 --seed 1 -o "$model-reconstructed-$split.png" --force
-    done
-done
-
-for model in vae vae-tiny ae; do
-    # Article XI: faces from normal points and from uniform ones; sharpened.
-    make "$model-normal.png" facegen generate --weights "$model" --n 28 --seed 1 \
-        -o "$model-normal.png"
-    make "$model-uniform-r10.png" facegen generate --weights "$model" --n 7 --seed 1 \
-        --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8,10 -o "$model-uniform.png" --force
-    for factor in 0 3 6 7; do
-        make "$model-sharpness-$factor.png" facegen sharpen "$model-normal.png" \
-            --sharpen "$factor" -o "$model-sharpness-$factor.png"
-    done
-    # Article XIII: radii, coordinates, clusters, islands.
-    numbers "$model-coordinates" facegen analyze coordinates "$model.h5" -o "$model-coordinates.png"
-    numbers "$model-clusters" facegen analyze clusters "$model.h5" -o "$model-clusters.png"
-    numbers "$model-tsne-30" facegen analyze tsne "$model.h5" --n 20000 --seed 1 \
-        --perplexity 30 --early-exaggeration 12 -o "$model-tsne-30.png"
-    numbers "$model-tsne-10" facegen analyze tsne "$model.h5" --n 20000 --seed 1 \
-        --perplexity 10 --early-exaggeration 16 -o "$model-tsne-10.png"
-done
-numbers radius facegen analyze radius vae.h5 vae-tiny.h5 ae.h5 -o radius.png
-numbers vae-logvar facegen analyze logvar vae.h5 -o vae-logvar.png
-numbers vae-tiny-logvar facegen analyze logvar vae-tiny.h5 -o vae-tiny-logvar.png
+reconstruct ae-1600

@@ -25,7 +25,7 @@ from facegen.latents import Latents
 from facegen.samplers import make_sampler
 
 GROUPS = 4  # over which the patch distance is averaged, as in facegen evaluate
-SWEEP = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 5, 8)  # article XI
+SWEEP = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 5, 8, 10)  # article XI
 COLUMNS = ("options", "mean radius", "faces detected", "patch distance", "diversity", "warning")
 
 
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("faces", type=Path)
     parser.add_argument("latents", type=Path, help="of these weights")
     parser.add_argument("--weights", type=Path, help="by default the model of facegen")
-    parser.add_argument("--decoder", choices=["plain", "crisp"], default="plain")
+    parser.add_argument("--decoder", choices=["plain", "crisp"], help="as facegen's")
     parser.add_argument(
         "--n", type=int, default=300, help="faces of each of 4 groups (%(default)s)"
     )
@@ -131,7 +131,7 @@ def main() -> None:
             show("real faces", *cells(judge(other), None, ""))
         print()
         show_densities(options.latents, fitted)
-    about = {"weights": weights.provenance(codec.decoder), "decoder": options.decoder}
+    about = {"weights": weights.provenance(codec.decoder), "decoder": codec.decoder}
     about |= {"n": count, "seed": options.seed}
     print(json.dumps(about), file=sys.stderr)
 
