@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.scanning import AXIS_BIN, AXIS_LIMIT, Scan
+from facegen.scanning import AXIS_BIN, AXIS_LIMIT, Coordinates, Noise
 
 QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1)
 INTERVALS = ((12.0, 24.0), (14.0, 19.0))  # of the radius, article XIII
@@ -44,7 +44,7 @@ def radius_numbers(
         radii: float (n), finite, n at least 1.
 
     Returns:
-        JSON values: rows; peak, the middle of the fullest bin (None if all radii are beyond);
+        JSON values: rows; peak, the middle of the fullest bin (None if more radii lie beyond);
         mean; deviation; quantiles; shares with from < radius < to; histogram with bin_width,
         counts and beyond; chi with mean, quantiles (from 1 % to 99 %) and shares.
     """
@@ -53,9 +53,10 @@ def radius_numbers(
     normal = chi(latent_dim)
     edges = np.arange(1 + int(np.ceil(max_radius / bin_width - 1e-9))) * bin_width
     counts = np.histogram(radii, edges)[0]
+    beyond = int(len(radii) - counts.sum())
     return {
         "rows": len(radii),
-        "peak": float(edges[counts.argmax()] + bin_width / 2) if counts.any() else None,
+        "peak": float(edges[counts.argmax()] + bin_width / 2) if counts.max() >= beyond else None,
         "mean": float(radii.mean(dtype=np.float64)),
         "deviation": float(radii.std(dtype=np.float64)),
         "quantiles": quantiles(radii),
@@ -66,7 +67,7 @@ def radius_numbers(
         "histogram": {
             "bin_width": bin_width,
             "counts": counts.tolist(),
-            "beyond": int(len(radii) - counts.sum()),
+            "beyond": beyond,
         },
         "chi": {
             "mean": float(normal.mean()),
@@ -79,7 +80,7 @@ def radius_numbers(
     }
 
 
-def coordinate_numbers(found: Scan, *, active_kl: float = ACTIVE_KL) -> dict[str, Any]:
+def coordinate_numbers(found: Coordinates, *, active_kl: float = ACTIVE_KL) -> dict[str, Any]:
     """What each coordinate says of a face.
 
     Active units: Burda, Grosse and Salakhutdinov 2016, "Importance weighted autoencoders",
@@ -97,7 +98,7 @@ def coordinate_numbers(found: Scan, *, active_kl: float = ACTIVE_KL) -> dict[str
         "z_mean": found.z.mean,
         "z_deviation": np.sqrt(found.z.variance),
     }
-    kl = None if found.autoencoder else found.kl
+    kl = found.kl
     if kl is not None:
         coordinates["kl"] = kl
     return {
@@ -115,7 +116,7 @@ def coordinate_numbers(found: Scan, *, active_kl: float = ACTIVE_KL) -> dict[str
     }
 
 
-def logvar_numbers(found: Scan) -> dict[str, Any]:
+def logvar_numbers(found: Noise) -> dict[str, Any]:
     """How much noise a VAE adds, as article XIII measures it.
 
     Returns:
@@ -141,9 +142,9 @@ def logvar_numbers(found: Scan) -> dict[str, Any]:
             "mean": float(found.logvar_sum.sum() / components),
         },
         "noise": {
-            "largest": found.largest_noise,
-            "limit": found.noise_limit,
-            "above": found.noisy,
+            "largest": found.largest,
+            "limit": found.limit,
+            "above": found.above,
             "components": components,
         },
         "radius": {

@@ -111,12 +111,11 @@ def analyze_coordinates(
     """
     plot = check_plot(output, force)
     with open_store(path) as store:
-        found = scanning.scan(
-            iterate_rows(store, progress), store.latent_dim, axes=axes, points=points
-        )
+        found = scanning.Coordinates(store.latent_dim, axes, points)
+        left_out = scanning.scan(iterate_rows(store, progress), found)
         numbers = analysis.coordinate_numbers(found, active_kl=active_kl)
         about = stamp(store, points=points, active_kl=active_kl)
-    result = make_result("coordinates", about, found.non_finite_rows, **numbers)
+    result = make_result("coordinates", about, left_out, **numbers)
     return save_plot(result, lambda: plots.plot_coordinates(numbers, points), plot, force)
 
 
@@ -146,10 +145,9 @@ def analyze_logvar(
     """
     plot = check_plot(output, force)
     with open_store(path) as store:
-        found = scanning.scan(
-            iterate_rows(store, progress), store.latent_dim, noise_limit=noise_limit
-        )
+        found = scanning.Noise(store.latent_dim, noise_limit)
+        left_out = scanning.scan(iterate_rows(store, progress), found)
         numbers = analysis.logvar_numbers(found)
         about = stamp(store, noise_limit=noise_limit)
-    result = make_result("logvar", about, found.non_finite_rows, **numbers)
+    result = make_result("logvar", about, left_out, **numbers)
     return save_plot(result, lambda: plots.plot_logvar(numbers, found), plot, force)

@@ -264,6 +264,11 @@ def _quantiles(values: np.ndarray) -> dict[str, float]:
     return {f"{q:g}": float(value) for q, value in zip(QUANTILES, found, strict=True)}
 
 
+def provenance(result: dict[str, Any]) -> dict[str, Any]:
+    """What a picture of a result records: the command, the measure and what is judged."""
+    return {"command": "evaluate", "stamp": result["stamp"], "subject": result["subject"]}
+
+
 def read_result(path: str | os.PathLike) -> dict[str, Any]:
     """A result of `evaluate` that was saved as JSON.
 

@@ -54,7 +54,7 @@ def sample_rows(
         some = batch[wanted[row : row + len(batch)]]
         found[start : start + len(some)] = some
         start, row = start + len(some), row + len(batch)
-    finite = scanning.row_radii(found) < scanning.LARGEST
+    finite = scanning.radii(found) < scanning.LARGEST
     scanning.check_rows(int(finite.sum()))
     left_out = int((~finite).sum())
     return np.flatnonzero(wanted)[finite], found[finite] if left_out else found, left_out

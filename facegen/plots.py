@@ -1,41 +1,33 @@
 """Pictures of numbers. matplotlib is imported when one is drawn: it costs half a second.
 
-The numbers are JSON values of `facegen.evaluating`, `facegen.analysis` and `facegen.embedding`.
-What `plot_radius` and the others after it return, `facegen.sheets.save_png` writes.
+The numbers are JSON values of `facegen.evaluating`, `facegen.analysis` and `facegen.embedding`;
+`facegen.sheets.save_png` writes the pictures.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from facegen.files import atomic_output
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from facegen.scanning import Scan
+    from facegen.scanning import Noise
 
 WIDTH, HEIGHT = 6.4, 4.4  # inches of a panel, 100 pixels each
 REFERENCE: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1.2}
 YES, NO, UNKNOWN = "#d95f02", "#1b6ca8", "#d0d0d0"  # the colour-blind tell them apart too
 
 
-def plot_evaluation(result: dict[str, Any], path: str | os.PathLike, *, force: bool = True) -> Path:
-    """Draws a result of `facegen.evaluating.evaluate` as PNG: patches, texture, nearest faces.
-
-    Raises:
-        OutputError: it exists (without `force`) or can't be written.
-    """
+def plot_evaluation(result: dict[str, Any]) -> Image.Image:
+    """Draws a result of `facegen.evaluating.evaluate`: patches, texture, nearest faces."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4), dpi=100, layout="constrained")
     patches, texture, nearest = figure.subplots(1, 3)
     parts = {"generated": result["figures"], "real": result["real"]}
     for i, (name, part) in enumerate(parts.items()):
@@ -58,9 +50,7 @@ def plot_evaluation(result: dict[str, Any], path: str | os.PathLike, *, force: b
     nearest.set_ylabel("share of faces")
     for axes in (patches, texture, nearest):
         axes.legend()
-    with atomic_output(path, force=force) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
-    return Path(path)
+    return _picture(figure)
 
 
 def _panels(title: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
@@ -101,6 +91,8 @@ def plot_radius(
         share = np.array(result["histogram"]["counts"]) / result["rows"]
         axes.stairs(share, edges, fill=True, alpha=0.3, color=f"C{i}")
         label = f"{name}: median {result['quantiles']['0.5']:.2f}"
+        if beyond := result["histogram"]["beyond"]:
+            label += f", {beyond:,} lie beyond"
         axes.stairs(share, edges, color=f"C{i}", linewidth=1.5, label=label)
     for latent_dim in dict.fromkeys(latent_dims):
         expected = np.diff(chi(latent_dim).cdf(edges))
@@ -169,12 +161,12 @@ def _draw_axes(axes: Axes, histograms: Sequence[dict[str, Any]], points: str) ->
     axes.legend(fontsize="small")
 
 
-def plot_logvar(result: dict[str, Any], found: Scan) -> Image.Image:
+def plot_logvar(result: dict[str, Any], found: Noise) -> Image.Image:
     """Draws how much noise a VAE adds, and what it does to the radius.
 
     Args:
         result: of `facegen.analysis.logvar_numbers`, made of
-        found: the same scan.
+        found: the same noise.
     """
     logvar = found.logvar_sum / found.rows
     radii_mu, radii_z = found.radii("mu"), found.radii("z")

@@ -18,6 +18,7 @@ from facegen.errors import InputError
 from facegen.files import atomic_output
 from facegen.hdf5 import SPLITS
 from facegen.latents import Latents, check_array
+from facegen.scanning import radii
 
 BATCH = 4096  # rows in memory at a time
 SPLIT_NAMES = {number: name for name, number in SPLITS.items()}
@@ -65,11 +66,6 @@ class Conditions:
         return chosen
 
 
-def radii(points: np.ndarray) -> np.ndarray:
-    """The L2 norm of points (n, latent_dim), float64 (n)."""
-    return np.sqrt(np.einsum("ij,ij->i", points, points, dtype=np.float64))
-
-
 def query_rows(
     store: Latents, conditions: Conditions, *, array: str = "z", limit: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -80,7 +76,7 @@ def query_rows(
     """
     conditions.check(store)
     for rows, points in store.iterate(array, batch_size=BATCH):
-        radius = radii(points)
+        radius = radii(points, np.float64)
         chosen = np.flatnonzero(conditions.met(store, rows, radius))[:limit]
         if len(chosen):
             yield rows.start + chosen, radius[chosen]

@@ -187,16 +187,17 @@ def _add_scan(report: _Report, radius_factor: float, progress: Callable[[int], o
     """Radius, coordinates and logvar, by one pass, and the health rules."""
     store, result = report.store, report.result
     axes = [axis for axis in AXES if axis < store.latent_dim]
-    found = scanning.scan(iterate_rows(store, progress), store.latent_dim, axes=axes)
+    found, noise = scanning.Coordinates(store.latent_dim, axes), scanning.Noise(store.latent_dim)
+    left_out = scanning.scan(iterate_rows(store, progress), found, noise)
     radius = {
-        points: analysis.radius_numbers(found.radii(points), store.latent_dim)
+        points: analysis.radius_numbers(noise.radii(points), store.latent_dim)
         for points in ("z", "mu")
     }
     coordinates = analysis.coordinate_numbers(found)
-    has_prior = not found.autoencoder and store.origin.epsilon_scale == 1
-    result["non_finite_rows"] = found.non_finite_rows
+    has_prior = not noise.autoencoder and store.origin.epsilon_scale == 1
+    result["non_finite_rows"] = left_out
     result["broken_rules"] = analysis.broken_rules(
-        non_finite_rows=found.non_finite_rows,
+        non_finite_rows=left_out,
         coordinates=coordinates,
         radius=radius["z"] if has_prior else None,
         radius_factor=radius_factor,
@@ -204,11 +205,11 @@ def _add_scan(report: _Report, radius_factor: float, progress: Callable[[int], o
     image = plots.plot_radius(radius, [store.latent_dim])
     report.add("radius", radius, image, shown=_radius_table(radius))
     report.add("coordinates", coordinates, plots.plot_coordinates(coordinates, "z"))
-    if found.autoencoder:
+    if noise.autoencoder:
         report.leave_out("logvar", "the points are an AE's, which has no logvar")
         return
-    logvar = analysis.logvar_numbers(found)
-    report.add("logvar", logvar, plots.plot_logvar(logvar, found))
+    logvar = analysis.logvar_numbers(noise)
+    report.add("logvar", logvar, plots.plot_logvar(logvar, noise))
 
 
 def _radius_table(radius: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

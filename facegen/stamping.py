@@ -24,7 +24,7 @@ from facegen.sheets import save_png
 
 FORMAT = "facegen-analysis"
 DEFINITIONS = 1  # the version of the numbers' definitions: raise it whenever one changes
-BATCH = 4096  # rows at a time
+BATCH = 1024  # rows at a time: what is read ahead stays in the processor's cache
 PACKAGES = {"sklearn": "scikit-learn", "opentsne": "openTSNE"}
 
 Progress = Callable[[int], object]

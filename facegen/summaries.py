@@ -9,10 +9,11 @@ def radius_text(result: dict[str, Any]) -> list[str]:
     lines = []
     for file in result["files"]:
         stamp, found, chi = file["stamp"], file["quantiles"], file["chi"]["quantiles"]
+        peak = "beyond --max-radius" if file["peak"] is None else file["peak"]
         lines += [
             f"{stamp['latents']}: {file['rows']:,} rows of {stamp['options']['points']}, "
             f"{stamp['latent_dim']} coordinates",
-            f"  peak {file['peak']}, mean {file['mean']:.4f}, deviation {file['deviation']:.4f}",
+            f"  peak {peak}, mean {file['mean']:.4f}, deviation {file['deviation']:.4f}",
             "  quantiles     " + "  ".join(f"{q}: {value:.3f}" for q, value in found.items()),
             "  unit normal   " + "  ".join(f"{q}: {value:.3f}" for q, value in chi.items()),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -30,13 +31,26 @@ def batches(*arrays: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
         yield tuple(array[start : start + size] for array in arrays)
 
 
-def scan(*arrays: np.ndarray, size: int = 7, **options) -> scanning.Scan:
-    return scanning.scan(batches(*arrays, size=size), arrays[0].shape[1], **options)  # type: ignore[arg-type]
+Part = TypeVar("Part", scanning.Coordinates, scanning.Noise)
+
+
+def scan(part: Part, *arrays: np.ndarray, size: int = 7, left_out: int = 0) -> Part:
+    """The part, after a pass over the rows, of which so many must be left out."""
+    assert scanning.scan(batches(*arrays, size=size), part) == left_out  # type: ignore[arg-type]
+    return part
+
+
+def coordinates(*arrays: np.ndarray, axes: tuple[int, ...] = (), **options) -> scanning.Coordinates:
+    return scan(scanning.Coordinates(arrays[0].shape[1], axes), *arrays, **options)
+
+
+def noise(*arrays: np.ndarray, limit: float = scanning.NOISE_LIMIT, **options) -> scanning.Noise:
+    return scan(scanning.Noise(arrays[0].shape[1], limit), *arrays, **options)
 
 
 def test_coordinates_are_those_of_numpy_in_double_precision():
     mu, logvar, z = vae_points()
-    numbers = analysis.coordinate_numbers(scan(mu, logvar, z))
+    numbers = analysis.coordinate_numbers(coordinates(mu, logvar, z))
     m, v = mu.astype(float), logvar.astype(float)
     kl = ((m**2 + np.exp(v) - 1 - v) / 2).mean(axis=0)
     expected = {
@@ -60,28 +74,29 @@ def test_the_kl_divergence_of_a_known_gaussian_is_that_of_the_closed_form():
     mu = np.tile(mean, (100, 1)).astype(np.float32)
     logvar = np.tile(2 * np.log(deviation), (100, 1)).astype(np.float32)
     expected = -np.log(deviation) + (deviation**2 + mean**2 - 1) / 2
-    np.testing.assert_allclose(scan(mu, logvar, mu).kl, expected, atol=1e-6)
+    found = coordinates(mu, logvar, mu).kl
+    np.testing.assert_allclose(found, expected, atol=1e-6)  # type: ignore[arg-type]
 
 
 def test_sums_keep_their_digits_over_many_rows_and_with_a_mean_of_ten_deviations():
     random = np.random.default_rng(5)
     mu = random.normal(10, 1, (20_000, 3)).astype(np.float32)
-    found = scan(mu, np.zeros_like(mu), mu, size=1024)
+    found = coordinates(mu, np.zeros_like(mu), mu, size=1024)
     np.testing.assert_allclose(found.mu.mean, mu.mean(axis=0, dtype=float), rtol=1e-6)
     np.testing.assert_allclose(found.mu.variance, mu.var(axis=0, dtype=float), rtol=1e-3)
 
 
 def test_the_noise_is_measured_as_the_articles_measure_it():
     mu, logvar, z = vae_points()
-    numbers = analysis.logvar_numbers(scan(mu, logvar, z, noise_limit=0.3))
-    noise = np.abs(z.astype(float) - mu)
+    numbers = analysis.logvar_numbers(noise(mu, logvar, z, limit=0.3))
+    away = np.abs(z.astype(float) - mu)
     radius_z, radius_mu = (np.linalg.norm(p.astype(float), axis=1) for p in (z, mu))
     difference = np.abs(radius_z - radius_mu)
     assert numbers["logvar"]["min"] == logvar.min()
     assert numbers["logvar"]["max"] == 0
     assert numbers["logvar"]["mean"] == pytest.approx(logvar.mean(dtype=float), rel=1e-6)
-    assert numbers["noise"]["largest"] == pytest.approx(noise.max(), rel=1e-6)
-    assert numbers["noise"]["above"] == (noise > 0.3).sum()
+    assert numbers["noise"]["largest"] == pytest.approx(away.max(), rel=1e-6)
+    assert numbers["noise"]["above"] == (away > 0.3).sum()
     assert numbers["noise"]["components"] == z.size
     assert numbers["radius"] == pytest.approx(
         {
@@ -98,7 +113,7 @@ def test_the_noise_is_measured_as_the_articles_measure_it():
 
 def test_nothing_depends_on_the_batches():
     arrays = vae_points()
-    one, other = (analysis.coordinate_numbers(scan(*arrays, size=size)) for size in (1, 500))
+    one, other = (analysis.coordinate_numbers(coordinates(*arrays, size=size)) for size in (1, 500))
     for name, values in one["coordinates"].items():
         np.testing.assert_allclose(values, other["coordinates"][name], atol=2e-6)
 
@@ -114,52 +129,81 @@ def test_batches_are_taken_one_by_one():
             alive -= 1
             assert alive == 0
 
-    assert scanning.scan(source(), DIM).rows == 500
+    found = scanning.Coordinates(DIM)
+    assert scanning.scan(source(), found) == 0
+    assert found.rows == 500
 
 
 @pytest.mark.parametrize("array", [0, 1, 2])
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
 def test_rows_that_are_not_finite_are_counted_and_left_out(array: int, value: float):
     arrays = vae_points()
-    expected = analysis.coordinate_numbers(scan(*(np.delete(a, [3, 99], 0) for a in arrays)))
+    sound = [np.delete(a, [3, 99], 0) for a in arrays]
+    expected = analysis.coordinate_numbers(coordinates(*sound))
     arrays[array][3, 5] = value
     arrays[array][99, 0] = value
-    found = scan(*arrays, size=64)
-    assert (found.rows, found.non_finite_rows) == (498, 2)
+    found = coordinates(*arrays, size=64, left_out=2)
+    assert found.rows == 498
     for name, values in analysis.coordinate_numbers(found)["coordinates"].items():
         np.testing.assert_allclose(values, expected["coordinates"][name], atol=2e-6)
-    assert len(found.radii("z")) == 498
+    numbers = analysis.logvar_numbers(noise(*arrays, size=64, left_out=2))
+    for part, values in analysis.logvar_numbers(noise(*sound)).items():
+        assert numbers[part] == pytest.approx(values), part
+
+
+@pytest.mark.parametrize(
+    ("array", "limit"), [(0, scanning.LARGEST), (2, scanning.LARGEST), (1, scanning.LARGEST_LOGVAR)]
+)
+def test_a_row_beyond_the_limit_is_left_out_whatever_its_neighbours(array: int, limit: float):
+    arrays = vae_points()
+    arrays[array][7, 2] = 0.99 * limit
+    assert coordinates(*arrays, size=100).rows == 500
+    arrays[array][7, 2] = 1.01 * limit
+    for size in (1, 100):
+        assert coordinates(*arrays, size=size, left_out=1).rows == 499
+
+
+def test_parts_find_in_one_pass_what_each_finds_in_its_own():
+    arrays = vae_points()
+    arrays[0][3, 5], arrays[1][99, 0] = np.nan, np.inf
+    first, second = scanning.Coordinates(DIM, (0, 4)), scanning.Noise(DIM, 0.3)
+    assert scanning.scan(batches(*arrays, size=64), first, second) == 2  # type: ignore[arg-type]
+    alone = coordinates(*arrays, axes=(0, 4), size=64, left_out=2)
+    assert analysis.coordinate_numbers(first) == analysis.coordinate_numbers(alone)
+    other = noise(*arrays, limit=0.3, size=64, left_out=2)
+    assert analysis.logvar_numbers(second) == analysis.logvar_numbers(other)
+    np.testing.assert_array_equal(second.radii("mu"), other.radii("mu"))
 
 
 def test_points_without_a_finite_row_are_refused():
     mu = np.full((3, DIM), np.nan, np.float32)
     with pytest.raises(InputError, match="no row of finite numbers"):
-        scan(mu, mu, mu)
+        coordinates(mu, mu, mu)
     with pytest.raises(InputError, match="no row of finite numbers"):
         scanning.finite_radii([mu])
 
 
 def test_an_ae_has_coordinates_but_neither_kl_nor_noise():
     mu, _, _ = vae_points()
-    found = scan(mu, np.full_like(mu, -np.inf), mu)
-    numbers = analysis.coordinate_numbers(found)
-    assert (found.rows, found.non_finite_rows) == (500, 0)
+    arrays = mu, np.full_like(mu, -np.inf), mu
+    numbers = analysis.coordinate_numbers(coordinates(*arrays))
+    assert numbers["rows"] == 500
     assert (numbers["kl"], numbers["active"], numbers["active_units"]) == (None, None, 8)
     with pytest.raises(InputError, match="an AE's: it has no logvar"):
-        analysis.logvar_numbers(found)
+        analysis.logvar_numbers(noise(*arrays))
 
 
 def test_a_row_of_an_ae_with_a_logvar_is_not_sound():
     mu, _, _ = vae_points()
     logvar = np.full_like(mu, -np.inf)
     logvar[7, 2], logvar[8, 0] = np.nan, 0.5
-    assert scan(mu, logvar, mu, size=100).non_finite_rows == 2
+    assert coordinates(mu, logvar, mu, size=100, left_out=2).rows == 498
 
 
 def test_the_distribution_along_axes_is_that_of_numpy():
     mu, logvar, z = vae_points()
     z[0, 4], z[1, 4] = 50, -50
-    found = scan(mu, logvar, z, axes=(4, 0))
+    found = coordinates(mu, logvar, z, axes=(4, 0))
     edges = np.linspace(-8, 8, 161)
     for axis, counts in zip((4, 0), found.axis_counts, strict=True):
         inside = np.clip(z[:, axis].astype(float), -7.95, 7.95)  # the outermost have the rest
@@ -169,7 +213,16 @@ def test_the_distribution_along_axes_is_that_of_numpy():
 @pytest.mark.parametrize(("axes", "message"), [((12,), "no axis 12"), ((1, 1), "named twice")])
 def test_axes_that_are_not_there_are_refused(axes: tuple[int, ...], message: str):
     with pytest.raises(InputError, match=message):
-        scan(*vae_points(), axes=axes)
+        coordinates(*vae_points(), axes=axes)
+
+
+def test_radii_are_as_exact_as_they_are_asked_to_be():
+    points = np.random.default_rng(4).normal(size=(100, 256)).astype(np.float32)
+    expected = np.linalg.norm(points.astype(float), axis=1)
+    for dtype, exact in ((np.float32, 5e-7), (np.float64, 1e-14)):
+        found = scanning.radii(points, dtype)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=exact)
 
 
 def test_radii_are_counted_as_numpy_counts_them():
@@ -190,8 +243,10 @@ def test_radii_are_counted_as_numpy_counts_them():
 
 
 def test_radii_beyond_the_histogram_are_told():
-    numbers = analysis.radius_numbers(np.array([1.0, 50, 60]), 4, max_radius=10)
-    assert (numbers["histogram"]["beyond"], numbers["peak"]) == (2, 1.25)
+    numbers = analysis.radius_numbers(np.array([1.0, 1.2, 60.0]), 4, max_radius=10)
+    assert (numbers["histogram"]["beyond"], numbers["peak"]) == (1, 1.25)
+    numbers = analysis.radius_numbers(np.array([1.0, 50.0, 60.0]), 4, max_radius=10)
+    assert (numbers["histogram"]["beyond"], numbers["peak"]) == (2, None)
     assert analysis.radius_numbers(np.array([50.0]), 4)["peak"] is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -130,9 +131,12 @@ def test_what_is_not_a_result_is_refused(tmp_path: Path):
         read_result(tmp_path / "c.json")
 
 
-def test_the_plot_is_a_png(result, tmp_path: Path):
-    path = plot_evaluation(result, tmp_path / "plot.png")
-    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+def test_the_plot_shows_the_result(result):
+    image = plot_evaluation(result)
+    assert image.size == (1200, 400)
+    changed = copy.deepcopy(result)
+    changed["nearest"]["pixels"]["subject"]["0.5"] *= 2
+    assert image.tobytes() != plot_evaluation(changed).tobytes()
 
 
 def test_the_table_has_a_column_for_each_result_and_one_for_real_faces(result):

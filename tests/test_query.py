@@ -22,7 +22,8 @@ from facegen.cli import cli
 from facegen.codec import Codec
 from facegen.encoding import encode
 from facegen.errors import InputError, OutputError
-from facegen.querying import Conditions, export, query
+from facegen.latents import Latents
+from facegen.querying import Conditions, export, query, query_rows
 from facegen.rows import format_rows, parse_rows
 from facegen.sheets import read_grid, read_provenance
 from facegen.weights import Weights
@@ -89,6 +90,13 @@ def test_the_radius_can_be_that_of_mu(toy_store: Path):
     radius = np.linalg.norm(read(toy_store, "mu"), axis=1)
     found = [row["radius"] for row in query(toy_store, array="mu")]
     np.testing.assert_allclose(found, radius, atol=1e-5)
+
+
+def test_the_radius_is_computed_in_double_precision(toy_store: Path):
+    with Latents.open(toy_store) as store:
+        found = np.concatenate([radius for _, radius in query_rows(store, Conditions())])
+    expected = np.linalg.norm(read(toy_store, "z").astype(float), axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 def test_an_unknown_attribute_is_answered_with_those_like_it(toy_store: Path):

@@ -85,7 +85,7 @@ def command(
         facegen evaluate faces.h5 --images new-faces.h5
         facegen evaluate --compare plain.json evaluation.json
     """
-    from facegen.evaluating import check_comparable, evaluate, read_result
+    from facegen.evaluating import check_comparable, evaluate, provenance, read_result
 
     if compare:
         results = {name: read_result(name) for name in sources}
@@ -126,8 +126,9 @@ def command(
         temporary.write_text(json.dumps(result, indent=2) + "\n")
     if plot is not None:
         from facegen.plots import plot_evaluation
+        from facegen.sheets import save_png
 
-        plot_evaluation(result, plot)
+        save_png(plot_evaluation(result), plot, provenance(result), force=force)
     console.say(table({output.name: result}))
     console.result(output, figures=result["figures"])
 
