@@ -1,6 +1,37 @@
-"""python -m facegen: the command line."""
+"""The command facegen: signals first, then all the rest, which takes a while to import.
 
-from facegen.cli import main
+Exit codes: 0 done; 1 facegen's own error, one line on stderr; 2 wrong usage; 3 done, but some
+inputs were skipped; 130 and 143 for SIGINT and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from facegen.stopping import StopSignals
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    signals = StopSignals()
+    try:
+        try:
+            signals.install()
+            from facegen.cli import run
+
+            code = run()
+        finally:
+            signals.finish()
+    except BaseException as error:
+        signals.finish()
+        if signals.number:  # whatever the error is: C code turns what it catches into its own
+            code = 128 + signals.number
+        else:
+            from facegen.cli import report
+
+            code = report(error)
+    sys.exit(code)
+
 
 if __name__ == "__main__":
     main()

@@ -1,8 +1,4 @@
-"""The command facegen: its verbs, signals and exit codes.
-
-Exit codes: 0 done; 1 facegen's own error, one line on stderr; 2 wrong usage; 3 done, but some
-inputs were skipped; 130 and 143 for SIGINT and SIGTERM.
-"""
+"""The command line: its verbs, and what it says of errors."""
 
 from __future__ import annotations
 
@@ -19,7 +15,6 @@ import click
 import facegen
 from facegen.console import PATH, printable
 from facegen.errors import FacegenError
-from facegen.stopping import StopSignals
 
 COMMANDS = (
     "prepare",
@@ -95,8 +90,15 @@ class ReaderGone(BaseException):
     """Whoever read our output has had enough."""
 
 
-def _report(error: BaseException, debug: bool) -> int:
-    """Prints an error as its reader needs it and returns the exit code."""
+def run() -> int:
+    """Runs the command line and returns the exit code."""
+    code = cli.main(standalone_mode=False)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def report(error: BaseException) -> int:
+    """Prints an error that `run` raised, as its reader needs it, and returns the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.ClickException):
@@ -107,7 +109,7 @@ def _report(error: BaseException, debug: bool) -> int:
         # to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    if debug:
+    if "--debug" in sys.argv:
         traceback.print_exception(error)
     message = printable(" ".join(str(error).split("\n")))
     if isinstance(error, MemoryError):
@@ -116,22 +118,3 @@ def _report(error: BaseException, debug: bool) -> int:
         message = f"unexpected {type(error).__name__}: {message}; 'facegen --debug' shows where"
     click.echo(f"facegen: {message}", err=True)
     return 1
-
-
-def main() -> None:
-    """Runs the command line and exits."""
-    signals = StopSignals()
-    signals.install()
-    debug = "--debug" in sys.argv
-    try:
-        try:
-            code = cli.main(standalone_mode=False)
-            sys.stdout.flush()
-        finally:
-            signals.finish()
-        code = code if isinstance(code, int) else 0
-    except BaseException as error:
-        signals.finish()
-        # A signal may come out as another exception: C code turns what it catches into its own.
-        code = 128 + signals.number if signals.number else _report(error, debug)
-    sys.exit(code)

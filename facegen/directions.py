@@ -11,7 +11,8 @@ Layout of the file (HDF5, no filters); K labels in the order of the store:
     /with, /without     int64 (K): faces with the label, and without
     /cohens_d           float64 (K): how far the two groups lie apart along the direction
     /cosines            float64 (K, K): between the directions, for other programs
-    attributes of the root: format, format_version, facegen_version, and those of `Source`
+    attributes of the root: format, format_version, facegen_version, those of `Source`, and
+        provenance (JSON, `facegen.recording`)
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from facegen import hdf5
+from facegen import hdf5, recording
 from facegen.errors import InputError
 from facegen.files import atomic_output, sha256_of
 from facegen.weights import Weights
@@ -103,8 +104,17 @@ class Directions:
         path = Path(path)
         return cls(names, vectors, np.stack(counts), cohens_d, source, path, sha256_of(path))
 
-    def save(self, path: str | os.PathLike, *, force: bool = False) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike,
+        *,
+        provenance: dict[str, Any] | None = None,
+        force: bool = False,
+    ) -> Path:
         """Writes attributes.h5.
+
+        Args:
+            provenance: all that is needed to make it again.
 
         Raises:
             OutputError: it exists (without `force`) or can't be written.
@@ -115,6 +125,8 @@ class Directions:
         ):
             hdf5.set_format(file, FORMAT, FORMAT_VERSION)
             file.attrs.update(asdict(self.source))
+            if provenance is not None:
+                recording.write_provenance(file, provenance)
             file.create_dataset("names", data=self.names, dtype=hdf5.TEXT)
             file.create_dataset("directions", data=self.vectors)
             file.create_dataset("with", data=self.counts[0])
@@ -125,11 +137,12 @@ class Directions:
 
     def check(self, weights: Weights) -> None:
         """Raises InputError if another encoder than that of the weights made the directions."""
-        if self.source.encoder_sha256 != weights.digest("encoder.tflite"):
-            raise InputError(
-                f"{self.path} was made with other weights ({self.source.weights}) than "
-                f"{weights.name}; make its own with 'facegen attributes', or name --weights"
-            )
+        weights.check_encoder(
+            self.path or "the directions",
+            self.source.encoder_sha256,
+            self.source.weights,
+            instead="make others with 'facegen attributes', or ",
+        )
 
     def cosines(self) -> np.ndarray:
         """Cosine of the angle between any two directions: entanglement, float64 (K, K)."""

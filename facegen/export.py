@@ -21,7 +21,7 @@ from facegen.model import Autoencoder, kl_divergence, reconstruction_loss
 from facegen.options import TrainingOptions
 from facegen.quality import cross_entropy_floor
 from facegen.sheets import make_sheet, save_png
-from facegen.weights import write_config
+from facegen.weights import CONFIG, write_config
 
 ARRAYS_FORMAT = "facegen-arrays"
 ARRAYS_VERSION = 1
@@ -184,6 +184,7 @@ def export(
     pixels = faces.read(np.sort(sampling.select(rows, CHECK_IMAGES, seed=0)))
     encoder, decoder = export_encoder(model), export_decoder(model)
     differences = check_graphs(model, encoder, decoder, pixels)
+    (folder / CONFIG).unlink(missing_ok=True)  # an older model's, until all is written
     round_to_float16(model.encoder)
     round_to_float16(model.decoder)
     for name, half, graph in (

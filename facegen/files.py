@@ -11,10 +11,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facegen.errors import FacegenError, MissingFileError, OutputError
+from facegen.stopping import undisturbed
 
 
 def _temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+@undisturbed
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -85,8 +92,7 @@ def atomic_output(path: str | os.PathLike, *, force: bool = True) -> Iterator[Pa
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,7 +7,8 @@ filters), arrays only:
     /factors           float32 (K, latent_dim, latent_dim): lower Cholesky factors of the
                        covariances, so that mean + factor @ noise is a point
     /radius_quantiles  float64 (Q, 2): share of the fitted rows, radius below which they lie
-    attributes of the root: format, format_version, facegen_version, and those of `Fit`
+    attributes of the root: format, format_version, facegen_version, those of `Fit`, and
+        provenance (JSON, `facegen.recording`)
 
 This module needs neither scikit-learn nor, before a file is read or written, HDF5.
 """
@@ -117,18 +118,29 @@ class FittedSampler:
             raise InputError(f"{path} is damaged: {error}") from error
         return cls(weights, means, factors, radii, fit, Path(path), sha256_of(path))
 
-    def save(self, path: str | os.PathLike, *, force: bool = False) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike,
+        *,
+        provenance: dict[str, Any] | None = None,
+        force: bool = False,
+    ) -> Path:
         """Writes sampler.h5.
+
+        Args:
+            provenance: all that is needed to make it again.
 
         Raises:
             OutputError: it exists (without `force`) or can't be written.
         """
-        from facegen import hdf5
+        from facegen import hdf5, recording
 
         quantiles = np.column_stack([self.radii.shares, self.radii.radii])
         with atomic_output(path, force=force) as temporary, hdf5.create_file(temporary) as file:
             hdf5.set_format(file, FORMAT, FORMAT_VERSION)
             file.attrs.update(asdict(self.fit))
+            if provenance is not None:
+                recording.write_provenance(file, provenance)
             hdf5.reserve(file, self.means.nbytes + self.factors.nbytes)
             file.create_dataset("weights", data=self.weights, dtype=np.float64)
             file.create_dataset("means", data=self.means, dtype=np.float32)
@@ -138,12 +150,12 @@ class FittedSampler:
 
     def check(self, weights: Weights) -> None:
         """Raises InputError if it was fitted to points of another encoder than the weights'."""
-        if self.fit.encoder_sha256 != weights.digest("encoder.tflite"):
-            raise InputError(
-                f"{self.path or 'the sampler'} was fitted to points of other weights "
-                f"({self.fit.weights}) than {weights.name}; fit one with 'facegen fit', or name "
-                "its weights with --weights"
-            )
+        weights.check_encoder(
+            self.path or "the sampler",
+            self.fit.encoder_sha256,
+            self.fit.weights,
+            instead="fit another with 'facegen fit', or ",
+        )
 
     @property
     def latent_dim(self) -> int:

@@ -92,11 +92,8 @@ class StoredPoints:
 
     def check(self, weights: Weights) -> None:
         """Raises InputError if another encoder than that of the weights made the store."""
-        if self.store.origin.encoder_sha256 != weights.digest("encoder.tflite"):
-            raise InputError(
-                f"{self.store.path} was made with other weights ({self.store.origin.weights}) "
-                f"than {weights.name}; name its weights with --weights"
-            )
+        origin = self.store.origin
+        weights.check_encoder(self.store.path, origin.encoder_sha256, origin.weights)
 
 
 @dataclass(frozen=True)

@@ -71,15 +71,12 @@ def create_file(path: str | os.PathLike, **options: Any) -> Iterator[h5py.File]:
         OSError: there is no room.
     """
     _allocate(path, 0, CACHED_BYTES)
-    file = _limit_cache(h5py.File(path, "w", **options))
-    try:
+    with _limit_cache(h5py.File(path, "w", **options)) as file:
         reserve(file, 0)
         yield file
-    finally:
         file.flush()
         size = file.id.get_filesize()
-        file.close()
-        os.truncate(path, size)  # gives back what was reserved and not needed
+    os.truncate(path, size)  # gives back what was reserved and not needed
 
 
 def rows_per_chunk(row_bytes: int) -> int:

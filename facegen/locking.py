@@ -10,10 +10,12 @@ from pathlib import Path
 
 from facegen.errors import OutputError
 from facegen.files import check_output, output_errors
+from facegen.stopping import undisturbed
 
 PATIENCE = 1.0  # seconds: the workers of a killed process may hold its lock a moment longer
 
 
+@undisturbed
 def _try_lock(path: Path) -> int | None:
     """Locks a lock file and writes our process number into it; None if somebody else has it."""
     import fcntl  # not on Windows
@@ -36,6 +38,13 @@ def _try_lock(path: Path) -> int | None:
     return descriptor if locked else None
 
 
+@undisturbed
+def _release(lock: Path, descriptor: int) -> None:
+    with suppress(OSError):
+        lock.unlink()
+    os.close(descriptor)
+
+
 @contextmanager
 def hold_lock(lock: Path, says: str, *, patience: float = 0.0) -> Iterator[None]:
     """Holds a lock file, which is made and, at the end, removed.
@@ -51,18 +60,18 @@ def hold_lock(lock: Path, says: str, *, patience: float = 0.0) -> Iterator[None]
         OutputError: another process holds the lock, or there is no permission to make it.
     """
     deadline = time.monotonic() + patience
-    with output_errors(lock):
-        while (descriptor := _try_lock(lock)) is None:
-            if time.monotonic() > deadline:
-                holder = lock.read_text() if lock.exists() else ""
-                raise OutputError(f"another facegen (process {holder or 'unknown'}) {says}")
-            time.sleep(0.05)
+    descriptor = None
     try:
+        with output_errors(lock):
+            while (descriptor := _try_lock(lock)) is None:
+                if time.monotonic() > deadline:
+                    holder = lock.read_text() if lock.exists() else ""
+                    raise OutputError(f"another facegen (process {holder or 'unknown'}) {says}")
+                time.sleep(0.05)
         yield
     finally:
-        with suppress(OSError):
-            lock.unlink()
-        os.close(descriptor)
+        if descriptor is not None:
+            _release(lock, descriptor)
 
 
 @contextmanager

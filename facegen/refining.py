@@ -20,7 +20,7 @@ from facegen.faces import FaceSet
 from facegen.files import atomic_output
 from facegen.locking import exclusive
 from facegen.trainer import Progress
-from facegen.weights import CRISP_CHECKPOINT, Weights, add_crisp
+from facegen.weights import CRISP_CHECKPOINT, Weights, add_crisp, drop_crisp
 
 CHECK_POINTS = 64
 CARD_HEADING = "## The crisp decoder"
@@ -139,6 +139,7 @@ def export_crisp(trainer: CrispTrainer, note: str = "") -> Weights:
             f"the exported graph differs from Keras by {difference:.2g}, more than 1/255; "
             "the checkpoint is kept, please report this"
         )
+    drop_crisp(trainer.weights)  # until all is written
     round_to_float16(model.average)
     write_arrays(model.average, folder / "crisp_decoder.h5")
     with atomic_output(folder / "crisp_decoder.tflite") as temporary:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
-from typing import Any
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, TypeVar
 
 RETRY = 0.2  # seconds
 REASONS = (signal.SIGINT, signal.SIGTERM)
+UNDISTURBED: set[CodeType] = set()
+
+Function = TypeVar("Function", bound=Callable)
+
+
+def undisturbed(function: Function) -> Function:
+    """Decorates a short function that must run to its end, such as one that cleans up."""
+    UNDISTURBED.add(function.__code__)
+    return function
 
 
 class Stopped(BaseException):
@@ -20,7 +30,8 @@ class StopSignals:
 
     Once is not enough: Python drops an exception that comes up while C code calls back, such as
     in an import of an extension or in a destructor. So a timer raises another, unless the first
-    is on its way: then an exception handler or a `finally` is at work.
+    is on its way: then an exception handler or a `finally` is at work. What is `undisturbed` is
+    waited for.
 
     Attributes:
         number: of the signal that arrived first; 0 if none did.
@@ -51,6 +62,10 @@ class StopSignals:
             if isinstance(error, Stopped):
                 return
             error = error.__context__
+        while frame is not None:
+            if frame.f_code in UNDISTURBED:
+                return
+            frame = frame.f_back
         raise Stopped
 
     def _drop_quietly(self, unraisable: Any) -> None:

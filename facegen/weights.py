@@ -153,6 +153,25 @@ class Weights:
         except KeyError as error:
             raise InputError(f"{self.path / CONFIG} records no {name}") from error
 
+    def check_encoder(
+        self, path: str | os.PathLike, encoder_sha256: str, weights: str, *, instead: str = ""
+    ) -> None:
+        """Refuses a file of points that belong to another latent space.
+
+        Args:
+            path: the file, for the message.
+            encoder_sha256, weights: what it records of the weights that it was made with.
+            instead: what can be done besides naming its weights, such as "make another, or ".
+
+        Raises:
+            InputError: another encoder than that of these weights made it.
+        """
+        if encoder_sha256 != self.digest("encoder.tflite"):
+            raise InputError(
+                f"{path} was made with other weights ({weights}) than {self.name}; {instead}name "
+                "its weights with --weights"
+            )
+
     def file(self, name: str) -> Path:
         """The path of a file, once its digest is found right.
 
@@ -164,6 +183,11 @@ class Weights:
         if sha256_of(path) != self.digest(name):
             raise InputError(f"{path} is damaged: its digest is not the one in {CONFIG}")
         return path
+
+
+def _save(path: Path, config: dict[str, Any]) -> None:
+    with atomic_output(path / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def write_config(
@@ -185,8 +209,7 @@ def write_config(
         "metrics": metrics,
         "files": {name: sha256_of(path / name) for name in FILES},
     }
-    with atomic_output(path / CONFIG) as temporary:
-        temporary.write_text(json.dumps(config, indent=2) + "\n")
+    _save(path, config)
 
 
 def add_crisp(weights: Weights, crisp: dict[str, Any]) -> Weights:
@@ -198,6 +221,12 @@ def add_crisp(weights: Weights, crisp: dict[str, Any]) -> Weights:
     digests = {name: sha256_of(weights.path / name) for name in (*CRISP_FILES, "MODEL_CARD.md")}
     files = {**weights.config["files"], **digests}
     config = {**weights.config, "crisp": crisp, "files": files}
-    with atomic_output(weights.path / CONFIG) as temporary:
-        temporary.write_text(json.dumps(config, indent=2) + "\n")
+    _save(weights.path, config)
     return Weights.load(weights.path)
+
+
+def drop_crisp(weights: Weights) -> None:
+    """Takes the crisp decoder out of config.json, so that its files can be replaced one by one."""
+    config = {name: value for name, value in weights.config.items() if name != "crisp"}
+    files = {name: sha256 for name, sha256 in config["files"].items() if name not in CRISP_FILES}
+    _save(weights.path, {**config, "files": files})

