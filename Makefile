@@ -24,7 +24,7 @@ reference:
 	$(PYTHON) docs/update_bad_input.py
 
 bench:
-	$(PYTHON) benchmarks/page.py
+	$(PYTHON) docs/update_benchmarks.py
 
 # What is found lands in fuzz/found/; the inputs that led there stay, and the next run begins with them.
 fuzz:

@@ -13,10 +13,10 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
 from bad_input_cases import TABLES, Case  # noqa: E402
+from sections import write_or_check  # noqa: E402
 
 PAGE = DOCS / "bad-input.md"
-BEGIN = "<!-- tables: made by docs/update_bad_input.py -->\n"
-END = "<!-- end of tables -->\n"
+SECTION = "made by docs/update_bad_input.py"
 LONGEST = 60  # letters of a name that is long on purpose
 
 
@@ -42,21 +42,8 @@ def tables() -> str:
     """One table for each kind of input."""
     head = "| given | `facegen` ... | says on stderr | exit code | test |\n|---|---|---|---|---|\n"
     parts = [f"## {title}\n\n{head}{''.join(map(row, cases))}" for title, cases in TABLES.items()]
-    return "\n".join(parts)
-
-
-def main() -> int:
-    text = PAGE.read_text()
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    updated = f"{before}{BEGIN}\n{tables()}\n{END}{after}"
-    if "--check" in sys.argv:
-        if updated != text:
-            print("docs/bad-input.md is out of date; run 'make reference'", file=sys.stderr)
-        return int(updated != text)
-    PAGE.write_text(updated)
-    return 0
+    return "\n".join(["", *parts])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, SECTION, tables()))

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import click
+from sections import write_or_check
 
 from facegen.cli import COMMANDS, cli
 
 README = Path(__file__).parent.parent / "README.md"
-BEGIN = "<!-- reference: made by docs/update_readme.py -->\n"
-END = "<!-- end of reference -->\n"
+SECTION = "made by docs/update_readme.py"
 
 
 def help_text(command: click.Command, name: str) -> str:
@@ -28,7 +28,7 @@ def help_text(command: click.Command, name: str) -> str:
 
 def reference() -> str:
     """The help pages of all commands."""
-    pages = []
+    pages = [""]
     for verb in COMMANDS:
         command = cli.get_command(click.Context(cli), verb)
         assert command is not None
@@ -36,18 +36,5 @@ def reference() -> str:
     return "\n".join(pages)
 
 
-def main() -> int:
-    text = README.read_text()
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    updated = f"{before}{BEGIN}\n{reference()}\n{END}{after}"
-    if "--check" in sys.argv:
-        if updated != text:
-            print("README.md is out of date; run 'make reference'", file=sys.stderr)
-        return int(updated != text)
-    README.write_text(updated)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(README, SECTION, reference()))

@@ -22,7 +22,7 @@ from bad_input_cases import CASES, DONE, SKIPPED, Case
 from conftest import REPOSITORY, python_environment
 
 from facegen import stopping
-from facegen.cli import main
+from facegen.__main__ import main
 
 TESTS = Path(__file__).parent
 # Takes root's way around permission bits away.

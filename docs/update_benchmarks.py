@@ -1,7 +1,5 @@
-"""Runs all benchmarks, one after the other, and writes their results into docs/BENCHMARKS.md.
-
-`--only NAME` (repeatable) runs some and keeps the others' tables as they are.
-"""
+"""python docs/update_benchmarks.py [--only NAME]...: runs all benchmarks, or some, one after the
+other, and writes their results into docs/BENCHMARKS.md."""
 
 from __future__ import annotations
 
@@ -13,14 +11,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "BENCHMARKS.md"
+from sections import updated
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "BENCHMARKS.md"
+BENCHMARKS = DOCS.parent / "benchmarks"
 SCRIPTS = ("start_up", "decode", "train_step", "prepare", "encode", "analyze")
 
 
 def run(name: str) -> dict[str, Any]:
     """One benchmark's results; its progress goes to stderr."""
-    command = [sys.executable, str(HERE / f"{name}.py"), "--json"]
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -47,26 +48,13 @@ def table(benchmark: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def replace(page: str, name: str, section: str) -> str:
-    """The page with what stands between <!-- NAME --> and <!-- /NAME --> replaced.
-
-    Raises:
-        ValueError: the page has no such place.
-    """
-    before, begin, rest = page.partition(f"<!-- {name} -->\n")
-    _, end, after = rest.partition(f"<!-- /{name} -->\n")
-    if not begin or not end:
-        raise ValueError(f"{PAGE} has no place for {name}")
-    return f"{before}{begin}{section}\n{end}{after}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=SCRIPTS, help="repeat for several")
     for name in parser.parse_args().only or SCRIPTS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         section = table(run(name))
-        PAGE.write_text(replace(PAGE.read_text(), name, section))
+        PAGE.write_text(updated(PAGE, name, section))
 
 
 if __name__ == "__main__":
