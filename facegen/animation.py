@@ -22,6 +22,7 @@ PALETTE_FRAMES = 16  # that a GIF's 256 colours are chosen from
 WEBP_QUALITY = 85
 FFMPEG_PACKAGE = "imageio_ffmpeg"
 MP4_QUALITY = 18  # x264's CRF; people call it visually lossless
+MP4_THREADS = 4  # not one per processor: x264's result depends on it
 
 
 def there_and_back(frames: np.ndarray) -> np.ndarray:
@@ -134,6 +135,7 @@ def _write_mp4(frames: np.ndarray, path: Path, text: str, fps: float, scale: int
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width * scale}x{height * scale}"),
         *("-r", f"{fps:g}", "-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"),  # x264: even sides
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY)),
+        *("-threads", str(MP4_THREADS)),
         *("-movflags", "+faststart", "-metadata", f"comment={text}", "-f", "mp4", str(path)),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:

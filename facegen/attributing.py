@@ -11,6 +11,7 @@ import numpy as np
 from facegen.directions import Directions, Source, remove
 from facegen.errors import InputError
 from facegen.latents import Latents
+from facegen.recording import describe_store
 
 MIN_COUNT = 20  # faces with a label, and without; fewer give more noise than direction
 BATCH = 1024
@@ -139,6 +140,12 @@ def attributes(
             )
         sums = _sum_groups(store, progress)
         names, origin = store.attribute_names, store.origin
+        provenance = {
+            "command": "attributes",
+            **describe_store(store),
+            "without": list(without),
+            "min_count": min_count,
+        }
     enough = sums.counts.min(axis=0) >= min_count
     for name, known, counts in zip(names, enough, sums.counts.T, strict=True):
         if not known:
@@ -156,7 +163,7 @@ def attributes(
     kept = [name for name, known in zip(names, enough, strict=True) if known]
     directions = _make_directions(kept, sums.select(enough), source, without)
     if output is not None:
-        directions.save(output, force=force)
+        directions.save(output, provenance=provenance, force=force)
     return directions
 
 

@@ -9,12 +9,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from facegen.sampling import MAX_SEED, draw_seed
+
+if TYPE_CHECKING:
+    from facegen.codec import Codec
+    from facegen.points import Point
 
 
 class FiniteFloat(click.FloatRange):
@@ -146,6 +150,23 @@ def warn_about(console: Console, notes: Sequence[tuple[str, str]]) -> None:
         names = [name for name, why in notes if why == reason]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         console.warn(f"{names[0]}{more}: {reason}")
+
+
+def read_points(
+    console: Console, codec: Codec, names: Sequence[str], **options: Any
+) -> list[Point]:
+    """The points of faces; warns of those whose face was not sought or not found.
+
+    Args:
+        names, options: as `facegen.points.PointReader` takes them.
+    """
+    from facegen.points import PointReader
+
+    notes: list[tuple[str, str]] = []
+    reader = PointReader(codec, on_note=lambda *note: notes.append(note), **options)
+    points = list(reader.read(names))
+    warn_about(console, notes)
+    return points
 
 
 def list_default(values: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from facegen.files import check_output
 from facegen.fitted import KINDS, Fit, FittedSampler
 from facegen.latents import Latents
 from facegen.radii import RadiusQuantiles
+from facegen.recording import describe_store
 from facegen.sampling import check_seed, select
 
 BATCH = 4096  # rows in memory at a time
@@ -234,20 +236,25 @@ def fit(
     if output is not None:
         check_output(output, force=force)
     with Latents.open(latents) as store:
+        chosen: dict[str, Any] = {
+            "kind": kind,
+            "points": points,
+            "split": split,
+            "seed": check_seed(seed),
+        }
         made_from = Fit(
-            kind=kind,
+            **chosen,
             encoder_sha256=store.origin.encoder_sha256,
             fingerprint=store.origin.fingerprint,
             weights=store.origin.weights,
             latents=Path(latents).name,
-            points=points,
-            split=split,
-            seed=check_seed(seed),
         )
+        chosen["components"] = components if kind == "mixture" else 1
+        provenance = {"command": "fit", **describe_store(store), **chosen}
         sampler = _fit_store(store, made_from, components, progress)
     if output is None:
         return sampler
-    return FittedSampler.load(sampler.save(output, force=force))
+    return FittedSampler.load(sampler.save(output, provenance=provenance, force=force))
 
 
 def _fit_store(

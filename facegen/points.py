@@ -51,6 +51,10 @@ def photo_source(name: str, data: bytes, align: str, box: Box | None) -> dict[st
     return {"photo": name, "sha256": digest, "align": align, "box": list(box) if box else None}
 
 
+def _refuse(name: str, reason: str) -> None:
+    raise InputError(f"{name}: {reason}")
+
+
 @dataclass(frozen=True)
 class PointReader:
     """Finds points by name.
@@ -58,14 +62,15 @@ class PointReader:
     Attributes:
         codec: encodes photos; stored points must be its encoder's.
         align, box: how photos are cropped (`facegen.aligning.load_photo`).
-        on_skip: called with the name and the reason of each photo that can't be used.
+        on_skip: called with the name and the reason of each photo that can't be used; by default
+            they are an InputError.
         on_note: called with the name and the reason where a face was not sought or found.
     """
 
     codec: Codec
     align: str = "auto"
     box: Box | None = None
-    on_skip: Callable[[str, str], object] = lambda name, reason: None
+    on_skip: Callable[[str, str], object] = _refuse
     on_note: Callable[[str, str], object] = lambda name, reason: None
 
     def read(self, names: Iterable[str]) -> Iterator[Point]:

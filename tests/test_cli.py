@@ -54,6 +54,14 @@ def test_help_names_the_command_and_shows_examples_that_parse(name: str, command
     assert any(name in example for example in examples)
 
 
+@pytest.mark.parametrize("group", ["", "analyze"])
+def test_the_list_of_commands_is_cut_nowhere(group: str):
+    lines = CliRunner().invoke(cli, [*group.split(), "--help"]).output.splitlines()
+    listed = lines[lines.index("Commands:") + 1 :]
+    assert len(listed) >= 6
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value))
 def test_every_option_has_a_help_text(name: str, command: click.Command):
     missing = [

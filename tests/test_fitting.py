@@ -361,7 +361,7 @@ def test_a_sampler_of_another_encoder_is_refused(toy_weights: Path, tmp_path: Pa
     path = three_components().save(tmp_path / "sampler.h5")
     result = facegen("generate", "--sampler", path, "--weights", toy_weights)
     assert isinstance(result.exception, InputError)
-    assert "was fitted to points of other weights" in str(result.exception)
+    assert "was made with other weights () than toy; fit another" in str(result.exception)
 
 
 def test_info_describes_a_sampler(toy_store: Path, tmp_path: Path):

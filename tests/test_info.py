@@ -109,7 +109,7 @@ def write_bad_file(path: Path, what: str) -> None:
         ("folder", "no weights in"),
         ("other", "is another program's HDF5"),
         ("newer", "version 99, this facegen reads up to"),
-        ("broken provenance", "its provenance is damaged"),
+        ("broken provenance", "the provenance is damaged"),
     ],
 )
 def test_what_is_not_facegens_is_refused(tmp_path: Path, what: str, message: str):

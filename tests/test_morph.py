@@ -215,7 +215,7 @@ def test_a_morph_goes_there_and_back_and_says_how_it_was_made(
     points = [point.z for point in PointReader(codec).read(["seed:1", "seed:2"])]
     np.testing.assert_array_equal(shown[0], morph(codec, np.stack(points), steps=2)[[0, 1, 2, 1]])
     found = info(output)
-    assert (found["kind"], found["width"]) == ("facegen-picture", 9 * 32)
+    assert (found["kind"], found["width"]) == ("facegen-animation", 9 * 32)
     assert found["provenance"]["points"] == [{"seed": 1, "row": 0}, {"seed": 2, "row": 0}]
     assert (found["provenance"]["fps"], found["provenance"]["one_way"]) == (25.0, False)
 

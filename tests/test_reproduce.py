@@ -1,4 +1,4 @@
-"""reproduce: every picture can be made again from what it says about itself."""
+"""reproduce: every picture can be made again from what it says about itself; so can stores."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_missing_or_changed_input_is_named(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     missing = facegen("reproduce", picture)
-    assert f"the picture needs {name}." in str(missing.exception)
+    assert f"the original needs {name}." in str(missing.exception)
     for path in files.iterdir():
         shutil.copy(path, elsewhere)
     others = {"sampler": "sampler.h5", "latents": "latents.h5", "attributes": "attributes.h5"}
@@ -163,15 +163,17 @@ def test_a_missing_or_changed_input_is_named(
             file.write(b"\0")
     changed = facegen("reproduce", picture)
     assert isinstance(changed.exception, InputError)
-    assert "the picture was made from" in str(changed.exception)
+    assert "the original was made from" in str(changed.exception)
 
 
-def test_pictures_without_or_with_another_provenance_are_refused(work: Path, tmp_path: Path):
+def test_pictures_without_or_with_a_damaged_provenance_are_refused(work: Path, tmp_path: Path):
     assert "carries no provenance" in str(facegen("reproduce", work / "photo.png").exception)
-    facegen("sharpen", work / "photo.png", "-o", tmp_path / "sharp.png")
-    message = str(facegen("reproduce", tmp_path / "sharp.png").exception)
-    assert "is a PNG of 'facegen sharpen'; PNGs of generate, reconstruct" in message
     facegen("generate", "--n", 2, "--seed", 5, "-o", tmp_path / "sheet.png")
-    change(tmp_path / "sheet.png", sampler={"name": "normal"})
-    message = str(facegen("reproduce", tmp_path / "sheet.png").exception)
-    assert "the provenance is damaged: KeyError('sigma')" in message
+    for changes, message in (
+        ({"seed": 10**400}, "the provenance is damaged: OverflowError"),
+        ({"sampler": {"name": "normal"}}, "the provenance is damaged: KeyError('sigma')"),
+        ({"weights": []}, "the provenance is damaged: AttributeError"),
+        ({"command": ["generate"]}, "(facegen-picture) can't be reproduced"),
+    ):
+        change(tmp_path / "sheet.png", **changes)
+        assert message in str(facegen("reproduce", tmp_path / "sheet.png").exception)

@@ -33,7 +33,7 @@ POSITIVE = FiniteFloat(0, 1e6, min_open=True)
 
 @click.group("analyze")
 def command() -> None:
-    """Numbers about the points of an encoded store, and plots of them.
+    """Measure and plot the points of an encoded store.
 
     The numbers go to standard output, with --json as one object on one line; docs/analysis.md
     explains them. Rows that are not finite are left out, with exit code 3. An incomplete store
@@ -72,7 +72,9 @@ def radius(
     intervals: tuple[tuple[float, float], ...],
     **rest: Any,
 ) -> None:
-    """How far points lie from the origin, against a unit normal; several stores in one plot.
+    """How far points lie from the origin, against a unit normal.
+
+    Several stores come into one plot.
 
     \b
     Examples:
@@ -112,7 +114,9 @@ def radius(
 @force_option
 @console_options
 def coordinates(console: Console, latents: Path, **rest: Any) -> None:
-    """Mean, deviation and KL divergence of every coordinate, and how many are active.
+    """Mean, deviation and KL divergence of every coordinate.
+
+    And how many of them are active.
 
     \b
     Examples:
@@ -139,7 +143,9 @@ def coordinates(console: Console, latents: Path, **rest: Any) -> None:
 @force_option
 @console_options
 def logvar(console: Console, latents: Path, **rest: Any) -> None:
-    """How much noise a VAE's encoder adds: logvar, |z - mu|, and |z| against |mu|.
+    """How much noise a VAE's encoder adds.
+
+    The range of logvar, |z - mu|, and |z| against |mu|.
 
     \b
     Examples:
@@ -177,7 +183,9 @@ def logvar(console: Console, latents: Path, **rest: Any) -> None:
 @force_option
 @console_options
 def clusters(console: Console, latents: Path, counts: tuple[int, ...] | None, **rest: Any) -> None:
-    """Inertia of 2, 4, ..., 80 clusters (MiniBatchKMeans): is there an elbow?
+    """Inertia of 2, 4, ..., 80 clusters: is there an elbow?
+
+    By MiniBatchKMeans.
 
     \b
     Examples:
@@ -232,7 +240,9 @@ def clusters(console: Console, latents: Path, counts: tuple[int, ...] | None, **
 @force_option
 @console_options
 def tsne(console: Console, latents: Path, **rest: Any) -> None:
-    """Points in a plane by t-SNE, so that neighbours stay neighbours. It takes minutes.
+    """Points in a plane by t-SNE.
+
+    Neighbours stay neighbours. It takes minutes.
 
     \b
     Examples:

@@ -64,10 +64,11 @@ from facegen.console import (
 @weights_options
 @console_options
 def command(console: Console, latents: Path, output: Path, **rest: Any) -> None:
-    """All of it on one HTML page that needs nothing else, and as JSON beside it.
+    """All of it on one HTML page that needs nothing else.
 
-    Ends with exit code 3, and names them on stderr, when health rules are broken: all rows are
-    finite, a coordinate is active, and the radii are those of the prior.
+    The numbers stand as JSON beside it. Ends with exit code 3, and names them on stderr, when
+    health rules are broken: all rows are finite, a coordinate is active, and the radii are those
+    of the prior.
 
     \b
     Examples:

@@ -61,7 +61,7 @@ def command(
     min_count: int,
     force: bool,
 ) -> None:
-    """Find the direction of each label in the latent space, such as Smiling.
+    """Find the direction of each label, such as Smiling.
 
     A direction is the mean of mu of the training faces with the label, less the mean of those
     without. The table says how many faces there are of each, how far the two groups lie apart

@@ -19,9 +19,9 @@ from facegen.console import (
     expand_sources,
     finish_skipped,
     force_option,
+    read_points,
     sharpening_options,
     strict_option,
-    warn_about,
     weights_options,
 )
 
@@ -67,11 +67,12 @@ def command(
     weights: Path | None,
     threads: int | None,
 ) -> None:
-    """Give faces more of a label, or less: a row for each face, from weak to strong.
+    """Give faces more of a label, or less.
 
-    FACE is a photo, a folder of photos, or rows of a file or a seed: latents.h5:17, faces.h5:3-5,
-    seed:5:3 (face 3 of 'facegen generate --seed 5'). A row shows the photo, what the model makes
-    of it, and the steps to the amounts given.
+    A row of the sheet for each face, from weak to strong. FACE is a photo, a folder of photos, or
+    rows of a file or a seed: latents.h5:17, faces.h5:3-5, seed:5:3 (face 3 of 'facegen generate
+    --seed 5'). A row shows the photo, what the model makes of it, and the steps to the amounts
+    given.
 
     \b
     Examples:
@@ -80,7 +81,6 @@ def command(
     """
     from facegen.codec import Codec
     from facegen.editing import edit_sheet
-    from facegen.points import PointReader
     from facegen.weights import Weights
 
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
@@ -88,19 +88,14 @@ def command(
     if move is None:
         raise click.UsageError("Say what to change with --attribute, such as Smiling=1.5.")
     move.offset()  # a wrong name is found before photos are read
-    skipped: list[tuple[str, str]] = []
-    notes: list[tuple[str, str]] = []
-    reader = PointReader(
-        codec,
-        align=align,
-        box=box,
-        on_skip=lambda name, reason: skipped.append((name, reason)),
-        on_note=lambda name, reason: notes.append((name, reason)),
-    )
-    points = list(reader.read(expand_sources(sources)))
-    for name, reason in skipped:
+    skipped: list[str] = []
+
+    def on_skip(name: str, reason: str) -> None:
+        skipped.append(name)
         console.warn(f"skipped {name}: {reason}")
-    warn_about(console, notes)
+
+    names = expand_sources(sources)
+    points = read_points(console, codec, names, align=align, box=box, on_skip=on_skip)
     path = edit_sheet(
         codec,
         points,

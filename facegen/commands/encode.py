@@ -84,7 +84,7 @@ def command(
     weights: Path | None,
     threads: int | None,
 ) -> None:
-    """Write the points of faces in the latent space to a store, latents.h5.
+    """Encode faces: write their points to a store, latents.h5.
 
     The faces come from a face set, or from a folder, a zip or tar archive or photos, which are
     prepared first. Broken off at any moment, even by a loss of power, the same command goes on.

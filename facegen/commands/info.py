@@ -8,21 +8,25 @@ from typing import Any
 
 import click
 
-from facegen.console import PATH
+from facegen.console import PATH, printable
+
+WORDS = {None: "none", True: "yes", False: "no"}
 
 
 def _lines(values: dict[str, Any], prefix: str = "") -> list[str]:
-    """One line a value: 'model.latent_dim: 256'."""
+    """One line a value: 'model.latent_dim: 256'; those in lists count from 1."""
     lines = []
     for name, value in values.items():
-        if isinstance(value, dict):
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            value = {str(number): item for number, item in enumerate(value, 1)}
+        if isinstance(value, dict) and value:
             lines += _lines(value, f"{prefix}{name}.")
             continue
-        if isinstance(value, list):
-            value = ", ".join(map(str, value)) or "none"
+        if isinstance(value, list | tuple | dict):
+            value = ", ".join(map(str, value)) or None
         if value is None or isinstance(value, bool):
-            value = {None: "none", True: "yes", False: "no"}[value]
-        lines.append(f"{prefix}{name}: {value}")
+            value = WORDS[value]
+        lines.append(printable(f"{prefix}{name}: {value}".rstrip()))
     return lines
 
 
@@ -32,8 +36,9 @@ def _lines(values: dict[str, Any], prefix: str = "") -> list[str]:
 def command(file: Path, as_json: bool) -> None:
     """Say what a file is and what it was made from.
 
-    FILE is a store (latents.h5), a face set (faces.h5), directions (attributes.h5), a folder of
-    weights, or a picture or an animation that facegen made.
+    FILE is anything that facegen wrote: a face set, a store (latents.h5), a sampler, directions
+    (attributes.h5), a folder of weights, a checkpoint, a picture, an animation, a report, JSON of
+    evaluate or analyze. Of a Keras file it says what it is, without running it.
 
     \b
     Examples:
@@ -43,4 +48,4 @@ def command(file: Path, as_json: bool) -> None:
     from facegen.describing import info
 
     found = info(file)
-    click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
+    click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))

@@ -16,8 +16,8 @@ from facegen.console import (
     console_options,
     decoder_option,
     force_option,
+    read_points,
     sharpening_options,
-    warn_about,
     weights_options,
 )
 
@@ -111,25 +111,11 @@ def command(
     _check_usage(output, fps, one_way)
 
     from facegen.codec import Codec
-    from facegen.errors import InputError
     from facegen.morphing import morph_to_file
-    from facegen.points import PointReader
     from facegen.weights import Weights
 
-    def refuse(name: str, reason: str) -> None:
-        raise InputError(f"{name}: {reason}")
-
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    notes: list[tuple[str, str]] = []
-    reader = PointReader(
-        codec,
-        align=align,
-        box=box,
-        on_skip=refuse,
-        on_note=lambda name, reason: notes.append((name, reason)),
-    )
-    points = list(reader.read(sources))
-    warn_about(console, notes)
+    points = read_points(console, codec, sources, align=align, box=box)
     is_strip = output.suffix.lower() == ".png"
     written = morph_to_file(
         codec,

@@ -93,7 +93,9 @@ def command(
     form: str | None,
     quiet: bool,
 ) -> None:
-    """Print rows of a store: row, radius, split and name, with tabs between.
+    """Choose rows of a store and print them.
+
+    The columns are row, radius, split and name, with tabs between.
 
     \b
     Examples:

@@ -96,8 +96,10 @@ def command(
     from facegen.weights import Weights
 
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    seed = seed_or_draw(seed, console)
-    if len(sources) == 1 and sources[0].endswith((".h5", ".hdf5")):
+    from_face_set = len(sources) == 1 and sources[0].endswith((".h5", ".hdf5"))
+    # All photos are taken, and decoding mu draws nothing: only the rest needs a seed.
+    seed = seed_or_draw(seed, console) if from_face_set or sample else 0
+    if from_face_set:
         originals = choose_from_face_set(sources[0], count, seed=seed, split=split)
     else:
         originals = load_photos(sources, size=codec.image_size, box=box, align=align)

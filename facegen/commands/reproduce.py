@@ -15,11 +15,9 @@ from facegen.console import (
     weights_options,
 )
 
-ROUNDING = 1  # of 255: what another processor's float arithmetic may change
-
 
 @click.command("reproduce")
-@click.argument("picture", type=PATH)
+@click.argument("original", type=PATH, metavar="FILE")
 @click.option(
     "--cell",
     type=NumberList(click.IntRange(1), length=2),
@@ -27,7 +25,7 @@ ROUNDING = 1  # of 255: what another processor's float arithmetic may change
     help="Only this face of a sheet; both count from 1.",
 )
 @click.option(
-    "--size", type=click.IntRange(8, 4096), help="Enlarge the result to this height in pixels."
+    "--size", type=click.IntRange(8, 4096), help="Enlarge a picture to this height in pixels."
 )
 @click.option(
     "--from",
@@ -35,21 +33,21 @@ ROUNDING = 1  # of 255: what another processor's float arithmetic may change
     type=PATH,
     multiple=True,
     metavar="DIR",
-    help="Where the files are that it was made from; the current folder and the picture's own "
-    "are searched anyway. Repeatable.",
+    help="Where the files are that it was made from; the current folder and FILE's own are "
+    "searched anyway. Repeatable.",
 )
 @click.option(
     "-o",
     "--output",
     type=PATH,
-    help="The PNG to write.  [default: the picture's name with -reproduced, overwritten]",
+    help="The file to write.  [default: FILE's name with -reproduced, overwritten]",
 )
 @force_option
 @weights_options
 @console_options
 def command(
     console: Console,
-    picture: Path,
+    original: Path,
     cell: tuple[int, int] | None,
     size: int | None,
     folders: tuple[Path, ...],
@@ -58,22 +56,25 @@ def command(
     weights: Path | None,
     threads: int | None,
 ) -> None:
-    """Make a picture again from what it says about itself, and compare the two.
+    """Make a file again, and compare the two.
 
-    PICTURE is a PNG that generate, reconstruct, edit or morph wrote. The same weights and input
+    It is made from what FILE says about itself: a PNG of generate, reconstruct, edit or morph, a
+    GIF, WebP or MP4 of morph (of an MP4 all bytes are compared, which takes the same ffmpeg),
+    generated faces (new.h5), latents.h5, sampler.h5 or attributes.h5. The same weights and input
     files are needed, and recognised by their digests. Exit code 1 says that the result differs.
 
     \b
     Examples:
         facegen reproduce faces.png
         facegen reproduce faces.png --cell 3,5 --size 384 -o favourite.png
+        facegen reproduce sampler.h5 --from ~/celeba
     """
     from facegen.errors import FacegenError
     from facegen.reproducing import reproduce
 
-    default = picture.with_name(f"{picture.stem}-reproduced.png")
+    default = original.with_name(f"{original.stem}-reproduced{original.suffix}")
     done = reproduce(
-        picture,
+        original,
         output or default,
         cell=cell,
         size=size,
@@ -90,11 +91,13 @@ def command(
     )
     if done.largest_difference == 0:
         console.say("identical")
-    elif done.largest_difference <= ROUNDING:
-        console.say("the same but for rounding: some pixels differ by 1 of 255")
-    else:
+        return
+    difference = ""
+    if done.largest_difference is not None:
+        difference = f" by up to {done.largest_difference:g}{done.unit}"
+    if not done.is_same:
         raise FacegenError(
-            f"{done.path} differs from {picture} by up to {done.largest_difference} of 255; was "
-            f"the picture edited, or made by another facegen "
-            f"({done.provenance.get('facegen_version')})?"
+            f"{done.path} differs from {original}{difference}; was that edited, or made by another "
+            f"facegen ({done.provenance.get('facegen_version')}) or with other packages?"
         )
+    console.say(f"the same but for rounding: some numbers differ{difference}")

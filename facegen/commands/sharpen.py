@@ -45,10 +45,10 @@ def command(
     strict: bool,
     force: bool,
 ) -> None:
-    """Sharpen pictures and whole folders of them; by default with --sharpen 3.
+    """Sharpen pictures, or all that are in folders.
 
-    A sheet made by facegen is sharpened tile by tile, so that its gaps stay clean. Metadata and
-    transparency are kept.
+    The default is --sharpen 3. A sheet made by facegen is sharpened tile by tile, so that its
+    gaps stay clean. Metadata and transparency are kept.
 
     \b
     Examples:

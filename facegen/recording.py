@@ -1,0 +1,47 @@
+"""What a store records of how it was made: JSON in the attribute "provenance" of the file's root.
+
+It is the same JSON that pictures carry (`facegen.sheets`). latents.h5 has its `Origin` instead.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import h5py
+
+from facegen.errors import InputError
+from facegen.latents import Latents
+from facegen.sheets import parse_provenance, with_version
+
+ATTRIBUTE = "provenance"
+
+
+def write_provenance(file: h5py.File, provenance: dict[str, Any]) -> None:
+    """Records JSON values; facegen's version is added."""
+    file.attrs[ATTRIBUTE] = json.dumps(with_version(provenance))
+
+
+def read_provenance(file: h5py.File) -> dict[str, Any] | None:
+    """What a file records of how it was made; None where it records nothing.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    text = file.attrs.get(ATTRIBUTE)
+    if text is None:
+        return None
+    try:
+        return parse_provenance(str(text))
+    except InputError as error:
+        raise InputError(f"{file.filename}: {error}") from error
+
+
+def describe_store(store: Latents) -> dict[str, Any]:
+    """What is recorded of the store that something was made from: all that its rows depend on."""
+    return {
+        "latents": store.path.name,
+        "rows_done": store.rows_done,
+        "origin": asdict(store.origin),
+    }
