@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from facegen.sampling import MAX_SEED, draw_seed
+from facegen.seeds import MAX_SEED, draw_seed
 
 if TYPE_CHECKING:
     from facegen.codec import Codec

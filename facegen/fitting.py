@@ -22,7 +22,8 @@ from facegen.fitted import KINDS, Fit, FittedSampler
 from facegen.latents import Latents
 from facegen.radii import RadiusQuantiles
 from facegen.recording import describe_store
-from facegen.sampling import check_seed, select
+from facegen.sampling import select
+from facegen.seeds import check_seed
 
 BATCH = 4096  # rows in memory at a time
 COMPONENTS = 10  # as Ghosh et al.

@@ -17,6 +17,7 @@ from facegen.errors import InputError, OutputError
 from facegen.files import check_output, output_errors
 from facegen.rows import format_rows
 from facegen.sampling import PointSampler
+from facegen.seeds import check_seed, draw_seed
 from facegen.sharpening import Sharpening
 from facegen.sheets import make_sheet, save_png
 from facegen.weights import Weights
@@ -255,6 +256,6 @@ def generate(
     """
     if count < 1:
         raise InputError(f"count must be at least 1, not {count}")
-    seed = sampling.draw_seed() if seed is None else sampling.check_seed(seed)
+    seed = draw_seed() if seed is None else check_seed(seed)
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
     return Generation(codec, sampler, seed, sharpening).faces(range(count))

@@ -25,6 +25,7 @@ from facegen.errors import InputError
 from facegen.images import Box
 from facegen.photos import find_photos
 from facegen.rows import parse_rows
+from facegen.seeds import check_seed
 
 SEED = re.compile(r"seed:(\d{1,19})(?::([\d,-]+))?")
 STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)")
@@ -97,9 +98,7 @@ class PointReader:
 
     def _of_seed(self, seed: int, rows: str) -> Iterator[Point]:
         numbers = parse_rows(rows).tolist()
-        points = sampling.normal(
-            numbers, self.codec.latent_dim, seed=sampling.check_seed(seed), sigma=1.0
-        )
+        points = sampling.normal(numbers, self.codec.latent_dim, seed=check_seed(seed), sigma=1.0)
         for row, z in zip(numbers, points, strict=True):
             yield Point(z, {"seed": seed, "row": row})
 

@@ -7,15 +7,11 @@ count, the batch size or the point of a resume, and no global seed is ever set o
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from facegen.errors import InputError
-
-MAX_SEED = 2**63 - 1
 MAX_ROW = 2**63 - 1
 
 # Streams keep draws for different purposes apart: the key's second word.
@@ -31,22 +27,6 @@ class PointSampler(Protocol):
     @property
     def provenance(self) -> dict[str, Any]:
         """As JSON: all that is needed, beside the seed, to sample the same points again."""
-
-
-def draw_seed() -> int:
-    """A fresh seed of at most nine digits, to print and to record."""
-    return secrets.randbelow(10**9)
-
-
-def check_seed(seed: int) -> int:
-    """Returns the seed.
-
-    Raises:
-        InputError: it lies outside 0..2^63-1.
-    """
-    if not 0 <= seed <= MAX_SEED:
-        raise InputError(f"the seed must be in 0..{MAX_SEED}, not {seed}")
-    return seed
 
 
 def generator(seed: int, row: int = 0, stream: int = POINTS) -> np.random.Generator:

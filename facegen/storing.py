@@ -25,7 +25,7 @@ from facegen.errors import InputError, OutputError
 from facegen.files import atomic_output, check_output, output_errors, sync_folder
 from facegen.latents import ARRAYS, FORMAT, FORMAT_VERSION, LABELS, Latents, Origin
 from facegen.locking import exclusive
-from facegen.sampling import draw_seed
+from facegen.seeds import draw_seed
 
 FLUSH_SECONDS = 1.0  # rows that a kill can cost, as time
 COPY_ROWS = 4096

@@ -134,7 +134,7 @@ def test_importing_facegen_loads_nothing_heavy():
 
 def test_help_loads_nothing_heavy():
     run = "from facegen.cli import cli; cli.main(['--help'], standalone_mode=False)"
-    loads_nothing_heavy(run, "h5py", "ai_edge_litert")
+    loads_nothing_heavy(run, "numpy", "h5py", "ai_edge_litert")
 
 
 def test_generating_loads_neither_tensorflow_nor_h5py(toy_weights: Path, tmp_path: Path):

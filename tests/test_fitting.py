@@ -25,6 +25,7 @@ from facegen.fitted import Fit, FittedSampler
 from facegen.fitting import Moments, fit, oas_shrinkage, shrunk_factor
 from facegen.latents import Origin
 from facegen.radii import RadiusQuantiles
+from facegen.seeds import MAX_SEED
 from facegen.sheets import read_provenance
 from facegen.storing import write_latents
 from facegen.weights import Weights
@@ -195,7 +196,7 @@ def test_a_point_is_its_mean_plus_its_factor_times_the_noise_of_its_row():
 
 
 @given(
-    st.integers(0, sampling.MAX_SEED),
+    st.integers(0, MAX_SEED),
     st.lists(st.integers(0, sampling.MAX_ROW), min_size=1, max_size=6),
 )
 def test_a_row_does_not_depend_on_the_others(seed: int, rows: list[int]):

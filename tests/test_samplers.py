@@ -21,6 +21,7 @@ from facegen.generating import Sampler
 from facegen.radii import AtPercentiles, OnShell, RadiusQuantiles, Truncated
 from facegen.samplers import make_sampler
 from facegen.sampling import PointSampler
+from facegen.seeds import MAX_SEED
 from facegen.sheets import read_provenance
 from facegen.weights import Weights
 
@@ -99,7 +100,7 @@ SAMPLERS: list[PointSampler] = [
 
 @given(
     st.sampled_from(SAMPLERS),
-    st.integers(0, sampling.MAX_SEED),
+    st.integers(0, MAX_SEED),
     st.lists(st.integers(0, sampling.MAX_ROW), min_size=1, max_size=6),
 )
 def test_a_row_does_not_depend_on_the_others(sampler: PointSampler, seed: int, rows: list[int]):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from facegen import sampling
 from facegen.errors import InputError
+from facegen.seeds import MAX_SEED, check_seed, draw_seed
 
-seeds = st.integers(0, sampling.MAX_SEED)
+seeds = st.integers(0, MAX_SEED)
 row_numbers = st.integers(0, sampling.MAX_ROW)
 
 
@@ -181,16 +182,16 @@ def test_select_reaches_every_row():
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_a_seed_out_of_range_is_refused(seed):
     with pytest.raises(InputError, match=f"not {seed}"):
-        sampling.check_seed(seed)
+        check_seed(seed)
 
 
 @pytest.mark.parametrize("seed", [0, 2**63 - 1])
 def test_the_ends_of_the_seed_range_work(seed):
-    assert sampling.check_seed(seed) == seed
+    assert check_seed(seed) == seed
     assert np.isfinite(sampling.normal([0, sampling.MAX_ROW], 4, seed=seed)).all()
 
 
 def test_drawn_seeds_are_short_and_differ():
-    drawn = {sampling.draw_seed() for _ in range(50)}
+    drawn = {draw_seed() for _ in range(50)}
     assert len(drawn) == 50
     assert all(0 <= seed < 10**9 for seed in drawn)

@@ -7,12 +7,14 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from facegen.console import PATH, Console, FiniteFloat, printable
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMATS = ("text", "json", "csv", "rows")
 
