@@ -1,13 +1,10 @@
-"""analyze: passes over a store against reading its datasets with h5py; memory; slow methods.
+"""analyze: passes over a store against reading its datasets with h5py; memory.
 
 Radius, coordinates and logvar are the library's functions of these names, whole; the report's
 pass finds what all three do. Plain h5py reads mu, logvar and z in batches of 4096 rows, from the
 same page cache, and does nothing with them. Target: each of the three at least 0.5 of its rate.
 The store is made up (1,000,000 rows of 256 coordinates: 3 GB). Memory is that of a whole
 'facegen analyze coordinates' process at 50,000 rows and at all.
-
-Clusters (170,000 rows, minutes) and t-SNE (--tsne-rows, both engines where openTSNE is
-installed) are measured only with --clusters and --tsne.
 """
 
 from __future__ import annotations
@@ -27,11 +24,10 @@ from measure import ratio, summary
 DIM = 256
 BATCH = 4096
 ANALYSES = ("radius", "coordinates", "logvar")
-CLUSTER_ROWS = 170_000
 
 
 def make_store(rows: int, folder: Path) -> Path:
-    """A store of points like a VAE's; batches repeat, which no timing notices."""
+    """A store of points like a VAE's; batches are those before, turned by a coordinate."""
     from facegen.storing import write_latents
 
     path = folder / f"{rows}.h5"
@@ -43,7 +39,8 @@ def make_store(rows: int, folder: Path) -> Path:
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for start in range(0, rows, BATCH):
             count = min(BATCH, rows - start)
-            yield mu[:count], logvar[:count], z[:count]
+            turn = partial(np.roll, shift=start // BATCH, axis=1)
+            yield turn(mu[:count]), turn(logvar[:count]), turn(z[:count])
 
     write_latents(path, batches(), [f"{row}.jpg" for row in range(rows)], latent_dim=DIM)
     return path
@@ -88,37 +85,12 @@ def measure_memory(paths: dict[str, Path]) -> dict[str, list[float]]:
     return {name: [measure.run_process([*command, str(p)]).peak] for name, p in paths.items()}
 
 
-def measure_clusters(path: Path) -> float:
-    """Seconds of 2, 4, ..., 80 clusters."""
-    from facegen.grouping import analyze_clusters
-
-    return measure.seconds(partial(analyze_clusters, path, count=CLUSTER_ROWS))
-
-
-def measure_tsne(path: Path, rows: int, threads: int) -> dict[str, float]:
-    """Seconds of t-SNE by each engine that is installed."""
-    from facegen.embedding import choose_engine
-    from facegen.grouping import analyze_tsne
-
-    run = partial(analyze_tsne, path, count=rows, threads=threads)
-    return {
-        engine: measure.seconds(partial(run, engine=engine))
-        for engine in dict.fromkeys(["sklearn", choose_engine()])
-    }
-
-
 def main() -> None:
     parser = measure.arguments(__doc__, repeats=5)
     parser.add_argument("--rows", type=int, default=1_000_000, help="(%(default)s)")
-    parser.add_argument("--clusters", action="store_true", help="measure clusters too")
-    parser.add_argument("--tsne", action="store_true", help="measure t-SNE too")
-    parser.add_argument("--tsne-rows", type=int, default=20_000, help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=measure.cpus(), help="(%(default)s)")
-    parser.add_argument("--latents", help="a real store for clusters and t-SNE")
     parser.add_argument("--folder", help="where there is room for the store")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="facegen-benchmark-", dir=options.folder))
-    slow: list[tuple[str, dict[str, float], str]] = []
     try:
         path = make_store(options.rows, folder)
         small = min(50_000, options.rows)
@@ -126,13 +98,6 @@ def main() -> None:
         peaks = measure_memory({"small": make_store(small, folder), "large": path})
         measure.announce_timing()
         rates = measure_rates(path, options.repeats)
-        latents = Path(options.latents or path)
-        if options.clusters:
-            slow.append(("40 numbers of clusters", summary([measure_clusters(latents)]), "s"))
-        if options.tsne:
-            times = measure_tsne(latents, options.tsne_rows, options.threads)
-            name = f"t-SNE, {options.tsne_rows} points"
-            slow += [(f"{name}, {engine}", summary([t]), "s") for engine, t in times.items()]
     finally:
         shutil.rmtree(folder)
     rows = [(name, summary(values), "rows/s") for name, values in rates.items()]
@@ -141,8 +106,8 @@ def main() -> None:
     rows.append(("report / h5py", ratio(rates, "report", "h5py"), ""))
     rows.append((f"peak memory, {small} rows", summary(peaks["small"]), "MiB"))
     rows.append((f"peak memory, {options.rows} rows", summary(peaks["large"]), "MiB"))
-    about = measure.machine("numpy", "h5py", "scikit-learn") | {"threads": options.threads}
-    measure.report("analyze", rows + slow, about, as_json=options.json)
+    about = measure.machine("numpy", "h5py")
+    measure.report("analyze", rows, about, as_json=options.json)
 
 
 if __name__ == "__main__":

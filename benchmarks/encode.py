@@ -1,9 +1,10 @@
-"""encode against the bare encoder graph on the same threads; its memory at two sizes of input.
+"""encode against the bare encoder graph and a bare write; its memory at two sizes of input.
 
-The bare graph runs over float32 batches that lie ready in memory; encode also reads the faces,
-converts them, draws epsilon and writes mu, logvar and z to the disk. Targets: at least 0.85 of
-the bare rate; memory within 10 % from the small input to the large one. The inputs are made by
-'facegen generate' (200,000 faces of 96 pixels: 5.5 GB and some minutes).
+The bare graph runs over float32 batches that lie ready in memory, on the same threads; the bare
+write puts as many numbers into three datasets with h5py. encode also reads the faces, converts
+them and draws epsilon. Targets: at least 0.85 of the bare graph's rate; memory within 10 % from
+the small input to the large one. The inputs are made by 'facegen generate' (200,000 faces of 96
+pixels: 5.5 GB and some minutes).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import h5py
 import measure
 import numpy as np
 from measure import ratio, summary
@@ -28,14 +30,14 @@ def facegen(*arguments: object) -> measure.ProcessRun:
 
 def make_faces(rows: int, weights: list[str], folder: Path) -> Path:
     path = folder / f"{rows}.h5"
-    facegen("generate", "--n", rows, "--seed", 1, "-o", path, *weights)
+    facegen("generate", "--n", rows, "--seed", 1, "--decoder", "plain", "-o", path, *weights)
     return path
 
 
 def measure_rates(
     faces_path: Path, weights_path: str | None, folder: Path, threads: int, repeats: int
 ) -> dict[str, list[float]]:
-    """Faces a second of encode, whole, and of the bare graph."""
+    """Faces a second of encode, whole, of the bare graph and of the bare write."""
     from facegen.codec import BATCH_SIZE, Graph
     from facegen.encoding import encode
     from facegen.faces import FaceSet
@@ -58,11 +60,26 @@ def measure_rates(
         inputs = [batches[step % len(batches)] for step in range(steps)]
         return steps * BATCH_SIZE / measure.seconds(lambda: [graph.run(x) for x in inputs])
 
+    def write() -> float:
+        points = np.zeros((BATCH_SIZE, graph.run(batches[0])[0].shape[-1]), np.float32)
+
+        def run() -> None:
+            with h5py.File(folder / "bare.h5", "w") as file:
+                for name in ("mu", "logvar", "z"):
+                    shape = (rows, points.shape[1])
+                    data = file.create_dataset(name, shape, np.float32)
+                    for first in range(0, rows, BATCH_SIZE):
+                        data[first : first + BATCH_SIZE] = points[: rows - first]
+
+        return rows / measure.seconds(run)
+
     def whole() -> float:
         run = partial(encode, [faces_path], output, weights=weights_path, force=True)
         return rows / measure.seconds(partial(run, threads=threads, seed=1))
 
-    return measure.interleave({"bare graph": bare, "encode": whole}, repeats=repeats)
+    return measure.interleave(
+        {"bare graph": bare, "bare h5py write": write, "encode": whole}, repeats=repeats
+    )
 
 
 def measure_memory(weights: list[str], folder: Path) -> dict[str, list[float]]:

@@ -48,8 +48,8 @@ reconstruct() {
     done
 }
 
-# study NAME: article XI, faces from points; article XIII, what the points are like.
-study() {
+# generate NAME: article XI, faces from points.
+generate() {
     local name=$1 factor kind
     make "$name.h5" facegen encode faces.h5 -o "$name.h5" --weights "$name" --seed 1
     reconstruct "$name"
@@ -69,7 +69,11 @@ study() {
         make "$name-$kind.png" facegen generate --weights "$name" --seed 1 \
             --sampler "$name-samplers/$kind.h5" -o "$name-$kind.png"
     done
+}
 
+# analyze NAME: article XIII, what the points are like.
+analyze() {
+    local name=$1
     print "$name-coordinates.json" facegen analyze coordinates "$name.h5" --json \
         -o "$name-coordinates.png" --force
     print "$name-clusters.json" facegen analyze clusters "$name.h5" --json \
@@ -90,20 +94,23 @@ make faces.h5 facegen prepare "$celeba/img_align_celeba.zip" -o faces.h5 \
     --identities "$celeba/identity_CelebA.txt" --attributes "$celeba/list_attr_celeba.txt" \
     --test-count 2500
 
-train vae
-study vae
-train vae-tiny --kl-weight 1e-5
-study vae-tiny
-train ae --kind ae
-study ae
-print radius.json facegen analyze radius vae.h5 vae-tiny.h5 ae.h5 --json -o radius.png --force
-for name in vae vae-tiny; do
-    print "$name-logvar.json" facegen analyze logvar "$name.h5" --json \
+# With the articles' losses, kl_weight 5 and next to none; a VAE has batch norm, an AE has not, so
+# one more VAE without it tells what it does.
+for name in vae vae-tiny vae-tiny-nobn ae; do
+    case $name in
+        vae) train vae ;;
+        vae-tiny) train vae-tiny --kl-weight 1e-5 ;;
+        vae-tiny-nobn) train vae-tiny-nobn --kl-weight 1e-5 --no-batch-norm ;;
+        ae) train ae --kind ae ;;
+    esac
+    generate "$name"
+    analyze "$name"
+    [ "$name" = ae ] || print "$name-logvar.json" facegen analyze logvar "$name.h5" --json \
         -o "$name-logvar.png" --force
-done
-for name in vae vae-tiny ae; do
     detect "$name"
 done
+print radius.json facegen analyze radius vae.h5 vae-tiny.h5 vae-tiny-nobn.h5 ae.h5 --json \
+    -o radius.png --force
 
 # Article XI: a larger autoencoder for reconstructions.
 train ae-1600 --kind ae --latent-dim 1600 --filters 64,64,128,128 --kernels 5,5,3,3
