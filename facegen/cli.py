@@ -101,6 +101,8 @@ def report(error: BaseException) -> int:
     """Prints an error that `run` raised, as its reader needs it, and returns the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, SystemExit):  # click has answered a shell's question for completions
+        return error.code if isinstance(error.code, int) else 0
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

@@ -128,6 +128,31 @@ def loads_nothing_heavy(statement: str, *more: str, cwd: Path | None = None) -> 
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ({"_FACEGEN_COMPLETE": "bash_source"}, "_facegen_completion"),
+        (
+            {
+                "_FACEGEN_COMPLETE": "bash_complete",
+                "COMP_WORDS": "facegen gen",
+                "COMP_CWORD": "1",
+            },
+            "plain,generate",
+        ),
+    ],
+)
+def test_the_shell_gets_completions(
+    question: dict[str, str], answer: str, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in question.items():
+        monkeypatch.setenv(name, value)
+    program = "import sys; sys.argv = ['facegen']; from facegen.__main__ import main; main()"
+    done = run_python("-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert answer in done.stdout
+
+
 def test_importing_facegen_loads_nothing_heavy():
     loads_nothing_heavy("import facegen", "numpy", "PIL", "h5py", "click")
 
