@@ -94,20 +94,23 @@ make faces.h5 facegen prepare "$celeba/img_align_celeba.zip" -o faces.h5 \
     --identities "$celeba/identity_CelebA.txt" --attributes "$celeba/list_attr_celeba.txt" \
     --test-count 2500
 
-# With the articles' losses, kl_weight 5 and next to none; a VAE has batch norm, an AE has not, so
-# one more VAE without it tells what it does.
-for name in vae vae-tiny vae-tiny-nobn ae; do
-    case $name in
-        vae) train vae ;;
-        vae-tiny) train vae-tiny --kl-weight 1e-5 ;;
-        vae-tiny-nobn) train vae-tiny-nobn --kl-weight 1e-5 --no-batch-norm ;;
-        ae) train ae --kind ae ;;
-    esac
+# The articles' losses: a KL weight of 5, next to none, and none at all (an AE).
+train vae
+train vae-tiny --kl-weight 1e-5
+train ae --kind ae
+# A VAE has batch norm, an AE has not: one more VAE without it tells what it does.
+train vae-tiny-nobn --kl-weight 1e-5 --no-batch-norm
+
+for name in vae vae-tiny ae vae-tiny-nobn; do
     generate "$name"
-    analyze "$name"
-    [ "$name" = ae ] || print "$name-logvar.json" facegen analyze logvar "$name.h5" --json \
-        -o "$name-logvar.png" --force
     detect "$name"
+done
+for name in vae vae-tiny vae-tiny-nobn; do
+    print "$name-logvar.json" facegen analyze logvar "$name.h5" --json \
+        -o "$name-logvar.png" --force
+done
+for name in vae vae-tiny ae; do
+    analyze "$name"
 done
 print radius.json facegen analyze radius vae.h5 vae-tiny.h5 vae-tiny-nobn.h5 ae.h5 --json \
     -o radius.png --force
