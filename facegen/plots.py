@@ -92,7 +92,7 @@ def plot_radius(
         axes.stairs(share, edges, fill=True, alpha=0.3, color=f"C{i}")
         label = f"{name}: median {result['quantiles']['0.5']:.2f}"
         if beyond := result["histogram"]["beyond"]:
-            label += f", {beyond:,} lie beyond"
+            label += f", {beyond:,} beyond {edges[-1]:g}"
         axes.stairs(share, edges, color=f"C{i}", linewidth=1.5, label=label)
     for latent_dim in dict.fromkeys(latent_dims):
         expected = np.diff(chi(latent_dim).cdf(edges))
