@@ -5,13 +5,17 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from conftest import REPOSITORY, python_environment
+
+from facegen.cli import cli
 
 EXAMPLES = REPOSITORY / "examples"
 
@@ -90,3 +94,22 @@ def test_the_pipeline_runs_and_runs_again(home: Path, toy_weights: Path):
         "radii.txt",
     }
     assert len((home / "out" / "radii.txt").read_text().split()) == 270
+
+
+VALUES = {"split": "test", "kind": "mixture", "decoder": "plain", "@": ""}  # others: 1
+
+
+@pytest.mark.parametrize("script", ["gallery.sh", "reproduce_articles.sh", "pipeline.sh"])
+def test_every_command_of_a_script_is_understood(script: str):
+    text = (EXAMPLES / script).read_text().replace("\\\n", " ")
+    text = re.sub(r"\$\{?([\w@]+)[^}\s\"']*\}?", lambda found: VALUES.get(found[1], "1"), text)
+    lines = re.findall(r"^[^#\n]*?\b(facegen [a-z][^|;)>\n]*)", text, re.M)
+    assert len(lines) >= 3
+    for line in lines:
+        words = [word for word in shlex.split(line)[1:] if word]
+        command = cli.get_command(click.Context(cli), words[0])
+        assert command is not None, line
+        if isinstance(command, click.Group):
+            words.pop(0)
+            command = command.commands[words[0]]
+        command.make_context(words[0], words[1:])  # raises a UsageError if wrong
