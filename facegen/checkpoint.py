@@ -44,7 +44,7 @@ def save_checkpoint(path: Path, variables: Sequence[Any], state: dict[str, Any])
 
 def _state(file: h5py.File) -> dict[str, Any]:
     with hdf5.read_errors(file.filename):
-        return dict(json.loads(file.attrs["state"]))
+        return dict(json.loads(hdf5.attribute(file, "state")))
 
 
 def read_state(path: str | os.PathLike) -> dict[str, Any]:

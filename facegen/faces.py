@@ -220,9 +220,9 @@ class FaceSet:
                     names=names,
                     is_test=split[:] == hdf5.SPLITS["test"],
                     size=images.shape[1],
-                    crop=str(file.attrs.get("crop", "")),
-                    source=str(file.attrs.get("source", "")),
-                    fingerprint=str(file.attrs.get("fingerprint", "")),
+                    crop=str(hdf5.attribute(file, "crop", "")),
+                    source=str(hdf5.attribute(file, "source", "")),
+                    fingerprint=str(hdf5.attribute(file, "fingerprint", "")),
                 )
         except BaseException:
             file.close()

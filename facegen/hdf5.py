@@ -99,7 +99,7 @@ def _expected(kind: str) -> str:
 def read_record(file: h5py.File, kind: type[Record]) -> Record:
     """A dataclass of strings and numbers, all with defaults, from the root's attributes."""
     defaults = asdict(kind())
-    return kind(**{name: type(value)(file.attrs[name]) for name, value in defaults.items()})
+    return kind(**{name: type(value)(attribute(file, name)) for name, value in defaults.items()})
 
 
 def _open(path: Path, kind: str, mode: str) -> h5py.File:
@@ -133,8 +133,28 @@ def read_errors(path: str | os.PathLike) -> Iterator[None]:
         raise InputError(f"{path} is damaged: {reason}") from error
 
 
+def attribute(file: h5py.File, name: str, default: Any = None) -> Any:
+    """A text or a number of the root's attributes; `default`, unless None, where there is none.
+
+    HDF5 1.14 can crash when it converts a damaged attribute of another type, so none is read.
+
+    Raises:
+        KeyError: there is none.
+        ValueError: it is neither a text nor a number.
+    """
+    if name not in file.attrs:
+        if default is None:
+            raise KeyError(f"no attribute {name!r}")
+        return default
+    dtype = file.attrs.get_id(name).dtype
+    if dtype.kind not in "biufS" and h5py.check_string_dtype(dtype) is None:
+        raise ValueError(f"the attribute {name!r} is neither a text nor a number")
+    return file.attrs[name]
+
+
 def _kind(file: h5py.File) -> str:
-    return str(file.attrs.get("format", "another program's HDF5"))
+    with read_errors(file.filename):
+        return str(attribute(file, "format", "another program's HDF5"))
 
 
 def kind_of(path: str | os.PathLike) -> str:
@@ -158,7 +178,7 @@ def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r")
     file = _open(Path(path), kind, mode)
     try:
         with read_errors(path):
-            found, found_version = _kind(file), file.attrs.get("format_version")
+            found, found_version = _kind(file), attribute(file, "format_version", "")
         if found != kind:
             raise InputError(f"{path} is {found}; {_expected(kind)}")
         if not isinstance(found_version, int | np.integer):

@@ -43,8 +43,8 @@ def describe_hdf5(path: Path) -> dict[str, Any]:
 
 def _versions(file: h5py.File) -> dict[str, Any]:
     return {
-        "format_version": int(file.attrs["format_version"]),
-        "facegen_version": str(file.attrs.get("facegen_version", "")),
+        "format_version": int(hdf5.attribute(file, "format_version")),
+        "facegen_version": str(hdf5.attribute(file, "facegen_version", "")),
     }
 
 

@@ -65,7 +65,10 @@ def describe_hdf5(file: h5py.File) -> dict[str, Any]:
         InputError: it is damaged.
     """
     with hdf5.read_errors(file.filename):
-        config, version = (file.attrs.get(name) for name in ("model_config", "keras_version"))
+        config, version = (
+            hdf5.attribute(file, name) if name in file.attrs else None
+            for name in ("model_config", "keras_version")
+        )
         about = {} if config is None else _describe_config(dict(json.loads(config)))
     return {
         "kind": WEIGHTS if config is None else MODEL,

@@ -11,6 +11,7 @@ from typing import Any
 
 import h5py
 
+from facegen import hdf5
 from facegen.errors import InputError
 from facegen.latents import Latents
 from facegen.sheets import parse_provenance, with_version
@@ -29,11 +30,12 @@ def read_provenance(file: h5py.File) -> dict[str, Any] | None:
     Raises:
         InputError: it is damaged.
     """
-    text = file.attrs.get(ATTRIBUTE)
-    if text is None:
+    if ATTRIBUTE not in file.attrs:
         return None
+    with hdf5.read_errors(file.filename):
+        text = str(hdf5.attribute(file, ATTRIBUTE))
     try:
-        return parse_provenance(str(text))
+        return parse_provenance(text)
     except InputError as error:
         raise InputError(f"{file.filename}: {error}") from error
 

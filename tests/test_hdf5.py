@@ -167,3 +167,14 @@ def test_chunks_have_about_a_mebibyte():
     assert hdf5.rows_per_chunk(96 * 96 * 3) == 37  # 37 * 27648 = 1,022,976 of 1,048,576
     assert hdf5.rows_per_chunk(1) == 1_048_576
     assert hdf5.rows_per_chunk(10**9) == 1
+
+
+def test_an_attribute_that_is_no_text_or_number_is_not_read(path):
+    """HDF5 crashes when it converts a damaged one; fuzz/seeds/faces has a file that shows it."""
+    with h5py.File(path, "r+") as file:
+        sequences = np.empty(1, object)
+        sequences[0] = np.frombuffer(b"abc", np.uint8)
+        file.attrs.create("format", sequences, dtype=h5py.vlen_dtype("u1"))
+    for read in (lambda: hdf5.kind_of(path), lambda: hdf5.open_file(path, KIND, 1)):
+        with pytest.raises(InputError, match="'format' is neither a text nor a number"):
+            read()
