@@ -31,6 +31,6 @@ fuzz:
 	mkdir -p fuzz/found
 	for target in picture sheet faces latents checkpoint; do \
 		mkdir -p fuzz/corpus/$$target; \
-		$(PYTHON) fuzz/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 \
+		$(PYTHON) fuzz/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 -rss_limit_mb=4096 \
 			-artifact_prefix=fuzz/found/$$target- fuzz/corpus/$$target fuzz/seeds/$$target || exit 1; \
 	done
