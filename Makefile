@@ -27,10 +27,11 @@ bench:
 	$(PYTHON) docs/update_benchmarks.py
 
 # What is found lands in fuzz/found/; the inputs that led there stay, and the next run begins with them.
+# No limit of memory: that is of the peak, which HDF5 raises for good (docs/bad-input.md).
 fuzz:
 	mkdir -p fuzz/found
 	for target in picture sheet faces latents checkpoint; do \
 		mkdir -p fuzz/corpus/$$target; \
-		$(PYTHON) fuzz/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 -rss_limit_mb=4096 \
+		$(PYTHON) fuzz/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 -rss_limit_mb=0 \
 			-artifact_prefix=fuzz/found/$$target- fuzz/corpus/$$target fuzz/seeds/$$target || exit 1; \
 	done
