@@ -7,6 +7,7 @@ writes the output to a path.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,8 +69,11 @@ def _remake_nearest(
 ) -> None:
     recorded = materials.provenance["nearest"]
     shown = recorded["shown"]
-    with Latents.open(materials.find(recorded["latents"])) as store:
-        face_set = None if shown == "reconstructions" else FaceSet.open(materials.find(shown))
+    with ExitStack() as files:
+        store = files.enter_context(Latents.open(materials.find(recorded["latents"])))
+        face_set = None
+        if shown != "reconstructions":
+            face_set = files.enter_context(FaceSet.open(materials.find(shown)))
         training = TrainingFaces(store, materials.codec, face_set)
         columns = _columns(materials.provenance)
         generate_nearest(generation, rows, training, output, columns=columns)

@@ -170,7 +170,7 @@ def test_chunks_have_about_a_mebibyte():
 
 
 def test_an_attribute_that_is_no_text_or_number_is_not_read(path):
-    """HDF5 crashes when it converts a damaged one; fuzz/seeds/faces has a file that shows it."""
+    """HDF5 crashes when it converts a damaged one, as fuzzing has found."""
     with h5py.File(path, "r+") as file:
         sequences = np.empty(1, object)
         sequences[0] = np.frombuffer(b"abc", np.uint8)
