@@ -21,10 +21,8 @@ from facegen.model import Autoencoder, kl_divergence, reconstruction_loss
 from facegen.options import TrainingOptions
 from facegen.quality import cross_entropy_floor
 from facegen.sheets import make_sheet, save_png
-from facegen.weights import CONFIG, write_config
+from facegen.weights import ARRAYS_FORMAT, ARRAYS_VERSION, CONFIG, write_config
 
-ARRAYS_FORMAT = "facegen-arrays"
-ARRAYS_VERSION = 1
 SAMPLES = 28  # faces in samples.png, four rows of seven as in article XI
 CHECK_IMAGES = 64
 FIGURES_IMAGES = 2560  # at most, of either split, for the final figures

@@ -91,11 +91,6 @@ class StoredPoints:
             "encoder_sha256": self.store.origin.encoder_sha256,
         }
 
-    def check(self, weights: Weights) -> None:
-        """Raises InputError if another encoder than that of the weights made the store."""
-        origin = self.store.origin
-        weights.check_encoder(self.store.path, origin.encoder_sha256, origin.weights)
-
 
 @dataclass(frozen=True)
 class Generation:

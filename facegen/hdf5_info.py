@@ -17,8 +17,7 @@ from facegen.faces import FaceSet
 from facegen.fitted import FittedSampler
 from facegen.latents import Latents
 from facegen.recording import read_provenance
-
-ARRAYS = "facegen-arrays"  # of weights; facegen.export, which writes them, needs TensorFlow
+from facegen.weights import ARRAYS_FORMAT, ARRAYS_VERSION
 
 
 def describe_hdf5(path: Path) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def _describe_checkpoint(path: Path) -> dict[str, Any]:
 
 def _describe_arrays(path: Path) -> dict[str, Any]:
     """The arrays of one half of a model."""
-    with hdf5.open_file(path, ARRAYS, 1) as file:
+    with hdf5.open_file(path, ARRAYS_FORMAT, ARRAYS_VERSION) as file:
         return {**_versions(file), **_count_numbers(file)}
 
 
@@ -159,5 +158,5 @@ DESCRIBERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     directions.FORMAT: _describe_attributes,
     fitted.FORMAT: _describe_sampler,
     checkpoint.FORMAT: _describe_checkpoint,
-    ARRAYS: _describe_arrays,
+    ARRAYS_FORMAT: _describe_arrays,
 }

@@ -23,6 +23,7 @@ import numpy as np
 
 from facegen import hdf5
 from facegen.errors import InputError
+from facegen.weights import Weights
 
 FORMAT = "facegen-latents"
 FORMAT_VERSION = 1
@@ -140,6 +141,10 @@ class Latents:
 
     def __len__(self) -> int:
         return self.rows_done
+
+    def check(self, weights: Weights) -> None:
+        """Raises InputError if another encoder than that of the weights made the store."""
+        weights.check_encoder(self.path, self.origin.encoder_sha256, self.origin.weights)
 
     def check_rows(self, rows: np.ndarray) -> None:
         """Raises InputError if one of the row numbers, int (n), can't be read (yet)."""

@@ -20,7 +20,7 @@ from facegen.codec import Codec
 from facegen.errors import InputError
 from facegen.faces import FaceSet
 from facegen.files import check_output
-from facegen.generating import ROWS_PER_PAGE, Generation, StoredPoints, page_paths
+from facegen.generating import ROWS_PER_PAGE, Generation, page_paths
 from facegen.latents import Latents
 from facegen.rows import format_rows
 from facegen.sharpening import Sharpening
@@ -79,7 +79,7 @@ class TrainingFaces:
 
     def check(self) -> None:
         """Raises InputError if store, weights and face set don't belong together."""
-        StoredPoints(self.store, "mu").check(self.codec.weights)
+        self.store.check(self.codec.weights)
         if self.faces and self.faces.fingerprint != self.store.origin.fingerprint:
             raise InputError(
                 f"{self.store.path} was not made from {self.faces.path}: their fingerprints differ"

@@ -122,11 +122,10 @@ class PointReader:
             yield from self._encoded(faces.read(rows), sources)
 
     def _of_store(self, path: Path, rows: np.ndarray) -> Iterator[Point]:
-        from facegen.generating import StoredPoints
         from facegen.latents import Latents
 
         with Latents.open(path) as store:
-            StoredPoints(store, "mu").check(self.codec.weights)
+            store.check(self.codec.weights)
             origin = {"latents": path.name, "fingerprint": store.origin.fingerprint}
             for row, z in zip(rows.tolist(), store.read(rows, "mu"), strict=True):
                 yield Point(z, {**origin, "row": row})

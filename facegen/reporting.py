@@ -17,7 +17,6 @@ from facegen.analyzing import AXES
 from facegen.codec import Codec
 from facegen.errors import FacegenError, InputError
 from facegen.files import atomic_output, check_output
-from facegen.generating import StoredPoints
 from facegen.grouping import count_values, read_attribute, sample_rows
 from facegen.latents import Latents
 from facegen.report_page import Section, make_page
@@ -232,7 +231,7 @@ def _find_codec(
     """The model that made the store; None where it is not named and not the one at hand."""
     try:
         weights = Weights.load(path)
-        StoredPoints(store).check(weights)
+        store.check(weights)
         return Codec(weights, decoder=decoder, threads=threads)
     except FacegenError:
         if path is not None:

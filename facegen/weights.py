@@ -29,6 +29,7 @@ from facegen.options import ModelOptions
 
 FORMAT = "facegen-weights"
 FORMAT_VERSION = 1
+ARRAYS_FORMAT, ARRAYS_VERSION = "facegen-arrays", 1  # of encoder.h5 and the decoders'
 CONFIG = "config.json"
 CHECKPOINT = "checkpoint.h5"  # of train
 CRISP_CHECKPOINT = "crisp_checkpoint.h5"  # of refine

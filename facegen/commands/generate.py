@@ -75,7 +75,7 @@ def _open_stored(
 
     numbers = parse_rows(sys.stdin.read() if rows == "-" else rows)
     stored = StoredPoints(stack.enter_context(Latents.open(latents)), points)
-    stored.check(codec.weights)
+    stored.store.check(codec.weights)
     stored.store.check_rows(numbers)
     return stored, cast(Sequence[int], numbers)
 
