@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import settings
 from PIL import Image
 
-import facegen
+import facegen as package
+from facegen.attributing import attributes
+from facegen.cli import cli
+from facegen.encoding import encode
 from facegen.faces import FaceSetWriter, is_test_row
+from facegen.fitting import fit
 
 # The machine may be busy with a training run, and a slow example is no failure.
 settings.register_profile("facegen", deadline=None, max_examples=50, derandomize=True)
@@ -25,6 +31,11 @@ TOY_PEOPLE = 60
 TOY_IMAGES_PER_PERSON = 5
 TOY_COUNT = TOY_PEOPLE * TOY_IMAGES_PER_PERSON
 TOY_ATTRIBUTES = ["Smiling", "Male", "Eyeglasses"]
+
+
+def facegen(*arguments: object) -> Result:
+    """Runs a facegen command in this process."""
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def run_python(
@@ -43,7 +54,7 @@ def run_python(
 
 def python_environment() -> dict[str, str]:
     """The environment of a subprocess in which `facegen` is the one that is tested here."""
-    return {**os.environ, "PYTHONPATH": str(Path(facegen.__file__).parent.parent)}
+    return {**os.environ, "PYTHONPATH": str(Path(package.__file__).parent.parent)}
 
 
 def toy_face(
@@ -150,3 +161,23 @@ def photos_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     write_photos(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def files(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that outputs can be made from."""
+    folder = tmp_path_factory.mktemp("files")
+    shutil.copy(toy_faces, folder / "faces.h5")
+    encode([toy_faces], folder / "latents.h5", weights=toy_weights, seed=5)
+    attributes(folder / "latents.h5", folder / "attributes.h5")
+    fit(folder / "latents.h5", folder / "sampler.h5")
+    draw_photo(50, 60).save(folder / "photo.png")
+    return folder
+
+
+@pytest.fixture
+def work(files: Path, toy_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder as the current one, with the toy weights as the default."""
+    monkeypatch.chdir(files)
+    monkeypatch.setenv("FACEGEN_WEIGHTS", str(toy_weights))
+    return files

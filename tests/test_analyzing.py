@@ -10,11 +10,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from conftest import facegen
 from PIL import Image
 
 from facegen.analyzing import analyze_coordinates, analyze_radius
-from facegen.cli import cli
 from facegen.describing import info
 from facegen.encoding import encode
 from facegen.errors import InputError, MissingFileError, OutputError
@@ -58,10 +58,6 @@ def write_store(path: Path, points: list | None = None, *, origin: Origin | None
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A healthy store of 200 points of a VAE."""
     return write_store(tmp_path_factory.mktemp("store") / "latents.h5")
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def analyze(*arguments: object) -> dict:

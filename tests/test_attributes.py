@@ -9,13 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from conftest import facegen
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from facegen.attributing import GroupSums, attributes
-from facegen.cli import cli
 from facegen.codec import Codec
 from facegen.describing import info
 from facegen.directions import Directions, Move, Source, find_directions, remove
@@ -42,10 +42,6 @@ def toy_attributes(toy_store: Path) -> Path:
     path = toy_store.with_name("attributes.h5")
     attributes(toy_store, path)
     return path
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def error_of(result: Result) -> str:

@@ -9,15 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from conftest import run_python
+from conftest import facegen, run_python
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from sklearn.covariance import oas
 
 from facegen import sampling
-from facegen.cli import cli
 from facegen.describing import info
 from facegen.encoding import encode
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
@@ -312,10 +310,6 @@ def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempP
     path = tmp_path_factory.mktemp("store") / "latents.h5"
     encode([toy_faces], path, weights=toy_weights, seed=5)
     return path
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def test_a_fitted_sampler_makes_faces_and_is_recorded(

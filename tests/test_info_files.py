@@ -10,19 +10,14 @@ import h5py
 import numpy as np
 import pytest
 from bad_files import keras_bytes, lambda_config
-from click.testing import CliRunner, Result
+from conftest import facegen
 from PIL import Image, PngImagePlugin
 
 from facegen.checkpoint import save_checkpoint
-from facegen.cli import cli
 from facegen.describing import info
 from facegen.encoding import encode
 from facegen.errors import InputError
 from facegen.sheets import save_png
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def describe(path: Path) -> tuple[dict, list[str]]:

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from conftest import draw_photo
+from conftest import draw_photo, facegen
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from facegen import animation
 from facegen.animation import find_ffmpeg, read_mp4_provenance, save_animation, there_and_back
-from facegen.cli import cli
 from facegen.codec import Codec
 from facegen.describing import info
 from facegen.encoding import encode
@@ -40,10 +38,6 @@ def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def codec(toy_weights: Path) -> Codec:
     return Codec(Weights.load(toy_weights))
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def has_ffmpeg() -> bool:

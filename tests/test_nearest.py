@@ -8,11 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from conftest import facegen
 from PIL import Image
 
 from facegen import Codec, FaceSet, Latents, Weights, generate
-from facegen.cli import cli
 from facegen.encoding import encode
 from facegen.errors import InputError, OutputError
 from facegen.nearest import TrainingFaces, nearest_rows
@@ -26,10 +25,6 @@ def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempP
     path = tmp_path_factory.mktemp("store") / "latents.h5"
     encode([toy_faces], path, weights=toy_weights, seed=5)
     return path
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def write_store(path: Path, mu: np.ndarray, is_test: np.ndarray) -> Path:

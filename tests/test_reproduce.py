@@ -8,40 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from conftest import draw_photo
+from conftest import draw_photo, facegen
 from PIL import Image, PngImagePlugin
 
-from facegen.attributing import attributes
-from facegen.cli import cli
 from facegen.encoding import encode
 from facegen.errors import FacegenError, InputError
-from facegen.fitting import fit
 from facegen.sheets import add_provenance, read_provenance
-
-
-@pytest.fixture(scope="module")
-def files(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that pictures can be made from."""
-    folder = tmp_path_factory.mktemp("files")
-    shutil.copy(toy_faces, folder / "faces.h5")
-    encode([toy_faces], folder / "latents.h5", weights=toy_weights, seed=5)
-    attributes(folder / "latents.h5", folder / "attributes.h5")
-    fit(folder / "latents.h5", folder / "sampler.h5", kind="gaussian")
-    draw_photo(50, 60).save(folder / "photo.png")
-    return folder
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def work(files: Path, toy_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(files)
-    monkeypatch.setenv("FACEGEN_WEIGHTS", str(toy_weights))
-    return files
-
 
 COMMANDS = {
     "normal": "generate --n 9 --seed 5 --sigma 1.2 --columns 4",

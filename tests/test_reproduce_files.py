@@ -12,41 +12,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from conftest import draw_photo
+from conftest import facegen
 from PIL import Image
 
 from facegen import animation
-from facegen.attributing import attributes
 from facegen.checkpoint import save_checkpoint
-from facegen.cli import cli
 from facegen.encoding import encode
 from facegen.errors import InputError, OutputError
-from facegen.fitting import fit
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module")
-def files(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that files can be made from."""
-    folder = tmp_path_factory.mktemp("files")
-    shutil.copy(toy_faces, folder / "faces.h5")
-    encode([toy_faces], folder / "latents.h5", weights=toy_weights, seed=5)
-    attributes(folder / "latents.h5", folder / "attributes.h5")
-    fit(folder / "latents.h5", folder / "sampler.h5")
-    draw_photo(50, 60).save(folder / "photo.png")
-    return folder
-
-
-@pytest.fixture
-def work(files: Path, toy_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(files)
-    monkeypatch.setenv("FACEGEN_WEIGHTS", str(toy_weights))
-    return files
-
 
 COMMANDS = {
     "a.gif": "morph seed:5 faces.h5:17 latents.h5:3 --steps 3 --fps 12 --scale 2",

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from conftest import facegen
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from facegen import sampling
-from facegen.cli import cli
 from facegen.errors import InputError
 from facegen.generating import Sampler
 from facegen.radii import AtPercentiles, OnShell, RadiusQuantiles, Truncated
@@ -44,10 +43,6 @@ def copy_weights(folder: Path, toy_weights: Path, quantiles: object) -> Path:
         del config["metrics"]["radius_quantiles"]
     (folder / "config.json").write_text(json.dumps(config))
     return folder
-
-
-def facegen(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("radius", [0.01, 16.0, 1000.0])
