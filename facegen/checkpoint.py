@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -21,6 +21,8 @@ from facegen.files import atomic_output
 
 FORMAT = "facegen-checkpoint"
 FORMAT_VERSION = 1
+
+Options = TypeVar("Options", bound=Any)
 
 
 def save_checkpoint(path: Path, variables: Sequence[Any], state: dict[str, Any]) -> None:
@@ -57,6 +59,19 @@ def read_state(path: str | os.PathLike) -> dict[str, Any]:
         return _state(file)
 
 
+def read_options(path: str | os.PathLike, key: str, kind: type[Options]) -> Options:
+    """The options that a checkpoint's state holds under a key, as an object of their dataclass.
+
+    Raises:
+        MissingFileError, InputError: there is none, or it is damaged.
+    """
+    state = read_state(path)
+    try:
+        return kind(**state[key])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged: its state has no such options: {error}") from error
+
+
 def restore_checkpoint(
     path: str | os.PathLike, variables: Sequence[Any], same: dict[str, Any]
 ) -> dict[str, Any]:
@@ -77,12 +92,25 @@ def restore_checkpoint(
         for key, value in same.items():
             if state.get(key) != value:
                 raise InputError(f"{path} was trained with another {key.replace('_', ' ')}")
-        with hdf5.read_errors(path):
-            names = sorted(file["variables"])
-            shapes = [file["variables"][name].shape for name in names]
-            if shapes != [tuple(variable.shape) for variable in variables]:
-                raise InputError(f"{path} belongs to another network")
-            values = [file["variables"][name][()] for name in names]
+        if len(hdf5.members(file, "variables")) != len(variables):
+            raise InputError(f"{path} belongs to another network")
+        values = [
+            _value(file, f"variables/{i:04}", tuple(variable.shape))
+            for i, variable in enumerate(variables)
+        ]
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     return state
+
+
+def _value(file: h5py.File, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """One array, which nothing outside the file gives.
+
+    Raises:
+        InputError: there is none of this shape.
+    """
+    stored = hdf5.dataset(file, name, ndim=len(shape))
+    if stored.shape != shape:
+        raise InputError(f"{file.filename} belongs to another network")
+    with hdf5.read_errors(file.filename):
+        return stored[()]

@@ -1,11 +1,11 @@
-"""The crisp decoder and its opponent in training.
+"""The crisp decoder and its opponents in training.
 
 The encoder and the plain decoder stay as they are, so every point keeps its meaning. Import this
 module late: it costs seconds.
 
-Sources: Goodfellow et al. 2014 (adversarial training); Miyato et al. 2018 (hinge loss); Larsen
-et al. 2016 (feature matching on reconstructions); Karras et al. 2018 (moving average of the
-weights).
+Sources: Goodfellow et al. 2014 (adversarial training); Lim and Ye 2017 (hinge loss); Sauer et al.
+2021 (a frozen network as the opponent's eyes, and Adam's betas); Johnson et al. 2016 (its maps as
+the measure of a reconstruction); Karras et al. 2018 (moving average of the weights).
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from facegen.crisp import build_crisp_decoder
+from facegen.crisp import CrispDecoder
 from facegen.crisp_options import CrispOptions
-from facegen.discriminator import Discriminator, feature_difference
+from facegen.discriminator import Discriminator, draw_views, feature_difference, hinge, view
+from facegen.feature_network import FeatureNetwork
 from facegen.model import Adam, Autoencoder
 
-WIDE_SHARE = 4  # one in so many points of the prior has another radius than usual
-WIDE_SIGMA = (0.3, 1.5)  # so that points nearer to and further from the origin work too
+BETA_1, BETA_2 = 0.0, 0.99
+# Of each four points of the prior two are normal, one is normal with another deviation, one
+# uniform in a cube, as people ask for them with --truncation, --sigma and --r-limit.
+SIGMA, R_LIMIT = (0.5, 1.5), (0.5, 2.6)
 # Added to a step's seed (seed, step), so that draws for different purposes are independent.
 SIGMA_STREAM, EPSILON_STREAM = np.array([0, 1 << 40]), np.array([0, 1 << 41])
+CUBE_STREAM = np.array([0, 3 << 40])
 PROBE = 24  # pixels, at which the variety of faces is watched
 
 
@@ -35,15 +39,18 @@ def variety(images):
 
 
 def prior_points(count: int, latent_dim: int, seed):
-    """Points from N(0, 1), every fourth with another standard deviation, float32 (count, dim)."""
-    points = tf.random.stateless_normal((count, latent_dim), seed)
-    sigmas = tf.random.stateless_uniform((count, 1), seed + SIGMA_STREAM, *WIDE_SIGMA)
-    wide = tf.range(count)[:, None] % WIDE_SHARE == WIDE_SHARE - 1
-    return tf.where(wide, points * sigmas, points)
+    """Points like those that people decode, float32 (count, latent_dim)."""
+    normal = tf.random.stateless_normal((count, latent_dim), seed)
+    sigmas = tf.random.stateless_uniform((count, 1), seed + SIGMA_STREAM, *SIGMA)
+    cube = tf.random.stateless_uniform((count, latent_dim), seed + CUBE_STREAM, -1, 1)
+    low, high = R_LIMIT
+    limits = low + (high - low) * (sigmas - SIGMA[0]) / (SIGMA[1] - SIGMA[0])
+    kind = tf.range(count)[:, None] % 4
+    return tf.where(kind == 3, limits * cube, tf.where(kind == 2, sigmas * normal, normal))
 
 
 class CrispModel:
-    """The crisp decoder, its moving average, its opponent, and the steps that train them.
+    """The crisp decoder, its moving average, its opponents, and the steps that train them.
 
     Attributes:
         plain: the trained model; it does not change.
@@ -51,21 +58,24 @@ class CrispModel:
         average: the moving average of `decoder`'s weights, which is what is published.
     """
 
-    def __init__(self, plain: Autoencoder, options: CrispOptions):
+    def __init__(self, plain: Autoencoder, options: CrispOptions, network: FeatureNetwork):
         self.plain = plain
         self.options = options
-        precision = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[options.precision]
-        self.decoder = build_crisp_decoder(plain.options, options, precision=precision)
-        self.decoder.get_layer("to_pixels").set_weights(
-            plain.decoder.get_layer("to_pixels").get_weights()
+        self.network = network
+        self.dtype = tf.bfloat16 if options.precision == "bfloat16" else tf.float32
+        precision = "mixed_bfloat16" if options.precision == "bfloat16" else "float32"
+        self.decoder = CrispDecoder(plain.options, options, precision=precision)
+        self.decoder.to_pixels.set_weights(plain.decoder.get_layer("to_pixels").get_weights())
+        self.average = CrispDecoder(plain.options, options)
+        for average, variable in zip(self.average.weights, self.decoder.weights, strict=True):
+            average.assign(variable)
+        self.discriminator = Discriminator(
+            network, seed=options.seed, channels=plain.options.channels, dtype=self.dtype
         )
-        self.average = build_crisp_decoder(plain.options, options)
-        self.average.set_weights(self.decoder.get_weights())
-        self.discriminator = Discriminator(plain.options, options)
-        self.optimizer = Adam(options.learning_rate, beta_1=0.5, beta_2=0.99)
-        self.optimizer.build(self.decoder.trainable_variables)
+        self.optimizer = Adam(options.learning_rate, beta_1=BETA_1, beta_2=BETA_2)
+        self.optimizer.build(self.decoder.weights)
         self.discriminator_optimizer = Adam(
-            options.discriminator_learning_rate, beta_1=0.5, beta_2=0.99
+            options.discriminator_learning_rate, beta_1=BETA_1, beta_2=BETA_2
         )
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
@@ -73,8 +83,8 @@ class CrispModel:
     def variables(self) -> list:
         """All that a checkpoint holds."""
         return [
-            *self.decoder.variables,
-            *self.average.variables,
+            *self.decoder.weights,
+            *self.average.weights,
             *self.discriminator.variables,
             *self.optimizer.variables,
             *self.discriminator_optimizer.variables,
@@ -103,72 +113,77 @@ class CrispModel:
         with tf.GradientTape() as tape:
             pictures = tf.sigmoid(self.decoder(z))
             loss = 100 * tf.reduce_mean(tf.math.squared_difference(pictures, target))
-        self._descend(tape.gradient(loss, self.decoder.trainable_variables))
+        self._descend(tape.gradient(loss, self.decoder.weights))
         return {"imitation_loss": loss}
 
-    def adversarial_step(self, batch, seed):
-        """One step of both networks, from one forward pass.
+    def adversarial_step(self, batch, seed, pull):
+        """One step of decoder and opponents, from one forward pass.
 
-        The first half of the real faces is also reconstructed; the other half of the generated
-        faces comes from the prior. Half of the reconstructions decode mu, half a sampled z.
+        Half of the real faces are also reconstructed: half of these decode mu, half a sampled z.
+        As many faces as there are real ones come from points of the prior. A reconstruction is
+        seen by the opponents with the shift and the colours of its original, so that the frozen
+        network's maps of the two can be compared.
 
         Args:
             batch: uint8 (batch, size, size, channels).
             seed: int64 (2).
+            pull: float32 (), by which the weights of features and pixels are multiplied.
         """
         real = tf.cast(batch, tf.float32) / 255.0
-        half = batch.shape[0] // 2
-        z = self._points(real[:half], seed)
+        count, half = batch.shape[0], batch.shape[0] // 2
+        z = self._points(real, half, seed)
+        draws = draw_views(2 * count, real.shape[1], seed)
+        real_view = view(real, [draw[:count] for draw in draws])
+        real_maps = self.network.maps(real_view, self.dtype)
+        draws = [tf.concat([draw[:half], draw[count:]], 0) for draw in draws]
         discriminator = self.discriminator
         with tf.GradientTape(persistent=True) as tape:
             pictures = tf.sigmoid(self.decoder(z))
-            kernels = discriminator.kernels(update=True)
-            real_scores, real_features = discriminator.judge(real, kernels)
-            scores, features = discriminator.judge(pictures, kernels)
-            hinge = tf.reduce_mean(tf.nn.relu(1 - real_scores)) + tf.reduce_mean(
-                tf.nn.relu(1 + scores)
-            )
             # tf.split, because the gradient of x[:half] is several times slower.
-            reconstructions, dreams = tf.split(pictures, 2)
+            reconstructions, dreams = tf.split(pictures, (half, count))
+            seen = view(pictures, draws)
+            maps = self.network.maps(seen)
+            kernels = discriminator.kernels(update=True)
+            scores = discriminator.scores(seen, maps, kernels)
+            discriminator_loss = hinge(discriminator.scores(real_view, real_maps, kernels), scores)
             losses = {
-                "adversarial_loss": -tf.reduce_mean(scores),
+                "adversarial_loss": -tf.add_n([tf.reduce_mean(score) for score in scores]),
                 "feature_loss": feature_difference(
-                    [tf.split(f, 2)[0] for f in real_features],
-                    [tf.split(f, 2)[0] for f in features],
+                    [x[:half] for x in real_maps], [tf.split(x, (half, count))[0] for x in maps]
                 ),
                 "pixel_loss": tf.reduce_mean(tf.abs(reconstructions - real[:half])),
                 "latent_loss": self._latent_loss(dreams, z[half:]),
             }
             total = (
                 losses["adversarial_loss"]
-                + self.options.feature_weight * losses["feature_loss"]
-                + self.options.pixel_weight * losses["pixel_loss"]
+                + pull * self.options.feature_weight * losses["feature_loss"]
+                + pull * self.options.pixel_weight * losses["pixel_loss"]
                 + self.options.latent_weight * losses["latent_loss"]
             )
         self.discriminator_optimizer.apply(
-            tape.gradient(hinge, discriminator.trainable_variables),
+            tape.gradient(discriminator_loss, discriminator.trainable_variables),
             discriminator.trainable_variables,
         )
-        self._descend(tape.gradient(total, self.decoder.trainable_variables))
+        self._descend(tape.gradient(total, self.decoder.weights))
         return {
-            "discriminator_loss": hinge,
+            "discriminator_loss": discriminator_loss,
             **losses,
             "variety": variety(dreams),
             "real_variety": variety(real),
         }
 
-    def _points(self, images, seed):
-        """Points of reconstructions and, as many, of the prior."""
-        outputs = self.plain.encoder(images, training=False)
-        count, dim = images.shape[0], self.plain.options.latent_dim
+    def _points(self, images, half: int, seed):
+        """Points of reconstructions of the first images, and of the prior as many as images."""
+        outputs = self.plain.encoder(images[:half], training=False)
+        dim = self.plain.options.latent_dim
         if self.plain.options.kind == "vae":
             mu, logvar = outputs
-            noise = tf.random.stateless_normal((count, dim), seed + EPSILON_STREAM)
-            sampled = tf.cast(tf.range(count)[:, None] % 2, tf.float32)
+            noise = tf.random.stateless_normal((half, dim), seed + EPSILON_STREAM)
+            sampled = tf.cast(tf.range(half)[:, None] % 2, tf.float32)
             mu += sampled * tf.exp(logvar / 2) * noise
         else:
             mu = outputs
-        return tf.concat([mu, prior_points(count, dim, seed)], 0)
+        return tf.concat([mu, prior_points(images.shape[0], dim, seed)], 0)
 
     def _latent_loss(self, pictures, z):
         """How far the encoder finds faces from their points, in coordinates it uses."""
@@ -180,11 +195,10 @@ class CrispModel:
         return tf.reduce_sum(used * error) / (tf.reduce_sum(used) + 1e-6)
 
     def _descend(self, gradients):
-        """One step of the decoder, and of its moving average."""
-        self.optimizer.apply(gradients, self.decoder.trainable_variables)
+        """A step of the decoder, and of its moving average."""
+        weights = self.decoder.weights
+        self.optimizer.apply(gradients, weights)
         step = tf.cast(self.optimizer.iterations, tf.float32)
         decay = tf.minimum(self.options.average_decay, (1 + step) / (10 + step))
-        for average, variable in zip(
-            self.average.trainable_variables, self.decoder.trainable_variables, strict=True
-        ):
+        for average, variable in zip(self.average.weights, weights, strict=True):
             average.assign_add((1 - decay) * (variable - average))

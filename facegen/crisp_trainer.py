@@ -8,27 +8,26 @@ one from there.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
-from facegen import sampling
 from facegen.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.crisp_options import CrispOptions
-from facegen.errors import TrainingError
+from facegen.errors import InputError, TrainingError
 from facegen.faces import FaceSet
-from facegen.files import atomic_output
-from facegen.images import to_pixels
+from facegen.files import atomic_output, sha256_of
+from facegen.hdf5 import read_errors
 from facegen.prefetching import prefetch
-from facegen.sheets import make_sheet, save_png
 from facegen.trainer import Metrics, Progress, history_csv, training_batches
-from facegen.weights import CRISP_CHECKPOINT, Weights
+from facegen.weights import CRISP_CHECKPOINT, Weights, unfinished
 
 CHECKPOINT_SECONDS = 240
-IMITATION_RATE = 5  # times learning_rate: there is no opponent that it could upset
 WATCH_STEPS = 200  # over which the health is averaged
 LEAST_VARIETY = 0.5  # of the plain decoder's; a healthy run has more variety than that one
 LEAST_DISCRIMINATOR_LOSS = 0.01  # 2 at the start; at 0 there is nothing left to learn from
@@ -65,13 +64,23 @@ def illness(means: Metrics, plain_variety: float) -> str | None:
 class CrispTrainer:
     """A crisp decoder in training beside a trained model, and its checkpoint in that folder."""
 
-    def __init__(self, weights: Weights, faces: FaceSet, options: CrispOptions):
+    def __init__(
+        self,
+        weights: Weights,
+        faces: FaceSet,
+        options: CrispOptions,
+        network_path: str | os.PathLike,
+    ):
+        """network_path: weights of the opponent's feature network."""
         import tensorflow as tf
 
         from facegen.crisp_model import CrispModel
         from facegen.export import load_arrays
+        from facegen.feature_network import FeatureNetwork
         from facegen.model import Autoencoder
 
+        network = FeatureNetwork(network_path)
+        self.network_sha256 = sha256_of(network_path)
         plain = Autoencoder(weights.model)
         load_arrays(plain.encoder, weights.file("encoder.h5"))
         load_arrays(plain.decoder, weights.file("decoder.h5"))
@@ -79,7 +88,7 @@ class CrispTrainer:
         self.faces = faces
         self.options = options
         self.path = weights.path / CRISP_CHECKPOINT
-        self.model = CrispModel(plain, options)
+        self.model = CrispModel(plain, options, network)
         self.steps = int((~faces.is_test).sum()) // options.batch_size
         self.history: list[Metrics] = []
         self.step = 0  # of the epoch that is not done yet
@@ -87,6 +96,7 @@ class CrispTrainer:
         self._recent: list[Metrics] = []
         self._plain_variety = self.model.plain_variety()
         self._seed = lambda number: tf.constant([options.seed, number], tf.int64)
+        self._number = lambda value: tf.constant(value, tf.float32)
         self._imitate = tf.function(self.model.imitation_step, autograph=False)
         self._oppose = tf.function(self.model.adversarial_step, autograph=False)
 
@@ -97,7 +107,11 @@ class CrispTrainer:
     def _same(self) -> dict[str, str]:
         """What a checkpoint must have in common with this run."""
         encoder = self.weights.digest("encoder.h5")
-        return {"face_set": self.faces.fingerprint, "model": encoder}
+        return {
+            "face_set": self.faces.fingerprint,
+            "model": encoder,
+            "feature_network": self.network_sha256,
+        }
 
     def save(self) -> None:
         """Writes crisp_checkpoint.h5, with where in the epoch the run is."""
@@ -115,10 +129,19 @@ class CrispTrainer:
         """Goes back to the checkpoint.
 
         Raises:
-            InputError: it is of another network, another model or another face set.
+            InputError: it is of another network, another model or another face set, or in the
+                middle of an epoch of batches of another size.
         """
         state = restore_checkpoint(self.path, self.model.variables, self._same())
-        self.history, self.step, self.sums = state["history"], state["step"], state["sums"]
+        with read_errors(self.path):
+            self.history = [dict(row) for row in state["history"]]
+            self.step, self.sums = int(state["step"]), dict(state["sums"])
+            batch_size = int(state["options"]["batch_size"])
+        if self.step and batch_size != self.options.batch_size:
+            raise InputError(
+                f"{self.path} is in the middle of an epoch, where the batch size can't change from "
+                f"{batch_size} to {self.options.batch_size}; go on with --batch-size {batch_size}"
+            )
 
     def run_epoch(self, report: Callable[[Progress], None]) -> None:
         """Trains what is left of the epoch, writes the checkpoint, the history and a sheet.
@@ -137,29 +160,33 @@ class CrispTrainer:
         self._saved = time.monotonic()
         for batch in prefetch(islice(batches, self.step, None)):
             self._train_step(batch)
-            means = {name: value / self.step for name, value in self.sums.items()}
-            report(Progress(epoch, options.epochs, self.step, self.steps, means))
+            report(Progress(epoch, options.epochs, self.step, self.steps, self._means()))
             if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
                 self._check_health()
                 self.save()
         self._check_health()
+        means = self._means()
         row = {"epoch": epoch, "rate_factor": options.rate_factor(epoch - 1)}
         self.history.append({**row, **{name: means.get(name, math.nan) for name in METRICS}})
         self.step, self.sums = 0, {}
         self.save()
-        self.write_reports()
+        self._save_unfinished()
         report(Progress(epoch, options.epochs, self.steps, self.steps, means, {}))
+
+    def _means(self) -> Metrics:
+        """The metrics of the epoch so far."""
+        return {name: value / self.step for name, value in self.sums.items()}
 
     def _train_step(self, batch: np.ndarray) -> None:
         """One step, its metrics added to the sums."""
         number = self.epochs_done * self.steps + self.step
+        epochs, seed = number / self.steps, self._seed(number)
+        self.model.set_rates(self.options.rate_factor(epochs))
         if self.epochs_done < self.options.imitation_epochs:
-            self.model.set_rates(IMITATION_RATE)
-            train = self._imitate
+            found = self._imitate(batch, seed)
         else:
-            self.model.set_rates(self.options.rate_factor(number / self.steps))
-            train = self._oppose
-        metrics = {k: float(v) for k, v in train(batch, self._seed(number)).items()}
+            found = self._oppose(batch, seed, self._number(self.options.pull(epochs)))
+        metrics = {name: float(value) for name, value in found.items()}
         self.step += 1
         for name, value in metrics.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
@@ -170,6 +197,8 @@ class CrispTrainer:
 
     def _check_health(self) -> None:
         """Stops a run that has collapsed or diverged, before it is saved."""
+        if not self._recent:  # resumed at the end of an epoch
+            return
         last = self._recent[-1]
         means = {k: math.fsum(m.get(k, 0.0) for m in self._recent) for k in last}
         count = sum(1 for m in self._recent if m.keys() == last.keys())
@@ -182,16 +211,21 @@ class CrispTrainer:
                 "try a smaller --learning-rate or another --seed"
             )
 
-    def write_reports(self) -> None:
-        """Writes crisp_history.csv, and crisp_samples.png from the points of samples.png."""
-        from facegen.export import SAMPLES
+    def _save_unfinished(self) -> None:
+        """Shows how far the run is, apart from what belongs to a finished decoder."""
+        history, samples = unfinished(self.weights.path, CRISP_CHECKPOINT)
+        with atomic_output(history) as temporary:
+            self.write_history(temporary)
+        with atomic_output(samples) as temporary:
+            self.write_samples(temporary)
 
-        folder = self.weights.path
-        with atomic_output(folder / "crisp_history.csv") as temporary:
-            temporary.write_text(history_csv(self.history))
-        z = sampling.normal(range(SAMPLES), self.weights.model.latent_dim, seed=0)
-        sheet, grid = make_sheet(to_pixels(self.model.pictures(z)))
-        sampler = {"name": "normal", "sigma": 1.0}
-        rows = f"0-{SAMPLES - 1}"
-        provenance = {"command": "refine", "sampler": sampler, "seed": 0, "rows": rows}
-        save_png(sheet, folder / "crisp_samples.png", provenance, grid=grid)
+    def write_history(self, path: Path) -> None:
+        """Writes the metrics of every epoch as CSV."""
+        path.write_text(history_csv(self.history))
+
+    def write_samples(self, path: Path) -> None:
+        """Writes a sheet of the points of samples.png."""
+        from facegen.export import write_samples
+
+        latent_dim = self.weights.model.latent_dim
+        write_samples(self.model.pictures, latent_dim, path, command="refine")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,14 +16,25 @@ from facegen import hdf5, sampling
 from facegen.codec import Graph
 from facegen.errors import FacegenError, InputError
 from facegen.faces import FaceSet
-from facegen.files import atomic_output
+from facegen.files import remove
 from facegen.graphs import export_decoder, export_encoder
 from facegen.images import to_float, to_pixels
 from facegen.model import Autoencoder, kl_divergence, reconstruction_loss
+from facegen.model_card import model_card, with_crisp_section
 from facegen.options import TrainingOptions
 from facegen.quality import cross_entropy_floor
-from facegen.sheets import make_sheet, save_png
-from facegen.weights import ARRAYS_FORMAT, ARRAYS_VERSION, CONFIG, write_config
+from facegen.sheets import make_sheet, write_png
+from facegen.trainer import history_csv
+from facegen.weights import (
+    ARRAYS_FORMAT,
+    ARRAYS_VERSION,
+    CRISP_CHECKPOINT,
+    CRISP_FILES,
+    Weights,
+    existing_weights,
+    publish_model,
+    write_config,
+)
 
 SAMPLES = 28  # faces in samples.png, four rows of seven as in article XI
 CHECK_IMAGES = 64
@@ -30,28 +43,41 @@ BATCH = 128
 QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1)
 
 
-def save_samples(model: Autoencoder, path: Path) -> None:
-    """Writes a sheet of 28 faces from normal points, seed 0: the same points in every epoch."""
-    z = sampling.normal(range(SAMPLES), model.options.latent_dim, seed=0)
-    sheet, grid = make_sheet(to_pixels(np.asarray(tf.sigmoid(model.decoder(z, training=False)))))
+def write_samples(
+    pictures: Callable[[np.ndarray], np.ndarray], latent_dim: int, path: Path, *, command: str
+) -> None:
+    """Writes a sheet of 28 faces from normal points, seed 0: the same points in every epoch.
+
+    Args:
+        pictures: points to float32 pictures (N, size, size, channels) in [0, 1].
+        path: a temporary one, for others to publish.
+        command: "train" or "refine", for the provenance.
+    """
+    sheet, grid = make_sheet(
+        to_pixels(pictures(sampling.normal(range(SAMPLES), latent_dim, seed=0)))
+    )
     sampler = {"name": "normal", "sigma": 1.0}
-    provenance = {"command": "train", "sampler": sampler, "seed": 0, "rows": f"0-{SAMPLES - 1}"}
-    save_png(sheet, path, provenance, grid=grid)
+    provenance = {"command": command, "sampler": sampler, "seed": 0, "rows": f"0-{SAMPLES - 1}"}
+    write_png(sheet, path, provenance, grid=grid)
 
 
-def round_to_float16(model: keras.Model) -> None:
+def round_to_float16(weights: list[keras.Variable]) -> None:
     """Rounds matrices and kernels to what float16 holds; vectors keep float32."""
-    for variable in model.weights:
+    for variable in weights:
         if len(variable.shape) > 1:
             variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
 
 
-def write_arrays(model: keras.Model, path: Path) -> None:
-    """Writes a model's arrays, one dataset each, named layer/array; matrices as float16."""
-    with atomic_output(path) as temporary, hdf5.create_file(temporary) as file:
-        hdf5.reserve(file, 4 * model.count_params())
+def write_arrays(weights: list[keras.Variable], path: Path) -> None:
+    """Writes a model's arrays, one dataset each, named layer/array; matrices as float16.
+
+    Args:
+        path: a temporary one, for others to publish.
+    """
+    with hdf5.create_file(path) as file:
+        hdf5.reserve(file, 4 * sum(math.prod(variable.shape) for variable in weights))
         hdf5.set_format(file, ARRAYS_FORMAT, ARRAYS_VERSION)
-        for variable in model.weights:
+        for variable in weights:
             value = np.asarray(variable)
             dtype = np.float16 if value.ndim > 1 else np.float32
             file.create_dataset(variable.path, data=value.astype(dtype))
@@ -64,7 +90,8 @@ def load_arrays(model: keras.Model, path: Path) -> None:
         InputError: an array is missing, or there are others, or one has another shape.
     """
     with hdf5.open_file(path, ARRAYS_FORMAT, ARRAYS_VERSION) as file:
-        stored = {f"{layer}/{name}" for layer in file for name in file[layer]}
+        layers = hdf5.members(file, "/")
+        stored = {f"{layer}/{name}" for layer in layers for name in hdf5.members(file, layer)}
         if stored != {variable.path for variable in model.weights}:
             raise InputError(f"{path} belongs to another network")
         for variable in model.weights:
@@ -172,7 +199,10 @@ def export(
     *,
     note: str = "",
 ) -> None:
-    """Writes everything a folder of weights holds besides the history; config.json comes last.
+    """Writes everything a folder of weights holds; it appears when all is written.
+
+    A crisp decoder that is there already stays if the encoder is still the one that it was
+    trained for.
 
     Raises:
         FacegenError: the exported graphs don't give Keras' pictures.
@@ -182,17 +212,15 @@ def export(
     pixels = faces.read(np.sort(sampling.select(rows, CHECK_IMAGES, seed=0)))
     encoder, decoder = export_encoder(model), export_decoder(model)
     differences = check_graphs(model, encoder, decoder, pixels)
-    (folder / CONFIG).unlink(missing_ok=True)  # an older model's, until all is written
-    round_to_float16(model.encoder)
-    round_to_float16(model.decoder)
-    for name, half, graph in (
-        ("encoder", model.encoder, encoder),
-        ("decoder", model.decoder, decoder),
-    ):
-        write_arrays(half, folder / f"{name}.h5")
-        with atomic_output(folder / f"{name}.tflite") as temporary:
-            temporary.write_bytes(graph)
-    save_samples(model, folder / "samples.png")
+    round_to_float16(model.encoder.weights)
+    round_to_float16(model.decoder.weights)
+    metrics = {
+        "train": final_figures(model, faces, "train"),
+        "test": final_figures(model, faces, "test"),
+        "last_epoch": history[-1],
+        "radius_quantiles": latent_radii(model, faces),
+        "export_difference": differences,
+    }
     data = {
         "source": faces.source,
         "crop": faces.crop,
@@ -202,71 +230,39 @@ def export(
         "fingerprint": faces.fingerprint,
         "note": note,
     }
-    metrics = {
-        "train": final_figures(model, faces, "train"),
-        "test": final_figures(model, faces, "test"),
-        "last_epoch": history[-1],
-        "radius_quantiles": latent_radii(model, faces),
-        "export_difference": differences,
-    }
+    old = _same_encoder(folder, hashlib.sha256(encoder).hexdigest())
+    keep = old if old is not None and "crisp" in old.config else None
     card = model_card(model.options, training, data, metrics)
-    with atomic_output(folder / "MODEL_CARD.md") as temporary:
-        temporary.write_text(card)
-    write_config(
-        folder,
-        model=asdict(model.options),
-        training=asdict(training),
-        data=data,
-        metrics=metrics,
-    )
+    if keep is not None:
+        card = with_crisp_section(card, keep.config["crisp"])
+    with publish_model(folder) as stage:
+        stage("encoder.tflite").write_bytes(encoder)
+        stage("decoder.tflite").write_bytes(decoder)
+        write_arrays(model.encoder.weights, stage("encoder.h5"))
+        write_arrays(model.decoder.weights, stage("decoder.h5"))
+        write_samples(
+            model.pictures, model.options.latent_dim, stage("samples.png"), command="train"
+        )
+        stage("history.csv").write_text(history_csv(history))
+        stage("MODEL_CARD.md").write_text(card, encoding="utf-8")
+        write_config(
+            stage,
+            model=asdict(model.options),
+            training=asdict(training),
+            data=data,
+            metrics=metrics,
+            keep=keep,
+        )
+    if old is None:  # what was made for another encoder
+        for name in (*CRISP_FILES, CRISP_CHECKPOINT):
+            remove(folder / name)
 
 
-def model_card(options, training: TrainingOptions, data: dict[str, Any], metrics) -> str:
-    """The text of MODEL_CARD.md."""
-    figures = "\n".join(
-        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
-        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
-        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
-        for split, f in ((s, metrics[s]) for s in ("train", "test"))
-        if f
-    )
-    chosen = "\n".join(f"- {k}: {v}" for k, v in {**asdict(options), **asdict(training)}.items())
-    note = f"\n{data['note']}\n" if data["note"] else ""
-    return f"""# Model card
-
-A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
-{data["size"]}x{data["size"]} pixels, with a latent space of {options.latent_dim} dimensions, \
-trained with facegen.
-
-## Data
-
-{data["training_images"]} training images and {data["test_images"]} test images from \
-{data["source"]}; crop: {data["crop"]}. Fingerprint of the face set: `{data["fingerprint"]}`.
-{note}
-## Losses
-
-In nats per image, reconstructing from mu with the weights as published. The floor is the \
-cross-entropy of the images with themselves, the excess what the model adds to it; kl_loss \
-includes the factor kl_weight.
-
-| split | images | total_loss | reco_loss | kl_loss | kl share | floor | excess |
-|---|---|---|---|---|---|---|---|
-{figures}
-
-The LiteRT graphs give Keras' pictures to within {metrics["export_difference"]["picture"]:.1e} \
-(1/255 is {1 / 255:.1e}).
-
-## Options
-
-{chosen}
-
-## What it can't do
-
-- Fine detail: the loss per pixel blurs hair, teeth and backgrounds. Sharpening helps the eye, \
-not the truth.
-- Faces unlike its training photos: other crops, poses, ages, skin tones or accessories that are \
-rare there come out wrong, or as something more common.
-- Points far from the training data: beyond their radius (config.json, radius_quantiles) faces \
-break up.
-- Identify anybody: a reconstruction resembles, it does not prove.
-"""
+def _same_encoder(folder: Path, encoder_sha256: str) -> Weights | None:
+    """The weights in a folder, if they have this encoder; else None."""
+    try:
+        weights = existing_weights(folder)
+    except InputError:  # damaged, and about to be replaced
+        return None
+    same = weights is not None and weights.digest("encoder.tflite") == encoder_sha256
+    return weights if same else None

@@ -95,6 +95,12 @@ def atomic_output(path: str | os.PathLike, *, force: bool = True) -> Iterator[Pa
         _remove(temporary)
 
 
+def remove(path: Path) -> None:
+    """Removes a file that facegen made, if it is there."""
+    with output_errors(path):
+        path.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Makes the names in a folder survive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from facegen.crisp import UpsamplingConvolution
+from facegen.crisp import CrispDecoder, UpsamplingConvolution
 from facegen.errors import FacegenError
 from facegen.hardware import silence
 from facegen.model import Autoencoder, BatchNormalization
@@ -173,10 +173,14 @@ def export_decoder(model: Autoencoder) -> bytes:
     )
 
 
-def export_crisp_decoder(decoder: keras.Model) -> bytes:
-    """A crisp decoder (facegen.crisp) as a LiteRT graph.
+def export_crisp_decoder(decoder: CrispDecoder) -> bytes:
+    """A crisp decoder as a LiteRT graph.
 
     Input: float32 (batch, latent_dim). Output: float32 (batch, height, width, channels) in
     [0, 1].
     """
-    return _convert(lambda z: tf.sigmoid(inference(z, decoder.layers)), decoder.input_shape[1:])
+
+    def decode(z):
+        return tf.sigmoid(decoder(z, lambda layer, x: inference(x, [layer])))
+
+    return _convert(decode, (decoder.latent_dim,))

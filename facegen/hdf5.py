@@ -242,3 +242,19 @@ def texts(data: h5py.Dataset, rows: slice = slice(None)) -> list[str]:
     """A range of rows of a dataset of texts, one dimension; what is not UTF-8 becomes U+FFFD."""
     with read_errors(data.file.filename):
         return [text.decode(errors="replace") for text in data[rows]]
+
+
+def members(file: h5py.File, name: str) -> list[str]:
+    """The names in a group, in order; of the root for "/".
+
+    Raises:
+        InputError: there is no such group, or it is a link to elsewhere.
+    """
+    path = file.filename
+    with read_errors(path):
+        if name != "/" and not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise InputError(f"{path} is damaged: it has no group {name!r}")
+        found = file[name]
+        if not isinstance(found, h5py.Group):
+            raise InputError(f"{path}: {name!r} is not a group")
+        return sorted(found)

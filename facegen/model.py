@@ -234,6 +234,10 @@ class Autoencoder(keras.Model):
         outputs = self.encoder(images, training=False)
         return outputs[0] if self.options.kind == "vae" else outputs
 
+    def pictures(self, z: np.ndarray) -> np.ndarray:
+        """What points decode to, float32 (N, size, size, channels) in [0, 1]."""
+        return np.asarray(tf.sigmoid(self.decoder(z, training=False)))
+
     def _loss_parts(self, batch, seed, training: bool):
         options = self.options
         images = tf.cast(batch, tf.float32) / 255.0

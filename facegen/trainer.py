@@ -21,10 +21,11 @@ from facegen.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.errors import TrainingError
 from facegen.faces import FaceSet
 from facegen.files import atomic_output
+from facegen.hdf5 import read_errors
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetching import prefetch
 from facegen.sampling import EPOCH, generator
-from facegen.weights import CHECKPOINT
+from facegen.weights import CHECKPOINT, unfinished
 
 SHUFFLE_BYTES = 256 << 20  # images that are mixed at a time
 
@@ -122,7 +123,7 @@ class Trainer:
         ]
 
     def save(self) -> None:
-        """Writes checkpoint.h5 and history.csv."""
+        """Writes checkpoint.h5 and the history so far."""
         state = {
             "model": asdict(self.model_options),
             "training": asdict(self.options),
@@ -133,7 +134,8 @@ class Trainer:
         self._write_history()
 
     def _write_history(self) -> None:
-        with atomic_output(self.folder / "history.csv") as temporary:
+        history, _ = unfinished(self.folder, CHECKPOINT)
+        with atomic_output(history) as temporary:
             temporary.write_text(history_csv(self.history))
 
     def restore(self) -> None:
@@ -144,7 +146,8 @@ class Trainer:
         """
         same = {"face_set": self.faces.fingerprint}
         state = restore_checkpoint(self.folder / CHECKPOINT, self._variables(), same)
-        self.history = state["history"]
+        with read_errors(self.folder / CHECKPOINT):
+            self.history = [dict(row) for row in state["history"]]
         self.optimizer.learning_rate = self.options.learning_rate
         self._write_history()  # a kill may have come between the checkpoint and it
 
@@ -199,9 +202,12 @@ class Trainer:
         return metrics
 
     def _save_samples(self) -> None:
-        from facegen.export import save_samples
+        from facegen.export import write_samples
 
-        save_samples(self.model, self.folder / "samples.png")
+        _, samples = unfinished(self.folder, CHECKPOINT)
+        with atomic_output(samples) as temporary:
+            latent_dim = self.model_options.latent_dim
+            write_samples(self.model.pictures, latent_dim, temporary, command="train")
 
 
 def history_csv(history: list[Metrics]) -> str:

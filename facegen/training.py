@@ -7,14 +7,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from facegen.checkpoint import read_state
+from facegen.checkpoint import read_options
 from facegen.errors import InputError, OutputError
 from facegen.faces import FaceSet
 from facegen.files import output_errors
 from facegen.locking import exclusive
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.trainer import Progress, Trainer
-from facegen.weights import CHECKPOINT, CONFIG, Weights
+from facegen.weights import (
+    CHECKPOINT,
+    CONFIG,
+    Weights,
+    check_note,
+    existing_weights,
+    remove_unfinished,
+)
 
 
 def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, TrainingOptions]:
@@ -23,8 +30,9 @@ def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, Tr
     Raises:
         MissingFileError, InputError: there is no checkpoint to go on from.
     """
-    state = read_state(Path(folder) / CHECKPOINT)
-    return ModelOptions(**state["model"]), TrainingOptions(**state["training"])
+    path = Path(folder) / CHECKPOINT
+    model = read_options(path, "model", ModelOptions)
+    return model, read_options(path, "training", TrainingOptions)
 
 
 def train(
@@ -60,22 +68,25 @@ def train(
         TrainingError: a loss became infinite or NaN; the last good epoch's checkpoint is kept.
         OutputError: the folder is in use or can't be written.
     """
-    folder = Path(output)
-    model_options, options = _choose_options(folder, model_options, options, resume, force)
+    folder, note = Path(output), check_note(note)
+    _choose_options(folder, model_options, options, resume, force)  # before the folder is made
     with FaceSet.open(faces_path) as faces:
-        _check_count(faces, options)
         with output_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(folder / CHECKPOINT):
+        with exclusive(folder / CONFIG):
+            model_options, options = _choose_options(folder, model_options, options, resume, force)
+            _check_count(faces, options)
             model_options = replace(model_options, image_size=faces.size)
             trainer = Trainer(folder, faces, model_options, options, jit=jit)
-            _begin(trainer, resume)
+            if resume:
+                _go_on(trainer)
             while trainer.epochs_done < options.epochs:
                 trainer.run_epoch(report)
 
             from facegen.export import export
 
             export(trainer.model, folder, faces, options, trainer.history, note=note)
+            remove_unfinished(folder, CHECKPOINT)
     return Weights.load(folder)
 
 
@@ -104,18 +115,22 @@ def _choose_options(
     return model or ModelOptions(), training or TrainingOptions()
 
 
-def _begin(trainer: Trainer, resume: bool) -> None:
-    """Goes back to the checkpoint, or removes what an earlier run left (with force)."""
-    folder = trainer.folder
-    if not resume:
-        (folder / CONFIG).unlink(missing_ok=True)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-        return
+def _go_on(trainer: Trainer) -> None:
+    """Goes back to the checkpoint.
+
+    Raises:
+        InputError: it is further than asked for, or a crisp decoder would lose its encoder.
+    """
+    folder, wanted = trainer.folder, trainer.options.epochs
     trainer.restore()
-    if trainer.epochs_done > trainer.options.epochs:
+    done = trainer.epochs_done
+    if done > wanted:
+        raise InputError(f"{folder} has done {done} epochs already, more than --epochs {wanted}")
+    weights = existing_weights(folder)
+    if done < wanted and weights is not None and "crisp" in weights.config:
         raise InputError(
-            f"{folder} has done {trainer.epochs_done} epochs already, more than "
-            f"--epochs {trainer.options.epochs}"
+            f"{folder} has a crisp decoder, which would not fit the model any more; copy "
+            f"{CHECKPOINT} into a new folder, train on there, and refine again"
         )
 
 

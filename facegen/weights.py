@@ -12,19 +12,25 @@ The folder holds
 and, once `refine` is done, a second decoder for the same latent space:
     crisp_decoder.h5, crisp_decoder.tflite, crisp_history.csv, crisp_samples.png
 and, where they worked, checkpoint.h5 and crisp_checkpoint.h5, which only --resume needs.
+
+While `train` or `refine` is at work, the history and the samples of what is not finished yet are
+in (crisp_)checkpoint_history.csv and (crisp_)checkpoint_samples.png; what belongs to a finished
+model changes only when the next one is finished. One of them works in a folder at a time.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import facegen
 from facegen.errors import InputError, MissingFileError
-from facegen.files import atomic_output, sha256_of
+from facegen.files import atomic_output, remove, sha256_of
 from facegen.options import ModelOptions
 
 FORMAT = "facegen-weights"
@@ -88,7 +94,7 @@ class Weights:
         path = default_weights_path() if path is None else Path(path)
         config_path = path / CONFIG
         try:
-            config = json.loads(config_path.read_text())
+            config = json.loads(config_path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
             if (path / CHECKPOINT).exists():
                 raise MissingFileError(
@@ -186,20 +192,45 @@ class Weights:
         return path
 
 
-def _save(path: Path, config: dict[str, Any]) -> None:
-    with atomic_output(path / CONFIG) as temporary:
-        temporary.write_text(json.dumps(config, indent=2) + "\n")
+@contextmanager
+def publish_model(folder: Path) -> Iterator[Callable[[str], Path]]:
+    """Gives temporary paths for files of a folder of weights, which all appear at the end.
+
+    They are put in place one right after the other, config.json last. A reader between two of
+    these steps, or after a kill there, finds files whose digests config.json does not record, and
+    refuses them; the checkpoint then exports them again (`facegen train --resume`).
+
+    Yields:
+        A function from a file's name to where its content is to be written.
+    """
+    with ExitStack() as stack:
+        # A stack ends with what it began with, so config.json comes first.
+        paths = {CONFIG: stack.enter_context(atomic_output(folder / CONFIG))}
+
+        def stage(name: str) -> Path:
+            if name not in paths:
+                paths[name] = stack.enter_context(atomic_output(folder / name))
+            return paths[name]
+
+        yield stage
 
 
 def write_config(
-    path: Path,
+    stage: Callable[[str], Path],
     *,
     model: dict[str, Any],
     training: dict[str, Any],
     data: dict[str, Any],
     metrics: dict[str, Any],
+    keep: Weights | None = None,
 ) -> None:
-    """Writes config.json, the last file of a folder of weights, with the digests of the others."""
+    """Writes config.json with the digests of the files that `publish_model` has staged.
+
+    Args:
+        keep: weights with the same encoder, whose crisp decoder stays valid.
+    """
+    crisp = {} if keep is None else {"crisp": keep.config["crisp"]}
+    kept = {} if keep is None else {name: keep.digest(name) for name in CRISP_FILES}
     config = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -208,26 +239,58 @@ def write_config(
         "training": training,
         "data": data,
         "metrics": metrics,
-        "files": {name: sha256_of(path / name) for name in FILES},
+        "files": {**{name: sha256_of(stage(name)) for name in FILES}, **kept},
+        **crisp,
     }
-    _save(path, config)
+    _write(stage(CONFIG), config)
 
 
-def add_crisp(weights: Weights, crisp: dict[str, Any]) -> Weights:
-    """Records the crisp decoder, its files and the model card in config.json; all else stays.
+def add_crisp(stage: Callable[[str], Path], weights: Weights, crisp: dict[str, Any]) -> None:
+    """Writes config.json with the crisp decoder, its staged files and the model card; all else
+    stays.
 
     Args:
+        weights: as they are in the folder now.
         crisp: JSON values: options, data and metrics of the crisp decoder.
     """
-    digests = {name: sha256_of(weights.path / name) for name in (*CRISP_FILES, "MODEL_CARD.md")}
+    digests = {name: sha256_of(stage(name)) for name in (*CRISP_FILES, "MODEL_CARD.md")}
     files = {**weights.config["files"], **digests}
-    config = {**weights.config, "crisp": crisp, "files": files}
-    _save(weights.path, config)
-    return Weights.load(weights.path)
+    _write(stage(CONFIG), {**weights.config, "crisp": crisp, "files": files})
 
 
-def drop_crisp(weights: Weights) -> None:
-    """Takes the crisp decoder out of config.json, so that its files can be replaced one by one."""
-    config = {name: value for name, value in weights.config.items() if name != "crisp"}
-    files = {name: sha256 for name, sha256 in config["files"].items() if name not in CRISP_FILES}
-    _save(weights.path, {**config, "files": files})
+def _write(path: Path, config: dict[str, Any]) -> None:
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def existing_weights(folder: Path) -> Weights | None:
+    """The finished model in a folder; None if there is none.
+
+    Raises:
+        InputError: config.json is damaged or of a newer version.
+    """
+    return Weights.load(folder) if (folder / CONFIG).exists() else None
+
+
+def unfinished(folder: Path, checkpoint: str) -> tuple[Path, Path]:
+    """Where history and samples of a run are until it is finished: beside its checkpoint."""
+    stem = checkpoint.removesuffix(".h5")
+    return folder / f"{stem}_history.csv", folder / f"{stem}_samples.png"
+
+
+def remove_unfinished(folder: Path, checkpoint: str) -> None:
+    """Removes them, once they stand in their place."""
+    for path in unfinished(folder, checkpoint):
+        remove(path)
+
+
+def check_note(note: str) -> str:
+    """Returns the note for a model card.
+
+    Raises:
+        InputError: it can't be written as UTF-8.
+    """
+    try:
+        note.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the note can't be written as UTF-8: {note!a}") from error
+    return note

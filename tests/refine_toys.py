@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from make_toy_weights import TOY_MODEL
 
 from facegen import crisp_trainer
 from facegen.checkpoint import read_state
@@ -23,7 +24,12 @@ from facegen.refining import refine
 from facegen.trainer import Progress
 
 OPTIONS = CrispOptions(
-    epochs=3, imitation_epochs=1, filters=(16, 8), discriminator_filters=(8, 16), seed=1
+    epochs=3,
+    imitation_epochs=1,
+    filters=(16, 8),
+    mapping=(16,),
+    residual_blocks=(1, 0),
+    seed=1,
 )
 
 
@@ -62,9 +68,15 @@ def layers(path: Path) -> None:
     import keras
     import tensorflow as tf
 
-    from facegen.crisp import UpsamplingConvolution
+    from facegen.crisp import CrispDecoder, UpsamplingConvolution
     from facegen.crisp_model import prior_points
-    from facegen.discriminator import SpectralConvolution, feature_difference
+    from facegen.discriminator import (
+        SpectralConvolution,
+        draw_views,
+        feature_difference,
+        hinge,
+        view,
+    )
 
     random = np.random.default_rng(5)
 
@@ -75,13 +87,30 @@ def layers(path: Path) -> None:
     upsampling = UpsamplingConvolution(7, initializer=keras.initializers.HeNormal(1))
     upsampling(inputs)
     upsampling.bias.assign(normal(7))
-    spectral = SpectralConvolution(9, initializer=keras.initializers.HeNormal(2))
+    spectral = SpectralConvolution(
+        9, initializer=keras.initializers.HeNormal(2), kernel_size=4, stride=2
+    )
     spectral.build((None, 8, 8, 3))
     for _ in range(200):
         after = spectral.normalised_kernel(update=True)
     features = normal(3, 2, 4, 4, 5), normal(3, 2, 4, 4, 5)
+    images = random.uniform(0.1, 1, (6, 16, 16, 3)).astype(np.float32)
+    draws = draw_views(len(images), 16, tf.constant([7, 8], tf.int64))
+    points = normal(3, 8)
+    shallow = replace(OPTIONS, mapping=(), residual_blocks=(0, 0))
     np.savez(
         path,
+        hinge=np.asarray(
+            hinge(
+                [tf.constant([0.5, 2.0]), tf.constant([0.0])],
+                [tf.constant([-5.0, 2.0]), tf.constant([0.0])],
+            )
+        ),
+        images=images,
+        views=np.asarray(view(tf.constant(images), draws)),
+        view_shifts=np.asarray(draws[3:])[:, :, 0],
+        deep_logits=np.asarray(CrispDecoder(TOY_MODEL, OPTIONS)(points)),
+        shallow_logits=np.asarray(CrispDecoder(TOY_MODEL, shallow)(points)),
         inputs=inputs,
         kernel=np.asarray(upsampling.kernel),
         bias=np.asarray(upsampling.bias),

@@ -99,12 +99,12 @@ def test_arrays_come_back_from_disk_as_float16_and_vectors_exactly(tmp_path):
     from facegen.model import build_decoder
 
     model = trained_like(OPTIONS[0]).decoder
-    write_arrays(model, tmp_path / "decoder.h5")
+    write_arrays(model.weights, tmp_path / "decoder.h5")
     fresh = build_decoder(OPTIONS[0])
     load_arrays(fresh, tmp_path / "decoder.h5")
     for before, after in zip(model.weights, fresh.weights, strict=True):
         np.testing.assert_allclose(after, before, rtol=0 if len(before.shape) == 1 else 2**-11)
-    round_to_float16(model)
+    round_to_float16(model.weights)
     for before, after in zip(model.weights, fresh.weights, strict=True):
         np.testing.assert_array_equal(before, after)
 
@@ -116,7 +116,7 @@ def test_arrays_of_another_network_are_refused(tmp_path):
     from facegen.export import load_arrays, write_arrays
     from facegen.model import build_decoder
 
-    write_arrays(build_decoder(OPTIONS[0]), tmp_path / "decoder.h5")
+    write_arrays(build_decoder(OPTIONS[0]).weights, tmp_path / "decoder.h5")
     for change in ({"batch_norm": False}, {"latent_dim": 5}):
         other = build_decoder(replace(OPTIONS[0], **change))
         with pytest.raises(InputError, match=r"decoder\.h5"):

@@ -7,7 +7,6 @@ equal to the bit.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -40,9 +39,8 @@ def main(faces: str, folder: str) -> None:
         (here / "error.json").write_text(json.dumps([type(error).__name__, str(error)]))
     ae = replace(TOY_MODEL, kind="ae", batch_norm=False)
     train(faces, here / "ae", model_options=ae, options=TOY_TRAINING, jit=True)
-    shutil.copytree(here / "ae", here / "half_exported")
     with suppress(StoppedError), patch("facegen.export.model_card", side_effect=StoppedError):
-        train(faces, here / "half_exported", resume=True)
+        train(faces, here / "half_exported", model_options=ae, options=TOY_TRAINING)
 
 
 if __name__ == "__main__":

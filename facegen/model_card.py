@@ -1,0 +1,88 @@
+"""MODEL_CARD.md: what a model was made from, what it may be used for, what it can't do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from facegen.options import ModelOptions, TrainingOptions
+
+CRISP_HEADING = "## The crisp decoder"
+
+
+def model_card(
+    options: ModelOptions,
+    training: TrainingOptions,
+    data: dict[str, Any],
+    metrics: dict[str, Any],
+) -> str:
+    """The text of MODEL_CARD.md."""
+    figures = "\n".join(
+        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
+        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
+        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
+        for split, f in ((s, metrics[s]) for s in ("train", "test"))
+        if f
+    )
+    chosen = "\n".join(f"- {k}: {v}" for k, v in {**asdict(options), **asdict(training)}.items())
+    note = f"\n{data['note']}\n" if data["note"] else ""
+    return f"""# Model card
+
+A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
+{data["size"]}x{data["size"]} pixels, with a latent space of {options.latent_dim} dimensions, \
+trained with facegen.
+
+## Data
+
+{data["training_images"]} training images and {data["test_images"]} test images from \
+{data["source"]}; crop: {data["crop"]}. Fingerprint of the face set: `{data["fingerprint"]}`.
+{note}
+## Losses
+
+In nats per image, reconstructing from mu with the weights as published. The floor is the \
+cross-entropy of the images with themselves, the excess what the model adds to it; kl_loss \
+includes the factor kl_weight.
+
+| split | images | total_loss | reco_loss | kl_loss | kl share | floor | excess |
+|---|---|---|---|---|---|---|---|
+{figures}
+
+The LiteRT graphs give Keras' pictures to within {metrics["export_difference"]["picture"]:.1e} \
+(1/255 is {1 / 255:.1e}).
+
+## Options
+
+{chosen}
+
+## What it can't do
+
+- Fine detail: the loss per pixel blurs hair, teeth and backgrounds. Sharpening helps the eye, \
+not the truth.
+- Faces unlike its training photos: other crops, poses, ages, skin tones or accessories that are \
+rare there come out wrong, or as something more common.
+- Points far from the training data: beyond their radius (config.json, radius_quantiles) faces \
+break up.
+- Identify anybody: a reconstruction resembles, it does not prove.
+"""
+
+
+def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
+    """A model card that ends with what is to be said of the crisp decoder, once.
+
+    Args:
+        crisp: options, data and metrics, as config.json records them.
+    """
+    card = card.partition(CRISP_HEADING)[0].rstrip()
+    chosen = "\n".join(f"- {name}: {value}" for name, value in crisp["options"].items())
+    note = f"\n{crisp['data']['note']}\n" if crisp["data"]["note"] else ""
+    return f"""{card}
+
+{CRISP_HEADING}
+
+A second decoder for the same latent space, trained against opponents that tell real faces from \
+generated ones ('facegen refine') on the face set `{crisp["data"]["fingerprint"]}`. Its faces have \
+the detail that the loss per pixel blurs; where a point does not say what the detail is, it is \
+made up. It is larger than the plain one and decodes more slowly. 'facegen evaluate' measures both.
+{note}
+{chosen}
+"""

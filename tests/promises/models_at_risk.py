@@ -1,0 +1,122 @@
+"""python models_at_risk.py FACES FOLDER: what test_models.py asks about, in one process.
+
+FOLDER/toy is a finished model of one epoch. Each case works on a copy of its own; what was raised
+goes to FOLDER/outcomes.json, by case.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from make_toy_weights import TOY_MODEL, TOY_TRAINING
+from refine_toys import OPTIONS
+
+from facegen import crisp_trainer
+from facegen.crisp_trainer import CrispTrainer
+from facegen.hardware import limit_hardware
+from facegen.refining import refine
+from facegen.training import train
+
+TWO = replace(TOY_TRAINING, epochs=2)
+OTHER = replace(TOY_MODEL, seed=77)
+ONE_EPOCH = replace(OPTIONS, epochs=1, imitation_epochs=0)
+
+
+class StoppedError(Exception):
+    """Stands for a kill."""
+
+
+def stop(progress: object) -> None:
+    raise StoppedError
+
+
+def cases(faces: str) -> dict[str, tuple[str, Callable[[Path], object]]]:
+    """By name: the folder that a case begins with, and what is done to a copy of it."""
+
+    def refine_until(path: Path, step: int) -> None:
+        """Refines until a checkpoint of this step of an epoch is written, and is killed there."""
+        save = CrispTrainer.save
+
+        def save_and_die(trainer: CrispTrainer) -> None:
+            save(trainer)
+            if trainer.step in (step, step + trainer.steps):
+                raise StoppedError
+
+        with suppress(StoppedError), patch.object(CrispTrainer, "save", save_and_die):
+            refine(path, faces, options=ONE_EPOCH)
+
+    def at_the_last_step(path: Path) -> None:
+        refine_until(path, step=0)  # of the steps of an epoch, counted from its end
+        refine(path, faces, resume=True)
+
+    def other_batch_size(path: Path) -> None:
+        refine_until(path, step=3)
+        refine(path, faces, options=replace(ONE_EPOCH, batch_size=16), resume=True)
+
+    def stopped_while_exporting(path: Path) -> None:
+        with patch("facegen.export.write_config", side_effect=StoppedError):
+            train(faces, path, model_options=OTHER, options=TOY_TRAINING, force=True)
+
+    def trained_on_for_an_epoch(path: Path) -> None:
+        def stop_after_epoch(progress: crisp_trainer.Progress) -> None:
+            if progress.test_metrics is not None:
+                raise StoppedError
+
+        train(faces, path, options=TWO, resume=True, report=stop_after_epoch)
+
+    return {
+        "at_the_last_step": ("toy", at_the_last_step),
+        "other_batch_size": ("toy", other_batch_size),
+        "refined": ("toy", lambda path: refine(path, faces, options=ONE_EPOCH)),
+        "refined_again": ("refined", lambda path: refine(path, faces, resume=True, note="Twice.")),
+        "trained_on": ("refined", lambda path: train(faces, path, options=TWO, resume=True)),
+        "exported_again": ("refined", lambda path: train(faces, path, resume=True)),
+        "begun_anew": (
+            "refined",
+            lambda path: train(
+                faces, path, model_options=OTHER, options=TOY_TRAINING, force=True, report=stop
+            ),
+        ),
+        "stopped_while_exporting": ("refined", stopped_while_exporting),
+        "replaced": (
+            "refined",
+            lambda path: train(faces, path, model_options=OTHER, options=TOY_TRAINING, force=True),
+        ),
+        "trained_on_for_an_epoch": ("toy", trained_on_for_an_epoch),
+        "unwritable_note": (
+            "toy",
+            lambda path: train(faces, path, options=TWO, resume=True, note="\udcff", report=stop),
+        ),
+        "unwritable_refine_note": (
+            "toy",
+            lambda path: refine(path, faces, options=ONE_EPOCH, note="\udcff", report=stop),
+        ),
+    }
+
+
+def main(faces: str, folder: str) -> None:
+    limit_hardware(cpu_only=True, cpu_threads=1)
+    crisp_trainer.CHECKPOINT_SECONDS = -1  # a checkpoint after every step
+    here = Path(folder)
+    outcomes: dict[str, list[str] | None] = {}
+    for name, (start, act) in cases(faces).items():
+        shutil.copytree(here / start, here / name)
+        try:
+            act(here / name)
+            outcomes[name] = None
+        except Exception as error:
+            outcomes[name] = [type(error).__name__, str(error)]
+    (here / "outcomes.json").write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
