@@ -228,7 +228,7 @@ def weights(folder: Path) -> Path:
     path.mkdir()
     for name in FILES:
         (path / name).write_text(name)
-    write_config(path, model=vars(ModelOptions()), training={}, data={}, metrics={})
+    write_config(path.joinpath, model=vars(ModelOptions()), training={}, data={}, metrics={})
     return path
 
 
@@ -289,7 +289,7 @@ def keras_as_decoder(folder: Path) -> None:
     """A Keras archive named as a graph, of which config.json knows."""
     path = weights(folder)
     (path / "decoder.tflite").write_bytes(keras_bytes())
-    write_config(path, model=vars(ModelOptions()), training={}, data={}, metrics={})
+    write_config(path.joinpath, model=vars(ModelOptions()), training={}, data={}, metrics={})
 
 
 def wrong_latent_dim(folder: Path) -> None:

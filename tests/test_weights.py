@@ -24,7 +24,7 @@ from facegen.weights import (
     Weights,
     add_crisp,
     default_weights_path,
-    drop_crisp,
+    publish_model,
     write_config,
 )
 
@@ -209,7 +209,7 @@ def test_write_config_records_the_digests_of_all_files(tmp_path):
     for name in FILES:
         (tmp_path / name).write_text(f"content of {name}")
     parts: dict[str, Any] = {"model": {}, "training": {"a": 1}, "data": {"b": 2}, "metrics": {}}
-    write_config(tmp_path, **parts)
+    write_config(tmp_path.joinpath, **parts)
     config = json.loads((tmp_path / "config.json").read_text())
     assert {name: config[name] for name in parts} == parts
     for name in FILES:
@@ -222,17 +222,37 @@ def test_write_config_needs_every_file(tmp_path):
     for name in FILES[1:]:
         (tmp_path / name).write_text("x")
     with pytest.raises(MissingFileError, match=FILES[0]):
-        write_config(tmp_path, model={}, training={}, data={}, metrics={})
+        write_config(tmp_path.joinpath, model={}, training={}, data={}, metrics={})
     assert not (tmp_path / "config.json").exists()
 
 
 def test_a_crisp_decoder_that_is_not_recorded_is_not_used(copy: Path):
     for name in CRISP_FILES:
         (copy / name).write_bytes(b"whole")
-    weights = add_crisp(Weights.load(copy), {"note": "made up"})
-    assert weights.decoder() == "crisp_decoder"
-    drop_crisp(weights)
     weights = Weights.load(copy)
     assert weights.decoder() == "decoder"
-    assert set(weights.config["files"]) == set(FILES)
-    assert "crisp" not in weights.config
+    add_crisp(copy.joinpath, weights, {"note": "made up"})
+    recorded = Weights.load(copy)
+    assert recorded.decoder() == "crisp_decoder"
+    assert set(recorded.config["files"]) == {*FILES, *CRISP_FILES}
+    assert recorded.config["crisp"] == {"note": "made up"}
+
+
+def test_the_files_of_a_model_appear_together(copy: Path):
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+
+    def fail() -> None:
+        with publish_model(copy) as stage:
+            for name in ("encoder.h5", "config.json"):
+                stage(name).write_bytes(b"new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    with publish_model(copy) as stage:
+        for name in ("encoder.h5", "config.json"):
+            stage(name).write_bytes(b"new")
+        assert {path: (copy / path).read_bytes() for path in before} == before
+    after = {path.name: path.read_bytes() for path in copy.iterdir()}
+    assert after == {**before, "encoder.h5": b"new", "config.json": b"new"}

@@ -8,7 +8,7 @@ import pickle
 import struct
 from collections import OrderedDict
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -44,7 +44,10 @@ class Storage:
         self.identity = ("storage", FloatStorage, key, "cpu", count, None)
 
 
-class TorchPickler(pickle._Pickler):  # the Python one, which can write names that aren't there
+PYTHON_PICKLER: Any = pickle._Pickler  # in Python, so that it can write any name
+
+
+class TorchPickler(PYTHON_PICKLER):
     def persistent_id(self, value: object):
         return value.identity if isinstance(value, Storage) else None
 
@@ -55,7 +58,7 @@ class TorchPickler(pickle._Pickler):  # the Python one, which can write names th
         else:
             super().save_global(value, name)
 
-    dispatch: ClassVar = {**pickle._Pickler.dispatch, type(rebuild): save_global, type: save_global}
+    dispatch: ClassVar = {**PYTHON_PICKLER.dispatch, type(rebuild): save_global, type: save_global}
 
 
 def torch_file(path: Path, tensors: object, storages: dict[str, np.ndarray]) -> Path:
