@@ -27,16 +27,17 @@ SAME_FACE = 0.4  # boxes whose centres are nearer than so many widths show one f
 EYES = slice(2, 4)  # of a guess: centre, size, left eye, right eye (as seen), nose, mouth, ears
 
 
-def _graph_path() -> Path | None:
+def installed_graph(name: str) -> Path | None:
+    """A graph of the package, by its file's name; None if it is not installed."""
     spec = importlib.util.find_spec(PACKAGE)  # which runs none of its code
     folders = spec.submodule_search_locations if spec else None
-    paths = [Path(folder) / "data" / GRAPH for folder in folders or ()]
+    paths = [Path(folder) / "data" / name for folder in folders or ()]
     return next((path for path in paths if path.is_file()), None)
 
 
 def is_installed() -> bool:
     """Whether the extra that finds faces is there."""
-    return _graph_path() is not None
+    return installed_graph(GRAPH) is not None
 
 
 def check_installed() -> None:
@@ -64,7 +65,7 @@ class FaceDetector:
 
         check_installed()
         with silence():  # it announces its delegate
-            self._interpreter = Interpreter(model_path=str(_graph_path()), num_threads=1)
+            self._interpreter = Interpreter(model_path=str(installed_graph(GRAPH)), num_threads=1)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = self._interpreter.get_output_details()
