@@ -76,7 +76,8 @@ def read_attributes(path: str | os.PathLike) -> tuple[list[str], dict[str, np.nd
 
 def _read_lines(path: str | os.PathLike) -> list[str]:
     try:
-        return Path(path).read_text().splitlines()
+        # Windows' editors begin a text with a byte order mark.
+        return Path(path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
         raise MissingFileError(f"{path} does not exist") from error
     except (OSError, UnicodeDecodeError) as error:
