@@ -20,7 +20,7 @@ from facegen.images import Box
 from facegen.photos import find_photos
 from facegen.points import photo_source
 from facegen.sharpening import Sharpening
-from facegen.sheets import make_pair_sheet, save_png
+from facegen.sheets import make_pair_sheet, pair_grid, save_png
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,11 @@ def reconstruct_sheet(
     """Writes a sheet: a row of originals over the row of their reconstructions, and so on.
 
     Raises:
-        InputError: the faces don't have the model's size.
+        InputError: the faces don't have the model's size, or are too many for one sheet.
         OutputError: the sheet exists (without `force`) or can't be written.
     """
     check_output(output, force=force)
+    pair_grid(len(originals.pixels), columns, *originals.pixels.shape[1:3])  # before the work
     noise_seed = seed if sample else None
     pixels = reconstruct(codec, originals.pixels, rows=originals.rows, seed=noise_seed)
     pixels = sharpening.apply_to_faces(pixels)
