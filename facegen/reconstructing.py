@@ -62,9 +62,17 @@ def choose_from_face_set(
 
 
 def load_photos(
-    sources: Sequence[str | os.PathLike], *, size: int, box: Box | None = None, align: str = "auto"
+    sources: Sequence[str | os.PathLike],
+    *,
+    size: int,
+    box: Box | None = None,
+    align: str = "auto",
+    count: int | None = None,
 ) -> Originals:
     """Loads and crops photos (`facegen.photos.find_photos`, `facegen.aligning.load_photo`).
+
+    Args:
+        count: the first so many that can be used; none is read beyond them. By default all.
 
     Raises:
         InputError: not one of them can be used.
@@ -83,6 +91,8 @@ def load_photos(
         names.append(photo.name)
         origins.append(photo_source(photo.name, data, align, box))
         notes += [(photo.name, note)] if note else []
+        if len(pixels) == count:
+            break
     if not pixels:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise InputError(f"no photo could be used ({reasons or 'none found'})")

@@ -236,7 +236,8 @@ SHARPENING = [
                 "it has more than 8 bits a channel; convert it to 8 first",
             ),
             (
-                *("16-bit-colour", "16 bits of colour", "b.png", bad.png_of_zeros(9, 9, bits=16, colour=2)),
+                *("16-bit-colour", "16 bits of colour", "b.png"),
+                bad.png_of_zeros(9, 9, bits=16, colour=2),
                 "it has more than 8 bits a channel; convert it to 8 first",
             ),
             ("truncated", "half of a PNG", "b.png", NOISE["PNG"][:4000], "damaged: ..."),
@@ -258,7 +259,7 @@ SHARPENING = [
             (*SHARPENED, f"out/{file}"),
         )
         for name, given, file, data in (
-            ("lying-suffix", "a transparent PNG named as a JPEG: stays one", "b.jpg", MODES["RGBA"]),
+            ("lying-suffix", "a transparent PNG named as a JPEG: stays", "b.jpg", MODES["RGBA"]),
             ("inks", "a JPEG of four inks named as a PNG: stays one", "b.png", MODES["CMYK"]),
             ("long-exif", "a JPEG with EXIF data of 100 KB: kept", "b.jpg", bad.long_exif()),
         )
