@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facegen.errors import InputError
 from facegen.headers import decoding_bytes, webp_size
@@ -20,7 +20,7 @@ CELEBA_SIZE = (178, 218)
 CELEBA_BOX = (19, 40, 159, 180)  # frames the face of an aligned CelebA image
 MAX_PIXELS = 100_000_000  # of one photo, before decoding
 PIXEL_BYTES = 8  # of memory, for which decoding any usual photo is enough: 800 MB in all
-STRIP_PIXELS = 1 << 20  # converted at once: between what is decoded and RGB there are more bytes
+STRIP_PIXELS = 1 << 18  # converted at once: between what is decoded and RGB there are more bytes
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo", ".png", ".apng", ".webp", ".gif"}
     | {".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".icb", ".vda"}
@@ -64,6 +64,8 @@ def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     try:
         with _quiet():
             image = _open(data)
+    except InputError:
+        raise
     except Exception as error:  # Pillow's readers raise what they please on damaged headers
         raise InputError("not an image that facegen reads") from error
     check_pixels(image.size, max_pixels)
@@ -96,7 +98,7 @@ def _open(data: bytes) -> Image.Image:
             return factory(io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue  # as Pillow does: another format may fit
-    raise InputError("no format fits")
+    raise UnidentifiedImageError("no format fits")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -191,10 +193,16 @@ def load_upright(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Pillow warns of odd metadata, which is of no use to anyone here."""
+    """Pillow warns of odd metadata, which is of no use to anyone here.
+
+    Some of its readers ask its guard themselves, which is another reason than damage.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            raise InputError(f"Pillow's own guard in this process: {error}") from error
 
 
 @contextmanager
