@@ -11,7 +11,15 @@ from PIL import Image
 
 from facegen.detecting import FaceDetector, check_installed, face_detector, is_installed
 from facegen.errors import InputError
-from facegen.images import CELEBA_BOX, CELEBA_SIZE, MAX_PIXELS, Box, load_face, load_upright
+from facegen.images import (
+    CELEBA_BOX,
+    CELEBA_SIZE,
+    MAX_PIXELS,
+    Box,
+    load_face,
+    load_upright,
+    upright_size,
+)
 
 MODES = ("auto", "yes", "no")
 # The eyes in an aligned image of 178x218: medians of what the detector finds in 999 of CelebA's
@@ -87,7 +95,7 @@ def _cut_out(
     size = np.array(image.size)
     first, last = np.clip(low, 0, size - 1), np.clip(high, 1, size)
     last = np.maximum(last, first + 1)
-    part = image.crop((*first.tolist(), *last.tolist())).reduce(factor)
+    part = image.reduce(factor, (*first.tolist(), *last.tolist()))
     before = np.maximum(first - low, 0) // factor
     after = np.maximum(high - last, 0) // factor + 1
     padding = ((before[1], after[1]), (before[0], after[0]), (0, 0))
@@ -167,17 +175,18 @@ def load_photo(
         check_installed()
     if align == "no" or (align == "auto" and box):
         return load_face(data, size=size, box=box, max_pixels=max_pixels), None
-    image = load_upright(data, max_pixels=max_pixels)
     note = None
     if align == "auto":
-        if image.size in (CELEBA_SIZE, (size, size)):
+        if upright_size(data, max_pixels=max_pixels) in (CELEBA_SIZE, (size, size)):
             return load_face(data, size=size, max_pixels=max_pixels), None
         note = NOT_INSTALLED
     if is_installed():
+        image = load_upright(data, max_pixels=max_pixels)
         try:
             return np.asarray(align_face(image, size=size, box=box or CELEBA_BOX)), None
         except InputError:
             if align == "yes":
                 raise
             note = NO_FACE
+        del image  # else two of them are in memory
     return load_face(data, size=size, max_pixels=max_pixels), note

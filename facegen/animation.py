@@ -22,6 +22,7 @@ PALETTE_FRAMES = 16  # that a GIF's 256 colours are chosen from
 WEBP_QUALITY = 85
 FFMPEG_PACKAGE = "imageio_ffmpeg"
 MP4_QUALITY = 18  # x264's CRF; people call it visually lossless
+PICTURE_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"hevc", b"hevx")
 MP4_THREADS = 4  # not one per processor: x264's result depends on it
 
 
@@ -155,8 +156,8 @@ WRITERS = {".gif": _write_gif, ".webp": _write_webp, ".mp4": _write_mp4}
 
 
 def is_mp4(data: bytes) -> bool:
-    """Whether a file's bytes begin as an MP4's do."""
-    return data[4:8] == b"ftyp"
+    """Whether a file's bytes begin as an MP4's do; pictures in AVIF and HEIF begin alike."""
+    return data[4:8] == b"ftyp" and data[8:12] not in PICTURE_BRANDS
 
 
 def read_mp4_provenance(data: bytes) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from facegen import hdf5
-from facegen.images import decoding_errors, open_photo
+from facegen.images import decoding_errors
 from facegen.photos import read_file
+from facegen.sheets import open_picture
 
 FARTHEST = 255  # of pictures: black from white
 BATCH = 256  # rows of a store in memory at a time
@@ -40,7 +41,7 @@ def animation_difference(a: Path, b: Path) -> int:
     """
     largest = 0
     with decoding_errors():
-        both = [ImageSequence.Iterator(open_photo(read_file(path))) for path in (a, b)]
+        both = [ImageSequence.Iterator(open_picture(read_file(path))) for path in (a, b)]
         for frames in zip_longest(*both):
             if None in frames:
                 return FARTHEST

@@ -13,9 +13,9 @@ from PIL import Image
 from facegen import evaluating, stamping
 from facegen.animation import is_mp4, read_mp4_provenance
 from facegen.errors import InputError
-from facegen.images import decoding_errors, open_photo
+from facegen.images import decoding_errors
 from facegen.photos import read_file
-from facegen.sheets import read_provenance
+from facegen.sheets import open_picture, read_provenance
 
 PICTURE, ANIMATION, VIDEO = "facegen-picture", "facegen-animation", "facegen-video"
 REPORT = "facegen-report"  # the HTML page; its numbers are of the kind facegen-analysis
@@ -42,7 +42,7 @@ def describe_document(path: Path) -> dict[str, Any]:
         if start.lower().startswith(b"<!doctype html"):
             found: dict[str, Any] = {"kind": REPORT, "provenance": _read_page(data)}
         else:
-            found = _describe_picture(open_photo(data))
+            found = _describe_picture(open_picture(data))
     except InputError as error:
         raise InputError(
             f"{path}: {error}; expected latents.h5, faces.h5, attributes.h5, a folder of weights, "
@@ -73,7 +73,7 @@ def _read_page(data: bytes) -> dict[str, Any] | None:
     if first is None:
         return None
     try:
-        picture = open_photo(base64.b64decode(first[1]))
+        picture = open_picture(base64.b64decode(first[1]))
     except ValueError as error:
         raise InputError("its first picture is damaged") from error
     provenance = read_provenance(picture)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,13 @@ class Subject:
         pixels: uint8 (N, size, size, 3).
         provenance: where they come from, as JSON.
         codec: the model, if it is a model that is judged.
+        skipped: (name, reason) of photos that can't be used.
     """
 
     pixels: np.ndarray
     provenance: dict[str, Any]
     codec: Codec | None = None
+    skipped: Sequence[tuple[str, str]] = ()
 
 
 def generated(codec: Codec, sampler: Sampler, count: int, *, seed: int) -> Subject:
@@ -50,7 +52,7 @@ def generated(codec: Codec, sampler: Sampler, count: int, *, seed: int) -> Subje
 
 
 def pictures(source: str | os.PathLike, count: int, *, size: int, seed: int) -> Subject:
-    """Pictures of a face set, chosen by seed, or the first ones of a folder.
+    """Pictures of a face set, chosen by seed, or the first ones of a folder that can be used.
 
     Raises:
         InputError: there are none, or a face set's have another size.
@@ -62,8 +64,8 @@ def pictures(source: str | os.PathLike, count: int, *, size: int, seed: int) -> 
             rows = np.sort(sampling.select(faces.rows(), count, seed=seed))
             provenance = {"source": Path(source).name, "fingerprint": faces.fingerprint}
             return Subject(faces.read(rows), provenance)
-    photos = load_photos([source], size=size)
-    return Subject(photos.pixels[:count], {"source": Path(source).name})
+    photos = load_photos([source], size=size, count=count)
+    return Subject(photos.pixels, {"source": Path(source).name}, skipped=photos.skipped)
 
 
 def evaluate(
@@ -78,6 +80,7 @@ def evaluate(
     detector: bool = False,
     threads: int | None = None,
     progress: Callable[[int], object] = lambda done: None,
+    on_skip: Callable[[str, str], object] = lambda name, reason: None,
 ) -> dict[str, Any]:
     """Compares generated faces, or pictures, with the held-out faces of a face set.
 
@@ -92,6 +95,7 @@ def evaluate(
         seed: of the points and of the choice of faces.
         detector: also count faces that OpenCV finds.
         progress: called with the number of training faces compared.
+        on_skip: called with the name and the reason of each of the images that can't be used.
 
     Returns:
         JSON values: format, stamp, subject, figures of the subject, the same figures of other
@@ -103,6 +107,8 @@ def evaluate(
     with FaceSet.open(faces_path) as faces:
         if images is not None:
             subject = pictures(images, MAX_GROUPS * count, size=faces.size, seed=seed)
+            for name, reason in subject.skipped:
+                on_skip(name, reason)
             count = min(count, len(subject.pixels))
             groups = min(_groups(faces, count), len(subject.pixels) // count)
             subject = replace(subject, pixels=subject.pixels[: groups * count])

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facegen.errors import InputError
+from facegen.headers import decoding_bytes, webp_size
 
 CELEBA_SIZE = (178, 218)
 CELEBA_BOX = (19, 40, 159, 180)  # frames the face of an aligned CelebA image
-MAX_PIXELS = 100_000_000  # of one photo, before decoding: 300 MB as RGB
+MAX_PIXELS = 100_000_000  # of one photo, before decoding
+PIXEL_BYTES = 8  # of memory, for which decoding any usual photo is enough: 800 MB in all
+STRIP_PIXELS = 1 << 18  # converted at once: between what is decoded and RGB there are more bytes
 PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
-    | {".pgm", ".avif", ".heic", ".heif"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo", ".png", ".apng", ".webp", ".gif"}
+    | {".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".icb", ".vda"}
+    | {".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".avif", ".avifs", ".heic", ".heif", ".hif"}
 )
 
 # Others hold programs (EPS) or whole pictures that no limit is put on (ICO, ICNS, IPTC, BLP). HEIF
@@ -29,8 +35,6 @@ PHOTO_FORMATS = (
 )
 
 Box = tuple[int, int, int, int]
-
-Image.MAX_IMAGE_PIXELS = None  # open_photo has its own limit, an error instead of a warning
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:
@@ -49,38 +53,84 @@ def open_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Opens an encoded photo without decoding it yet.
 
     Raises:
-        InputError: it is empty, not an image of `PHOTO_FORMATS`, or larger than `max_pixels`. The
-            message is the reason alone, without a name.
+        InputError: it is empty, not an image of `PHOTO_FORMATS`, larger than `max_pixels`, or
+            takes too much memory: 8 bytes for each of `max_pixels`, or 800 MB where that is more.
+            The message is the reason alone, without a name.
     """
     if not data:
         raise InputError("the file is empty")
+    if size := webp_size(data):
+        check_pixels(size, max_pixels)
     try:
         with _quiet():
-            image = Image.open(io.BytesIO(data), formats=PHOTO_FORMATS)
+            image = _open(data)
+    except InputError:
+        raise
     except Exception as error:  # Pillow's readers raise what they please on damaged headers
         raise InputError("not an image that facegen reads") from error
-    if image.width * image.height > max_pixels:
+    check_pixels(image.size, max_pixels)
+    needed, limit = decoding_bytes(image), PIXEL_BYTES * max(max_pixels, MAX_PIXELS)
+    if needed > limit:
         raise InputError(
-            f"{image.width}x{image.height} is more than {max_pixels} pixels (--max-pixels)"
+            f"{image.width}x{image.height} as {image.format} takes {needed // 10**6} MB to decode, "
+            f"more than {limit // 10**6} (--max-pixels)"
         )
     return image
 
 
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Raises InputError, the reason alone, if width times height is more than `max_pixels`."""
+    width, height = size
+    if width * height > max_pixels:
+        raise InputError(f"{width}x{height} is more than {max_pixels} pixels (--max-pixels)")
+
+
+def _open(data: bytes) -> Image.Image:
+    """As `Image.open`, which also asks Pillow's own guard: that is one for the whole process, in
+    which we may be a guest."""
+    for name in PHOTO_FORMATS:
+        if name not in Image.OPEN:
+            Image.init()
+        factory, accept = Image.OPEN.get(name, (None, None))
+        if factory is None or (accept is not None and accept(data[:16]) is not True):
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue  # as Pillow does: another format may fit
+    raise UnidentifiedImageError("no format fits")
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB: 16 bits are scaled, not clipped; transparent parts lie on white."""
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    # 16-bit gray files open as I;16, or as I; Pillow's own convert clips them at 255.
+    # Floating point has no agreed white, so its own range is used.
+    gray = cast("tuple[float, float]", image.getextrema()) if image.mode == "F" else (0.0, 65535.0)
+    rows = max(1, STRIP_PIXELS // image.width)
+    if image.height <= rows:
+        return _strip_to_rgb(image, gray)
+    rgb = Image.new("RGB", image.size)
+    for upper in range(0, image.height, rows):
+        box = (0, upper, image.width, min(upper + rows, image.height))
+        rgb.paste(_strip_to_rgb(image.crop(box), gray), box)
+    return rgb
+
+
+def _strip_to_rgb(image: Image.Image, gray: tuple[float, float]) -> Image.Image:
+    """Some rows to RGB; gray: what is black and white where a channel has more than 8 bits."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float64)
         if not np.isfinite(values).all():
             raise InputError("it holds values that are not finite")
-        # 16-bit gray files open as I;16, or as I; Pillow's own convert clips them at 255.
-        # Floating point has no agreed white, so its own range is used.
-        low, high = (0.0, 65535.0) if image.mode != "F" else (values.min(), values.max())
+        low, high = gray
         values = (values - low) / ((high - low) or 1.0)
         return Image.fromarray(to_pixels(values)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image.convert("RGB")
 
 
 def centre_square(width: int, height: int) -> Box:
@@ -118,6 +168,17 @@ def load_face(
     return np.asarray(image)
 
 
+def upright_size(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of a photo turned as its EXIF says, from its header alone.
+
+    Raises:
+        InputError: the photo can't be used; the message is the reason alone, without a name.
+    """
+    image = open_photo(data, max_pixels=max_pixels)
+    with decoding_errors():
+        return _upright_size(image)
+
+
 def load_upright(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decodes one photo whole, RGB, turned as its EXIF says.
 
@@ -132,10 +193,16 @@ def load_upright(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Pillow warns of odd metadata, which is of no use to anyone here."""
+    """Pillow warns of odd metadata, which is of no use to anyone here.
+
+    Some of its readers ask its guard themselves, which is another reason than damage.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            raise InputError(f"Pillow's own guard in this process: {error}") from error
 
 
 @contextmanager
@@ -152,9 +219,13 @@ def decoding_errors() -> Iterator[None]:
         ) from error
 
 
-def _decode(image: Image.Image, *, size: int, box: Box | None) -> Image.Image:
+def _upright_size(image: Image.Image) -> tuple[int, int]:
     sideways = image.getexif().get(0x0112) in (5, 6, 7, 8)  # EXIF: the sides are swapped
-    width, height = image.size[::-1] if sideways else image.size
+    return image.size[::-1] if sideways else image.size
+
+
+def _decode(image: Image.Image, *, size: int, box: Box | None) -> Image.Image:
+    width, height = _upright_size(image)
     if box is None:
         box = crop_box(width, height)
     if not (0 <= box[0] < box[2] <= width and 0 <= box[1] < box[3] <= height):

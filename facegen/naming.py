@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,9 @@ FIELDS = ("date", "time", "seed", "r_limit", "n")
 def fill_name(path: Path, **values: object) -> Path:
     """Replaces the fields {date}, {time}, {seed}, {r_limit} and {n} of a name.
 
+    Folders that are there are named as they are, with braces or not; in others, braces that are no
+    field's stay.
+
     Args:
         path: date becomes 2026-11-22, time 174501, both local.
         values: of the other fields; None where the job has none.
@@ -21,6 +25,8 @@ def fill_name(path: Path, **values: object) -> Path:
     Raises:
         InputError: there is no such field, or the job has no value for it.
     """
+    if os.path.isdir(path):
+        return path
     now = datetime.now()
     known = {"date": f"{now:%Y-%m-%d}", "time": f"{now:%H%M%S}", **values}
 
@@ -33,4 +39,7 @@ def fill_name(path: Path, **values: object) -> Path:
             raise InputError(f"{path}: these faces have no {name}; leave out {match[0]}")
         return f"{known[name]:g}" if isinstance(known[name], float) else str(known[name])
 
-    return Path(re.sub(r"\{(\w+)\}", value, str(path)))
+    folder = path.parent
+    if not os.path.isdir(folder):
+        folder = Path(re.sub(rf"\{{({'|'.join(FIELDS)})\}}", value, str(folder)))
+    return folder / re.sub(r"\{(\w+)\}", value, path.name)

@@ -91,24 +91,62 @@ def read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return _read(file)
     except OSError as error:
-        raise InputError(error.strerror or str(error)) from error
+        dangling = isinstance(error, FileNotFoundError) and path.is_symlink()
+        reason = "a link that leads nowhere" if dangling else error.strerror or str(error)
+        raise InputError(reason) from error
+
+
+def _read_found(path: Path) -> bytes:
+    """As `read_file`, for a name that nobody has given: a pipe would be waited for."""
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise InputError("not an ordinary file")
+    return read_file(path)
+
+
+def _identity(path: str) -> tuple[int, int] | str:
+    """What a folder is, whatever it is called; its name where that can't be told."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return path
+    return found.st_dev, found.st_ino
+
+
+def _walk(folder: Path) -> tuple[list[Path], set[Path]]:
+    """The files under a folder, and its folders that can't be listed.
+
+    Links to folders are followed; each folder is listed once, under its own name where it has one
+    in here, so that no link leads round in circles.
+    """
+    files: list[Path] = []
+    errors: list[OSError] = []
+    seen: set[tuple[int, int] | str] = set()
+    tops = [str(folder)]
+    while tops:
+        links: list[str] = []
+        for top in tops:
+            if _identity(top) in seen:
+                continue
+            for place, folders, names in os.walk(top, onerror=errors.append):
+                seen.add(_identity(place))
+                files += [Path(place, name) for name in names]
+                paths = {os.path.join(place, name) for name in folders if not _is_hidden(name)}
+                links += [path for path in paths if os.path.islink(path)]
+                inside = paths.difference(links)
+                folders[:] = [os.path.basename(p) for p in inside if _identity(p) not in seen]
+        tops = sorted(links)
+    return files, {Path(error.filename) for error in errors}
 
 
 def _folder_photos(folder: Path) -> Iterator[Photo]:
-    """The photos of a folder, and its folders that can't be listed: reading them says why."""
-    errors: list[OSError] = []
-    found = [
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=errors.append)
-        for name in names
-    ]
-    locked = {Path(error.filename) for error in errors}
+    """The photos of a folder, and what can't be read in it: reading that says why."""
+    found, locked = _walk(folder)
     for path in sorted([*found, *locked]):
         name = path.relative_to(folder).as_posix()
-        # Where a folder may be listed but not entered, there are names but no files.
-        is_photo = _is_photo_name(name) and (os.path.isfile(path) or not os.path.lexists(path))
-        if is_photo or (path in locked and not _is_hidden(name)):
-            yield Photo(as_text(name), partial(read_file, path))
+        # A link that leads nowhere may have been one to a folder, whatever its name.
+        is_lost = path in locked or (os.path.islink(path) and not os.path.exists(path))
+        if _is_photo_name(name) or (is_lost and not _is_hidden(name)):
+            yield Photo(as_text(name), partial(_read_found, path))
 
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -179,6 +217,10 @@ def _is_tar(path: Path) -> bool:
     return True
 
 
+def _refuse(member: tarfile.TarInfo) -> bytes:
+    raise InputError("its name has a zero byte")
+
+
 def _tar_photos(path: Path) -> Iterator[Photo]:
     with tarfile.open(path, tarinfo=_Member) as archive:
 
@@ -196,7 +238,8 @@ def _tar_photos(path: Path) -> Iterator[Photo]:
                 # Else tarfile keeps every member it has seen.
                 archive.members = []  # type: ignore[attr-defined]
                 if member.isfile() and _is_photo_name(member.name):
-                    yield Photo(as_text(member.name), partial(read, member))
+                    known = "\0" not in member.name  # else no file and no face set can hold it
+                    yield Photo(as_text(member.name), partial(read if known else _refuse, member))
         except DAMAGE as error:
             raise InputError(f"{path} is damaged: {error}") from error
 
@@ -205,7 +248,8 @@ def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
     """Yields the photos of folders (recursively), zip and tar archives, and single files.
 
     In folders and archives, files whose names don't end like a picture's are passed over; a
-    single file is always taken. Folders and zips come sorted by name.
+    single file is always taken. Links to folders are followed, each folder once. What can't be
+    read, such as a link that leads nowhere, comes as a photo. Folders and zips come sorted by name.
 
     Raises:
         MissingFileError: a source does not exist.

@@ -15,6 +15,7 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from facegen.aligning import load_photo
 from facegen.detecting import check_installed
@@ -76,7 +77,8 @@ def read_attributes(path: str | os.PathLike) -> tuple[list[str], dict[str, np.nd
 
 def _read_lines(path: str | os.PathLike) -> list[str]:
     try:
-        return Path(path).read_text().splitlines()
+        # Windows' editors begin a text with a byte order mark.
+        return Path(path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
         raise MissingFileError(f"{path} does not exist") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -119,6 +121,7 @@ def _start_worker() -> None:
     """A worker leaves Ctrl-C to its parent, and ends when its parent is gone, even by SIGKILL."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Image.MAX_IMAGE_PIXELS = None  # this process is ours alone, and max_pixels its limit
     parent = parent_process()
     assert parent is not None
 

@@ -20,7 +20,7 @@ from facegen.images import Box
 from facegen.photos import find_photos
 from facegen.points import photo_source
 from facegen.sharpening import Sharpening
-from facegen.sheets import make_pair_sheet, save_png
+from facegen.sheets import make_pair_sheet, pair_grid, save_png
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,17 @@ def choose_from_face_set(
 
 
 def load_photos(
-    sources: Sequence[str | os.PathLike], *, size: int, box: Box | None = None, align: str = "auto"
+    sources: Sequence[str | os.PathLike],
+    *,
+    size: int,
+    box: Box | None = None,
+    align: str = "auto",
+    count: int | None = None,
 ) -> Originals:
     """Loads and crops photos (`facegen.photos.find_photos`, `facegen.aligning.load_photo`).
+
+    Args:
+        count: the first so many that can be used; none is read beyond them. By default all.
 
     Raises:
         InputError: not one of them can be used.
@@ -83,6 +91,8 @@ def load_photos(
         names.append(photo.name)
         origins.append(photo_source(photo.name, data, align, box))
         notes += [(photo.name, note)] if note else []
+        if len(pixels) == count:
+            break
     if not pixels:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise InputError(f"no photo could be used ({reasons or 'none found'})")
@@ -125,10 +135,11 @@ def reconstruct_sheet(
     """Writes a sheet: a row of originals over the row of their reconstructions, and so on.
 
     Raises:
-        InputError: the faces don't have the model's size.
+        InputError: the faces don't have the model's size, or are too many for one sheet.
         OutputError: the sheet exists (without `force`) or can't be written.
     """
     check_output(output, force=force)
+    pair_grid(len(originals.pixels), columns, *originals.pixels.shape[1:3])  # before the work
     noise_seed = seed if sample else None
     pixels = reconstruct(codec, originals.pixels, rows=originals.rows, seed=noise_seed)
     pixels = sharpening.apply_to_faces(pixels)

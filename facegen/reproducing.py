@@ -22,12 +22,12 @@ from facegen.describing import info
 from facegen.document_info import ANIMATION, PICTURE, VIDEO
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.files import check_output
-from facegen.images import decoding_errors, open_photo
+from facegen.images import decoding_errors
 from facegen.materials import Materials
 from facegen.photos import read_file
 from facegen.remaking import REMAKERS, read_sharpening
 from facegen.retouching import sharpen_image
-from facegen.sheets import Grid, read_grid, save_png
+from facegen.sheets import Grid, open_picture, read_grid, save_png
 
 PIXEL_ROUNDING = 1  # of 255: what another processor's float arithmetic may change
 NUMBER_ROUNDING = 1e-3  # of coordinates, most of which lie in -5..5
@@ -161,7 +161,7 @@ def _reproduce_picture(
     force: bool,
 ) -> int:
     """Makes a PNG again, or a part of it, and returns how far all of it differs."""
-    picture = open_photo(read_file(original))
+    picture = open_picture(read_file(original))
     try:
         grid = read_grid(materials.provenance, picture.size)
         with decoding_errors():
@@ -186,7 +186,8 @@ def _remake_picture(materials: Materials, grid: Grid | None) -> Image.Image:
     with tempfile.TemporaryDirectory(prefix="facegen-") as folder:
         path = Path(folder) / "picture.png"
         REMAKERS[PICTURE, materials.provenance["command"]](materials, path)
-        picture = Image.open(path).copy()
+        picture = open_picture(read_file(path))
+        picture.load()
     for recorded in materials.provenance.get("sharpened", []):
         picture = sharpen_image(picture, read_sharpening(recorded), grid)
     return picture

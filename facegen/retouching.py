@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms
 
 import facegen
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.files import atomic_output, output_errors
-from facegen.images import MAX_PIXELS, decoding_errors, open_photo
-from facegen.photos import find_photos
+from facegen.headers import is_deep
+from facegen.images import decoding_errors
+from facegen.metadata import encode_like
+from facegen.photos import Photo, find_photos
 from facegen.sharpening import Sharpening
-from facegen.sheets import PROVENANCE_KEY, Grid, add_provenance, read_grid, read_provenance
+from facegen.sheets import Grid, open_picture, read_grid, read_provenance
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK")  # as they are; others become RGB or RGBA
-JPEG_QUALITY = 95
+WITH_CMYK = ("JPEG", "TIFF")
 
 
 def sharpen_image(image: Image.Image, sharpening: Sharpening, grid: Grid | None) -> Image.Image:
     """Sharpens a picture, or each tile of a sheet on its own, so that its gaps stay clean.
 
     Alpha stays as it is. Palettes and other modes that can't be sharpened become RGB or RGBA.
-
-    Raises:
-        InputError: it has 16 or more bits a channel, which Pillow can't sharpen.
     """
-    if image.mode.startswith("I") or image.mode == "F":
-        raise InputError(f"mode {image.mode} has more than 8 bits a channel; convert it first")
     if image.mode == "1":
         image = image.convert("L")
     elif image.mode not in MODES:
@@ -44,36 +42,54 @@ def sharpen_image(image: Image.Image, sharpening: Sharpening, grid: Grid | None)
     return sheet
 
 
-def _metadata(image: Image.Image, provenance: dict[str, Any], suffix: str) -> dict[str, Any]:
-    """What `Image.save` needs to keep: EXIF, colour profile, resolution, a PNG's texts."""
-    keep = {k: image.info[k] for k in ("icc_profile", "dpi") if image.info.get(k)}
-    if exif := image.getexif().tobytes() if image.getexif() else b"":
-        keep["exif"] = exif
-    if suffix in (".jpg", ".jpeg"):
-        keep["quality"] = JPEG_QUALITY
-    if suffix == ".png":
-        texts = {k: v for k, v in getattr(image, "text", {}).items() if k != PROVENANCE_KEY}
-        keep["pnginfo"] = PngImagePlugin.PngInfo()
-        for key, text in texts.items():
-            keep["pnginfo"].add_itxt(key, text)
-        add_provenance(keep["pnginfo"], provenance)
-    return keep
+def _inks_to_rgb(image: Image.Image) -> Image.Image:
+    """CMYK to sRGB, by the picture's profile where it has one."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    inks, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, inks, srgb, outputMode="RGB")
+    assert converted is not None  # it is where the picture is changed in place
+    return converted
+
+
+def _open(data: bytes) -> Image.Image:
+    """Opens and decodes a picture that can be sharpened; raises InputError, the reason alone."""
+    image = open_picture(data)
+    with decoding_errors():
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format == "TIFF":
+            raise InputError(f"it has {frames} pages; only single pictures can be sharpened")
+        if frames > 1 and image.format != "MPO":  # a phone's: its first is the photo
+            raise InputError("it is animated; only single pictures can be sharpened")
+        if is_deep(image, data):
+            raise InputError("it has more than 8 bits a channel; convert it to 8 first")
+        image.getexif()  # while the file is open
+        image.load()
+    return image
 
 
 def sharpen_bytes(
-    data: bytes, name: str, output: Path, sharpening: Sharpening, *, force: bool = False
+    data: bytes,
+    name: str,
+    output: Path,
+    sharpening: Sharpening,
+    *,
+    picture_format: str | None = None,
+    force: bool = False,
 ) -> None:
-    """Sharpens one encoded picture into a file, in the format that its suffix names.
+    """Sharpens one encoded picture into a file.
+
+    Args:
+        picture_format: Pillow's name of the format to write; by default the picture's own,
+            whatever its name ends in.
 
     Raises:
-        InputError: the picture can't be used; the message is the reason alone.
-        OutputError: the file exists (without `force`), has an unknown suffix, or can't be written.
+        InputError: the picture can't be used, or not be written in that format; the message is
+            the reason alone.
+        OutputError: the file exists (without `force`) or can't be written.
     """
-    image = open_photo(data, max_pixels=MAX_PIXELS)
-    with decoding_errors():
-        if getattr(image, "is_animated", False):
-            raise InputError("it is animated; only single pictures can be sharpened")
-        image.load()
+    image = _open(data)
     provenance = read_provenance(image)
     grid = read_grid(provenance, image.size)
     provenance = provenance or {
@@ -83,17 +99,49 @@ def sharpen_bytes(
     }
     before = provenance.get("sharpened", [])
     provenance["sharpened"] = [*(before if isinstance(before, list) else []), sharpening.provenance]
-    sharpened = sharpen_image(image, sharpening, grid)
+    if picture_format is None:
+        picture_format = "JPEG" if image.format == "MPO" else str(image.format)
+    with decoding_errors():
+        to_rgb = image.mode == "CMYK" and picture_format not in WITH_CMYK
+        sharpened = sharpen_image(_inks_to_rgb(image) if to_rgb else image, sharpening, grid)
+    encoded = encode_like(sharpened, image, provenance, picture_format)
+    with atomic_output(output, force=force) as temporary:
+        temporary.write_bytes(encoded)
+
+
+def _format_of(output: Path) -> str:
+    """The format that a name asks for."""
     suffix = output.suffix.lower()
     picture_format = Image.registered_extensions().get(suffix)
     if picture_format not in Image.SAVE:
         raise OutputError(f"{output}: no picture format has the suffix {suffix!r}; try .png")
-    if picture_format == "JPEG" and sharpened.mode in ("LA", "RGBA"):
-        raise OutputError(f"{output}: JPEG has no transparency, {name} has; choose .png")
-    with decoding_errors():
-        metadata = _metadata(image, provenance, suffix)
-    with atomic_output(output, force=force) as temporary:
-        sharpened.save(temporary, format=picture_format, **metadata)
+    return "JPEG" if picture_format == "MPO" else str(picture_format)
+
+
+def _path_in(folder: Path, photo: Photo, sources: Sequence[str | os.PathLike]) -> Path:
+    """Where a picture goes: named as in its folder or archive, never outside of the output."""
+    is_given = any(str(source) == photo.name for source in sources)
+    name = Path(photo.name).name if is_given else photo.name
+    return folder / Path(*[part for part in Path(name).parts if part not in ("..", "/")])
+
+
+def _check_outputs(
+    sources: Sequence[str | os.PathLike], path_of: Callable[[Photo], Path], force: bool
+) -> None:
+    """Says before the work begins whether two pictures, or one and a file, have one name."""
+    taken: dict[Path, str] = {}
+    for photo in find_photos(sources):
+        path = path_of(photo)
+        if path in taken:
+            raise OutputError(
+                f"{taken[path]} and {photo.name} would both become {path}; sharpen them into two "
+                "folders"
+            )
+        if not force and "\0" not in photo.name and os.path.exists(path):
+            raise OutputError(f"{path} exists already; choose another name or add --force")
+        taken[path] = photo.name
+    if not taken:
+        raise InputError(f"no pictures found in {', '.join(map(str, sources))}")
 
 
 def sharpen(
@@ -107,12 +155,13 @@ def sharpen(
 ) -> int:
     """Sharpens a picture into a file, or pictures and whole folders into a folder.
 
-    A sheet made by facegen is sharpened tile by tile. Metadata, alpha and provenance are kept;
-    the provenance of a PNG records the sharpening.
+    A sheet made by facegen is sharpened tile by tile. Metadata, alpha and provenance are kept
+    (`facegen.metadata`); the provenance records the sharpening.
 
     Args:
         sources: pictures, folders (with their subfolders) or archives.
-        output: a file for a single picture, unless it is a folder; else a folder, which is made.
+        output: a file for a single picture, whose suffix names the format, unless it is a folder;
+            else a folder, which is made, and where each picture keeps its name and its format.
         on_written: called with each path written.
         on_skip: called with the name and the reason of each picture that can't be used.
 
@@ -121,7 +170,9 @@ def sharpen(
 
     Raises:
         MissingFileError: a source does not exist.
-        OutputError: an output exists (without `force`) or can't be written.
+        InputError: not one picture could be sharpened.
+        OutputError: an output exists (without `force`), two pictures would have one name, or an
+            output can't be written.
     """
     output = Path(output)
     for source in sources:
@@ -129,21 +180,28 @@ def sharpen(
             raise MissingFileError(f"{source} does not exist")
     single = len(sources) == 1 and os.path.isfile(sources[0])
     into_folder = os.path.isdir(output) or not single or not output.suffix
-    count = 0
+    options: dict[str, Any] = {"force": force}
+    options["picture_format"] = None if into_folder else _format_of(output)
+
+    def path_of(photo: Photo) -> Path:
+        return _path_in(output, photo, sources) if into_folder else output
+
+    _check_outputs(sources, path_of, force)
+    count = skipped = 0
     for photo in find_photos(sources):
-        path = output
-        if into_folder:
-            # Names are relative to their folder or archive, and never lead out of the output.
-            is_given = any(str(source) == photo.name for source in sources)
-            name = Path(photo.name).name if is_given else photo.name
-            path = output / Path(*[part for part in Path(name).parts if part not in ("..", "/")])
-            with output_errors(path.parent):
-                path.parent.mkdir(parents=True, exist_ok=True)
+        path = path_of(photo)
         try:
-            sharpen_bytes(photo.read(), photo.name, path, sharpening, force=force)
+            data = photo.read()
+            if into_folder:
+                with output_errors(path.parent):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+            sharpen_bytes(data, photo.name, path, sharpening, **options)
         except InputError as error:
+            skipped += 1
             on_skip(photo.name, str(error))
             continue
         count += 1
         on_written(path)
+    if not count:
+        raise InputError(f"no picture could be sharpened: {skipped} skipped")
     return count

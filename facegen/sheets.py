@@ -15,12 +15,15 @@ from PIL import Image, PngImagePlugin
 import facegen
 from facegen.errors import InputError
 from facegen.files import atomic_output
-from facegen.images import decoding_errors
+from facegen.images import MAX_PIXELS, check_pixels, decoding_errors, open_photo
 
 PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
 BEGINNING = '{"facegen_version"'  # of the JSON, by which other texts are told apart
 EXIF_DESCRIPTION = 0x010E
+EXIF_HISTORY = 0x9213  # ImageHistory, of a single picture: its description is the user's
+COMMENT = b"facegen\0"  # before each part of the JSON in the comment segments of a JPEG
 MAX_PROVENANCE_BYTES = 1 << 20
+MAX_SHEET_PIXELS = 250_000_000  # that are made and read: 10,000 faces of 96 pixels over another
 BACKGROUND = 255
 
 
@@ -60,6 +63,28 @@ class Grid:
             )
 
 
+def check_sheet(width: int, height: int) -> None:
+    """Raises InputError if a picture would be too large for facegen to read it again."""
+    if width * height > MAX_SHEET_PIXELS:
+        raise InputError(
+            f"the sheet would have {width}x{height} pixels, more than the {MAX_SHEET_PIXELS} that "
+            "facegen reads; choose fewer faces"
+        )
+
+
+def _grid(count: int, columns: int, height: int, width: int) -> Grid:
+    """The grid of a sheet that is not too large; raises InputError, as `check_sheet`."""
+    grid = Grid(count=count, columns=min(columns, count), height=height, width=width)
+    check_sheet(*grid.sheet_size)
+    return grid
+
+
+def pair_grid(count: int, columns: int, height: int, width: int) -> Grid:
+    """The grid of `make_pair_sheet` for `count` pairs; raises InputError if it is too large."""
+    columns = min(columns, count)
+    return _grid(2 * -(-count // columns) * columns, columns, height, width)
+
+
 def make_sheet(faces: np.ndarray, *, columns: int = 7) -> tuple[Image.Image, Grid]:
     """Puts faces side by side on white, `columns` a row.
 
@@ -68,11 +93,14 @@ def make_sheet(faces: np.ndarray, *, columns: int = 7) -> tuple[Image.Image, Gri
 
     Returns:
         The RGB sheet, and where its tiles are. Fewer faces than columns make a narrower sheet.
+
+    Raises:
+        InputError: there are no faces, or too many for a sheet that facegen reads.
     """
     count, height, width, _ = faces.shape
     if count == 0:
         raise InputError("a sheet needs at least one face")
-    grid = Grid(count=count, columns=min(columns, count), height=height, width=width)
+    grid = _grid(count, columns, height, width)
     sheet_width, sheet_height = grid.sheet_size
     sheet = np.full((sheet_height, sheet_width, 3), BACKGROUND, np.uint8)
     for face, (left, upper) in zip(faces, grid.corners(), strict=True):
@@ -91,12 +119,12 @@ def make_pair_sheet(
     Returns:
         As `make_sheet`. Where a row is not full, its tiles are white.
     """
-    columns = min(columns, len(upper))
-    tiles = np.full((2 * -(-len(upper) // columns), columns, *upper.shape[1:]), BACKGROUND, "u1")
+    grid = pair_grid(len(upper), columns, *upper.shape[1:3])
+    tiles = np.full((grid.rows, grid.columns, *upper.shape[1:]), BACKGROUND, "u1")
     for i, pair in enumerate(zip(upper, lower, strict=True)):
-        row, column = divmod(i, columns)
+        row, column = divmod(i, grid.columns)
         tiles[2 * row, column], tiles[2 * row + 1, column] = pair
-    return make_sheet(tiles.reshape(-1, *upper.shape[1:]), columns=columns)
+    return make_sheet(tiles.reshape(-1, *upper.shape[1:]), columns=grid.columns)
 
 
 def save_png(
@@ -111,6 +139,10 @@ def save_png(
 
     Args:
         provenance: JSON values; facegen's version, and the grid of a sheet, are added.
+
+    Raises:
+        InputError: it is too large for facegen to read it again.
+        OutputError: it exists (without `force`) or can't be written.
     """
     with atomic_output(path, force=force) as temporary:
         write_png(image, temporary, provenance, grid=grid)
@@ -119,13 +151,30 @@ def save_png(
 def write_png(
     image: Image.Image, path: Path, provenance: dict[str, Any], *, grid: Grid | None = None
 ) -> None:
-    """Writes a PNG that says how it was made; `path` is a temporary one, for others to publish."""
+    """Writes a PNG that says how it was made; `path` is a temporary one, for others to publish.
+
+    Raises:
+        InputError: it is too large for facegen to read it again.
+    """
+    check_sheet(*image.size)
     provenance = with_version(provenance)
     if grid is not None:
         provenance["grid"] = asdict(grid)
     text = PngImagePlugin.PngInfo()
     add_provenance(text, provenance)
     image.save(path, format="PNG", pnginfo=text)
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Opens a picture without decoding it yet; one of facegen's may be larger than a photo.
+
+    Raises:
+        InputError: as `open_photo`.
+    """
+    image = open_photo(data, max_pixels=MAX_SHEET_PIXELS)
+    if PROVENANCE_KEY not in image.info:  # which facegen writes before the pixels
+        check_pixels(image.size, MAX_PIXELS)
+    return image
 
 
 def with_version(provenance: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +191,8 @@ def add_provenance(text: PngImagePlugin.PngInfo, provenance: dict[str, Any]) -> 
 def read_provenance(image: Image.Image) -> dict[str, Any] | None:
     """The provenance inside an opened picture, or None where there is none.
 
-    It is a PNG's text chunk, a GIF's comment or the description in the EXIF data of a WebP.
+    It is a PNG's text chunk, a GIF's comment, comment segments of a JPEG, ImageHistory in the EXIF
+    data of a WebP, AVIF or TIFF, or the description in those of an animated WebP.
 
     Raises:
         InputError: there is a text of facegen's, but not with JSON that facegen wrote, or the
@@ -167,14 +217,19 @@ def parse_provenance(text: str) -> dict[str, Any]:
 
 
 def _provenance_text(image: Image.Image) -> str | None:
-    texts = getattr(image, "text", None) or {}
-    if PROVENANCE_KEY in texts:
-        return str(texts[PROVENANCE_KEY])
-    comment = image.info.get("comment", b"")
-    if isinstance(comment, bytes):
-        comment = comment.decode(errors="replace")
-    description = str(image.getexif().get(EXIF_DESCRIPTION, "")) if image.format == "WEBP" else ""
-    return next((text for text in (comment, description) if text.startswith(BEGINNING)), None)
+    # A PNG's texts are read with its header, but for those after the pixels.
+    for texts in (image.info, getattr(image, "text", None) or {}):
+        if PROVENANCE_KEY in texts:
+            return str(texts[PROVENANCE_KEY])
+    comments = [data for name, data in getattr(image, "applist", ()) if name == "COM"]
+    parts = [data.removeprefix(COMMENT) for data in comments if data.startswith(COMMENT)]
+    if parts:
+        return b"".join(parts).decode(errors="replace")
+    found = [image.info.get("comment", b"")]
+    if image.format in ("WEBP", "AVIF", "TIFF"):
+        found += [image.getexif().get(tag, "") for tag in (EXIF_HISTORY, EXIF_DESCRIPTION)]
+    readable = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in found]
+    return next((text for text in readable if text.startswith(BEGINNING)), None)
 
 
 def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:

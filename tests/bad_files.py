@@ -59,17 +59,41 @@ def file(name: str, data: bytes) -> Make:
     return lambda folder: (folder / name).write_bytes(data)
 
 
-def png_of_zeros(width: int, height: int) -> bytes:
-    """A PNG of one bit a pixel, all black: a thousandth of its pixels' size."""
+def png_of_zeros(width: int, height: int, *, bits: int = 1, colour: int = 0) -> bytes:
+    """A PNG, all black: a thousandth of its pixels' size.
+
+    Args:
+        bits: of a channel.
+        colour: the PNG's number of the kind: 0 gray, 2 RGB.
+    """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         end = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + end
 
-    rows = zlib.compress(bytes((1 + -(-width // 8)) * height), 9)
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    channels = 3 if colour == 2 else 1
+    rows = zlib.compress(bytes((1 + -(-width * channels * bits // 8)) * height), 9)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     parts = chunk(b"IHDR", header), chunk(b"IDAT", rows), chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def webp_of_size(width: int, height: int) -> bytes:
+    """A WebP whose header, of VP8L, has another size."""
+    data = picture("WEBP", lossless=True)
+    sides = struct.pack("<I", (width - 1) | (height - 1) << 14 | data[24] & 0xF0 << 24)
+    return data[:21] + sides + data[25:]
+
+
+def long_exif() -> bytes:
+    """A JPEG whose EXIF data, of 100 KB, take two segments: each begins with its kind."""
+    exif = Image.Exif()
+    exif[0x010E] = "long" * 25_000
+    data = exif.tobytes().removeprefix(b"Exif\0\0")
+    parts = [b"Exif\0\0" + part for part in (data[:60_000], data[60_000:])]
+    segments = [b"\xff\xe1" + struct.pack(">H", 2 + len(part)) + part for part in parts]
+    jpeg = picture("JPEG")
+    return jpeg[:2] + b"".join(segments) + jpeg[2:]
 
 
 def icon(data: bytes) -> bytes:

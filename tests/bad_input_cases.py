@@ -82,7 +82,8 @@ MODES = {
 NOISE = {kind: picture(kind, bad.noise()) for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP")}
 NOT_FINITE = picture("TIFF", Image.fromarray(np.full((30, 40), np.nan, np.float32)))
 BOMB = bad.png_of_zeros(10_100, 10_000)
-SHARPEN = "sharpen b.png -o c.png"
+SHARPEN = "sharpen photos -o out -q"
+SHARPENED = ("out", "out/good.png")
 
 PICTURES = [
     *(
@@ -162,40 +163,9 @@ PICTURES = [
         for mode, data in MODES.items()
     ),
     Case(
-        "sharpen-animated",
-        "an animated GIF for `sharpen`",
-        SHARPEN,
-        "facegen: skipped b.png: it is animated; only single pictures can be sharpened",
-        SKIPPED,
-        bad.file("b.png", bad.animation()),
-    ),
-    Case(
-        "sharpen-16-bit",
-        "16 bits for `sharpen`",
-        SHARPEN,
-        "facegen: skipped b.png: mode I;16 has more than 8 bits a channel; convert it first",
-        SKIPPED,
-        bad.file("b.png", MODES["I;16"]),
-    ),
-    Case(
-        "sharpen-truncated",
-        "half of a PNG for `sharpen`",
-        SHARPEN,
-        "facegen: skipped b.png: damaged: ...",
-        SKIPPED,
-        bad.file("b.png", NOISE["PNG"][:4000]),
-    ),
-    Case(
-        "sharpen-to-jpeg",
-        "a transparent picture to be written as JPEG",
-        "sharpen b.png -o c.jpg",
-        "facegen: c.jpg: JPEG has no transparency, b.png has; choose .png",
-        make=bad.file("b.png", MODES["RGBA"]),
-    ),
-    Case(
         "sharpen-odd-history",
         "a picture whose provenance was made up",
-        SHARPEN,
+        "sharpen b.png -o c.png",
         "",
         DONE,
         bad.file("b.png", bad.claiming('{"facegen_version": "1", "sharpened": 5}')),
@@ -223,17 +193,6 @@ PICTURES = [
         make=bad.file("b.png", bad.claiming("[" * 200_000)),
     ),
     Case(
-        "sharpen-cropped",
-        "a sheet that was cropped, so that its grid is wrong",
-        SHARPEN,
-        "facegen: skipped b.png: the provenance's grid does not fit the picture; was it cropped?",
-        SKIPPED,
-        bad.file(
-            "b.png",
-            bad.claiming('{"grid": {"count": 1, "columns": 1, "height": 9, "width": 9}}'),
-        ),
-    ),
-    Case(
         "unreadable",
         "a photo without permission to read it",
         PREPARE,
@@ -252,6 +211,128 @@ PICTURES = [
         bad.all_of(bad.photos(), bad.folder("photos/private"), bad.mode("photos/private", 0)),
         ("faces.h5",),
         without_privileges=True,
+    ),
+]
+
+CROPPED = bad.claiming('{"grid": {"count": 1, "columns": 1, "height": 9, "width": 9}}')
+SHARPENING = [
+    *(
+        Case(
+            f"sharpen-{name}",
+            given,
+            SHARPEN,
+            f"facegen: skipped {file}: {reason}",
+            SKIPPED,
+            bad.photos((file, data)),
+            SHARPENED,
+        )
+        for name, given, file, data, reason in (
+            (
+                *("animated", "an animated GIF", "b.gif", bad.animation()),
+                "it is animated; only single pictures can be sharpened",
+            ),
+            (
+                *("16-bit", "16 bits of gray", "b.png", MODES["I;16"]),
+                "it has more than 8 bits a channel; convert it to 8 first",
+            ),
+            (
+                *("16-bit-colour", "16 bits of colour", "b.png"),
+                bad.png_of_zeros(9, 9, bits=16, colour=2),
+                "it has more than 8 bits a channel; convert it to 8 first",
+            ),
+            ("truncated", "half of a PNG", "b.png", NOISE["PNG"][:4000], "damaged: ..."),
+            (
+                *("cropped", "a sheet that was cropped, so that its grid is wrong", "b.png"),
+                CROPPED,
+                "the provenance's grid does not fit the picture; was it cropped?",
+            ),
+        )
+    ),
+    *(
+        Case(
+            f"sharpen-{name}",
+            given,
+            SHARPEN,
+            "",
+            DONE,
+            bad.photos((file, data)),
+            (*SHARPENED, f"out/{file}"),
+        )
+        for name, given, file, data in (
+            ("lying-suffix", "a transparent PNG named as a JPEG: stays", "b.jpg", MODES["RGBA"]),
+            ("inks", "a JPEG of four inks named as a PNG: stays one", "b.png", MODES["CMYK"]),
+            ("long-exif", "a JPEG with EXIF data of 100 KB: kept", "b.jpg", bad.long_exif()),
+        )
+    ),
+    Case(
+        "sharpen-to-jpeg",
+        "a transparent picture to be written as JPEG",
+        "sharpen b.png -o c.jpg",
+        "facegen: no picture could be sharpened: 1 skipped",
+        make=bad.file("b.png", MODES["RGBA"]),
+    ),
+    Case(
+        "sharpen-two-of-a-name",
+        "two pictures of one name",
+        "sharpen photos other/good.png -o out",
+        "facegen: good.png and other/good.png would both become out/good.png; sharpen them into "
+        "two folders",
+        make=bad.all_of(bad.photos(), bad.folder("other"), bad.file("other/good.png", picture())),
+    ),
+    Case(
+        "sharpen-empty-folder",
+        "a folder without pictures",
+        SHARPEN,
+        "facegen: no pictures found in photos",
+        make=bad.folder("photos"),
+    ),
+]
+
+FOUND = [
+    Case(
+        "found-dangling",
+        "a link that leads nowhere, in a folder",
+        PREPARE,
+        "facegen: skipped album: a link that leads nowhere",
+        SKIPPED,
+        bad.all_of(bad.photos(), lambda folder: (folder / "photos/album").symlink_to("gone")),
+        ("faces.h5",),
+    ),
+    Case(
+        "found-loop",
+        "a link to the folder it lies in: each folder is read once",
+        PREPARE,
+        "",
+        DONE,
+        bad.all_of(bad.photos(), lambda folder: (folder / "photos/again").symlink_to(".")),
+        ("faces.h5",),
+    ),
+    Case(
+        "found-pipe",
+        "a pipe named as a photo, in a folder",
+        PREPARE,
+        "facegen: skipped b.jpg: not an ordinary file",
+        SKIPPED,
+        bad.all_of(bad.photos(), lambda folder: os.mkfifo(folder / "photos/b.jpg")),
+        ("faces.h5",),
+    ),
+    prepared("found-jp2", "JPEG 2000: taken", ("b.jp2", picture("JPEG2000"))),
+    prepared("found-tga", "a Targa picture: taken", ("b.tga", picture("TGA"))),
+    skipped(
+        "found-memory",
+        "a WebP whose decoder would take more than a gigabyte",
+        "b.webp",
+        bad.webp_of_size(9_000, 9_000),
+        "9000x9000 as WEBP takes 1296 MB to decode, more than 800 (--max-pixels)",
+    ),
+    Case(
+        "found-mark",
+        "CelebA's identities with a byte order mark before them: read",
+        f"{PREPARE} --identities people.txt",
+        "",
+        DONE,
+        bad.all_of(bad.photos(), bad.file("people.txt", b"\xef\xbb\xbfgood.png 5\n")),
+        ("faces.h5",),
     ),
 ]
 
@@ -915,6 +996,8 @@ OUTPUTS = [
 
 TABLES = {
     "Pictures": PICTURES,
+    "Pictures to sharpen": SHARPENING,
+    "Photos in folders": FOUND,
     "Names": NAMES,
     "Archives": ARCHIVES,
     "HDF5 files": HDF5,

@@ -81,11 +81,6 @@ def test_a_single_file_is_taken_whatever_its_name(tmp_path):
         assert count_photos([path]) == 1
 
 
-def test_a_broken_link_in_a_folder_is_passed_over(tmp_path):
-    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
-    assert names(tmp_path) == []
-
-
 def test_a_photo_that_vanishes_is_an_input_error(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"x")
     (photo,) = find_photos([tmp_path])

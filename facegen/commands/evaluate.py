@@ -15,7 +15,9 @@ from facegen.console import (
     Console,
     console_options,
     decoder_option,
+    finish_skipped,
     force_option,
+    strict_option,
     weights_options,
 )
 
@@ -52,6 +54,7 @@ DEFAULT_OUTPUT = Path("evaluation.json")
 @click.option(
     "-o", "--output", type=PATH, help="The result.  [default: evaluation.json, overwritten]"
 )
+@strict_option
 @force_option
 @weights_options
 @console_options
@@ -68,6 +71,7 @@ def command(
     compare: bool,
     plot: Path | None,
     output: Path | None,
+    strict: bool,
     force: bool,
     weights: Path | None,
     threads: int | None,
@@ -76,7 +80,8 @@ def command(
 
     The measure is the held-out faces of FACES.h5, at the size it was prepared for. The numbers
     are explained in docs/quality.md; only results of the same faces, count, seed and versions
-    can be compared.
+    can be compared. Of a folder, the first photos that can be used are judged; one that can't be
+    is skipped with its name and the reason on stderr, and the exit code is then 3.
 
     \b
     Examples:
@@ -107,6 +112,12 @@ def command(
     output = check_output(output or DEFAULT_OUTPUT, force=force)
     if plot is not None:
         check_output(plot, force=force)
+    skipped: list[dict[str, str]] = []
+
+    def on_skip(name: str, reason: str) -> None:
+        skipped.append({"name": name, "reason": reason})
+        console.warn(f"skipped {name}: {reason}")
+
     with FaceSet.open(sources[0]) as faces:
         total = len(faces.rows("train"))
     with console.progress(total, "face") as progress:
@@ -121,6 +132,7 @@ def command(
             detector=detector,
             threads=threads,
             progress=progress,
+            on_skip=on_skip,
         )
     with atomic_output(output, force=force) as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n")
@@ -130,7 +142,8 @@ def command(
 
         save_png(plot_evaluation(result), plot, provenance(result), force=force)
     console.say(table({output.name: result}))
-    console.result(output, figures=result["figures"])
+    console.result(output, figures=result["figures"], skipped=skipped)
+    finish_skipped(console, len(skipped), strict)
 
 
 def summary(result: dict[str, Any], part: str = "figures") -> dict[str, str]:

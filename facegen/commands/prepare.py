@@ -101,9 +101,14 @@ def command(
     if box and not (box[0] < box[2] and box[1] < box[3]):
         raise click.UsageError("--box needs LEFT < RIGHT and UPPER < LOWER.")
 
+    from PIL import Image
+
+    from facegen.images import MAX_PIXELS
     from facegen.photos import count_photos
     from facegen.preparing import prepare
 
+    if max_pixels > MAX_PIXELS:
+        Image.MAX_IMAGE_PIXELS = None  # this process is ours, and max_pixels its limit
     names = expand_sources(sources)
     total = count_photos(names)
     with console.progress(total, "photo") as progress:
