@@ -64,7 +64,7 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     |mean - mean|^2 + tr(A + B - 2 (A B)^1/2). Source: Dowson and Landau 1982; Heusel et al. 2017.
     Biased upwards: compare sets of equal size only.
     """
-    covariances = [np.cov(x, rowvar=False).astype(np.float64) for x in (a, b)]
+    covariances = [np.atleast_2d(np.cov(x.astype(np.float64), rowvar=False)) for x in (a, b)]
     means = [x.mean(0, dtype=np.float64) for x in (a, b)]
     # The trace of (A B)^1/2 is the sum of the roots of A B's eigenvalues, which are real.
     roots = np.sqrt(np.maximum(np.linalg.eigvals(covariances[0] @ covariances[1]).real, 0))

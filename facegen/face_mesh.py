@@ -69,9 +69,7 @@ class FaceMesh:
     def __init__(self, *, threads: int | None = None):
         path = installed_graph(GRAPH)
         if path is None:
-            raise FacegenError(
-                "the face network is not installed: pip install 'facegen[quality]'"
-            )
+            raise FacegenError("the face network is not installed: pip install 'facegen[quality]'")
         from ai_edge_litert.interpreter import Interpreter
 
         with warnings.catch_warnings():  # of memory, which a small graph does not need
