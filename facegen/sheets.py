@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,7 +20,11 @@ from facegen.images import decoding_errors
 PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
 BEGINNING = '{"facegen_version"'  # of the JSON, by which other texts are told apart
 EXIF_DESCRIPTION = 0x010E
-MAX_PROVENANCE_BYTES = 1 << 20
+# reconstruct --n 10000 records 1.8 MB in 20,000 objects and lists. What is refused never fills the
+# memory: Python's dicts and lists take up to 80 times their text, other values 16 times.
+MAX_PROVENANCE_BYTES = 8 << 20
+MAX_PROVENANCE_PARTS = 100_000  # objects and lists
+MAX_PROVENANCE_DEPTH = 32  # of objects and lists in each other; facegen's own have 6
 BACKGROUND = 255
 
 
@@ -147,21 +152,39 @@ def read_provenance(image: Image.Image) -> dict[str, Any] | None:
 
 def parse_provenance(text: str) -> dict[str, Any]:
     """Reads the JSON of a provenance; raises InputError if it can't be facegen's."""
-    if len(text) > MAX_PROVENANCE_BYTES:
+    parts = text.count("{") + text.count("[")
+    if len(text) > MAX_PROVENANCE_BYTES or parts > MAX_PROVENANCE_PARTS:
         raise InputError("the provenance is too long to be facegen's")
     try:
-        provenance = json.loads(text)
+        provenance = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InputError("the provenance is damaged: not JSON") from error
     if not isinstance(provenance, dict):
         raise InputError("the provenance is damaged: not a JSON object")
+    _check_depth(provenance)
     return provenance
 
 
+def _finite(text: str) -> float | None:
+    """A number of JSON; None for NaN, which older versions wrote, and for what is infinite."""
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _check_depth(provenance: dict[str, Any]) -> None:
+    level: list[Any] = [provenance]
+    for _ in range(MAX_PROVENANCE_DEPTH):
+        inside = (v.values() if isinstance(v, dict) else v for v in level)
+        level = [v for values in inside for v in values if isinstance(v, dict | list)]
+        if not level:
+            return
+    raise InputError("the provenance is too deep to be facegen's")
+
+
 def _provenance_text(image: Image.Image) -> str | None:
-    texts = getattr(image, "text", None) or {}
-    if PROVENANCE_KEY in texts:
-        return str(texts[PROVENANCE_KEY])
+    # Not `image.text`, which decodes the whole picture to see whether more texts follow it.
+    if image.format == "PNG" and PROVENANCE_KEY in image.info:
+        return str(image.info[PROVENANCE_KEY])
     comment = image.info.get("comment", b"")
     if isinstance(comment, bytes):
         comment = comment.decode(errors="replace")
