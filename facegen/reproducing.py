@@ -185,7 +185,7 @@ def _reproduce_picture(
         stages = read_stages(provenance, picture.size, face)
         recipe = read_picture_recipe(provenance, stages[0].grid, face)
         cut.result_size(picture.size, stages[-1].grid)
-        _narrow(recipe, replace(stages[-1], cut=cut))
+        _narrow(recipe, replace(stages[-1], cut=cut), face)
     again = _remake_picture(materials, recipe, stages)
     with _naming(original), open_document(original) as picture, decoding_errors():
         difference = picture_difference(picture, again)
@@ -195,19 +195,19 @@ def _reproduce_picture(
     return difference
 
 
-def _narrow(recipe: Recipe, stage: Stage) -> tuple[Recipe, Stage]:
+def _narrow(recipe: Recipe, stage: Stage, face: int) -> tuple[Recipe, Stage]:
     """As little as has the cell that is cut out of a sheet, and the stage with that alone."""
     if stage.cut is None or stage.cut.cell is None or stage.grid is None:
         return recipe, stage
     row, column = stage.cut.cell
     recipe, cell = recipe.narrowed((row - 1, column - 1))
     cut = replace(stage.cut, cell=(cell[0] + 1, cell[1] + 1))
-    return recipe, replace(stage, grid=recipe.grid(stage.grid.width), cut=cut)
+    return recipe, replace(stage, grid=recipe.grid(face), cut=cut)
 
 
 def _remake_picture(materials: Materials, recipe: Recipe, stages: list[Stage]) -> Image.Image:
     """The picture that a provenance describes, with what was done to it later."""
-    recipe, first = _narrow(recipe, stages[0])
+    recipe, first = _narrow(recipe, stages[0], materials.codec.image_size)
     with tempfile.TemporaryDirectory(prefix="facegen-") as folder:
         path = Path(folder) / "picture.png"
         remake(recipe, materials, path)
