@@ -23,6 +23,7 @@ class BudgetedFile(io.RawIOBase):
             self._file = path.open("rb")
         except OSError as error:
             raise InputError(error.strerror or str(error)) from error
+        self._length = os.fstat(self._file.fileno()).st_size
         self._size: float = size
         self._reads: float = reads
 
@@ -36,8 +37,8 @@ class BudgetedFile(io.RawIOBase):
         Raises:
             InputError: it is more than the budget; the message is the reason alone.
         """
-        if size is None or size < 0:
-            size = os.fstat(self._file.fileno()).st_size - self._file.tell()
+        left = max(0, self._length - self._file.tell())
+        size = left if size is None or size < 0 else min(size, left)
         self._reads -= 1
         if size > self._size or self._reads < 0:
             raise InputError("too much, or too many parts, for a file of facegen's")
