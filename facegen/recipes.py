@@ -82,6 +82,16 @@ def _pair(cell: Cell, columns: int, count: int) -> tuple[int, Cell]:
     return index, (cell[0] % 2, 0)
 
 
+def _read_rows(record: Record, most: int) -> Sequence[int]:
+    text = record.text("rows", longest=22 * most)  # a number of 19 digits, a comma
+    try:
+        return cast(Sequence[int], parse_rows(text, most=most))
+    except InputError as error:
+        asked = "it asks for" if str(error).startswith("more than") else "its rows:"
+        reason = str(error).removesuffix(" given")
+        raise InputError(f"the provenance is damaged: {asked} {reason}") from error
+
+
 @dataclass(frozen=True)
 class Generated(Recipe):
     """Of `generate`; without columns it is a single face."""
@@ -94,13 +104,13 @@ class Generated(Recipe):
 
     @classmethod
     def read(cls, record: Record, most: int, columns: int | None) -> Generated:
-        rows = record.text("rows", longest=22 * most)  # a number of 19 digits, a comma
+        rows = _read_rows(record, most)
         nearest = Nearest.read(record.record("nearest")) if "nearest" in record else None
         found = cls(
             *cls.common(record),
             SamplerRecipe.read(record.record("sampler")),
             record.whole("seed", 0, MAX_SEED),
-            cast(Sequence[int], parse_rows(rows, most=most)),
+            rows,
             columns,
             nearest,
         )

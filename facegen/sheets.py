@@ -20,9 +20,9 @@ from facegen.images import decoding_errors
 PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
 BEGINNING = '{"facegen_version"'  # of the JSON, by which other texts are told apart
 EXIF_DESCRIPTION = 0x010E
-# reconstruct --n 10000 records 1.8 MB in 20,000 objects and lists. What is refused never fills the
-# memory: Python's dicts and lists take up to 80 times their text, other values 16 times.
-MAX_PROVENANCE_BYTES = 8 << 20
+# reconstruct --n 10000 records 1.4 MB in 10,000 objects, of photos with long names 3.5 MB. What is
+# refused never fills the memory: lists and objects take up to 80 times their text, others 16 times.
+MAX_PROVENANCE_BYTES = 4 << 20
 MAX_PROVENANCE_PARTS = 100_000  # objects and lists
 MAX_PROVENANCE_DEPTH = 32  # of objects and lists in each other; facegen's own have 6
 BACKGROUND = 255

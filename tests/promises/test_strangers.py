@@ -248,9 +248,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "text-behind.png": lambda: png(20_000, 4992, MADE, behind=True),
     "too-large.png": lambda: png(30_000, 29_952, MADE),
     "lists.png": lambda: png(64, 64, b'{"facegen_version": [' + b"[]," * 2_000_000 + b"1]}"),
-    "numbers.png": lambda: png(64, 64, b'{"a": [' + b"1.5," * 1_900_000 + b"1]}"),
+    "numbers.png": lambda: png(64, 64, b'{"a": [' + b"1.5," * 1_000_000 + b"1]}"),
     "names.png": lambda: png(
-        64, 64, b"{" + b",".join(b'"%x":1' % i for i in range(700_000)) + b"}"
+        64, 64, b"{" + b",".join(b'"%x":1' % i for i in range(400_000)) + b"}"
     ),
     "deep.png": lambda: png(64, 64, deep(2000)),
     "text.png": lambda: png(64, 64, b"{" + b" " * 60_000_000 + b"}"),
@@ -266,22 +266,25 @@ FRAME = b",\0\0\0\0\1\0\1\0\0\2\2\x44\1\0"
 
 
 def gif(blocks: bytes) -> bytes:
-    said = MADE[:255]
-    comment = b"!\xfe" + bytes([len(said)]) + said + b"\0"
+    parts = [MADE[i : i + 255] for i in range(0, len(MADE), 255)]
+    comment = b"!\xfe" + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
     return b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff" + comment + FRAME + blocks + b";"
 
 
-MEASURED = """
-import contextlib, io, json, resource, sys, time
+MEASURED = r"""
+import contextlib, io, json, re, sys, time
 from facegen.commands import info, reproduce  # what every run takes
 from facegen import describing, reproducing
 from facegen.cli import cli, report
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak():  # not getrusage's, which remembers the process that started this one
+    with open("/proc/self/status") as file:
+        return int(re.search(r"VmHWM:\s+(\d+)", file.read())[1]) / 1024
 
 found = {}
 for command in ("info", "reproduce"):
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # forgets the peak
     before, start = peak(), time.process_time()
     said = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
@@ -295,6 +298,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="Linux measures it")
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_refused_takes_two_seconds_and_200_mib_at_most(name: str, tmp_path: Path):
     """In a process of its own, beyond what it takes once facegen is imported."""
