@@ -1,8 +1,9 @@
 """Recipes: what an output says of how it was made, read into checked values.
 
-Provenance may be a stranger's. Only here and in `facegen.ingredients` is it read: every value has
-its type and range, and every list at most as many values as the output itself can need. How much
-there is to make is then compared with the output (`grid`, `frames`), before anything is made.
+Provenance may be a stranger's. It is read here, in `facegen.store_recipes` and in
+`facegen.ingredients` alone: every value has its type and range, and every list at most as many
+values as the output can need. How much there is to make is then compared with the output (`grid`,
+`frames`), before anything is made.
 """
 
 from __future__ import annotations
@@ -17,14 +18,11 @@ from facegen.document_info import ANIMATION, PICTURE, VIDEO
 from facegen.errors import InputError
 from facegen.generating import ROWS_PER_PAGE
 from facegen.ingredients import (
-    LARGEST,
-    MAX_LABELS,
     Model,
     MoveRecipe,
     Nearest,
     SamplerRecipe,
     Source,
-    StoreRecipe,
     read_sharpening,
 )
 from facegen.morphing import PATHS
@@ -33,6 +31,7 @@ from facegen.rows import MAX_ROW, parse_rows
 from facegen.seeds import MAX_SEED
 from facegen.sharpening import Sharpening
 from facegen.sheets import Grid
+from facegen.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 
 MAX_STEPS = MAX_SCALE = 1 << 20  # the output's own size is nearer
 Cell = tuple[int, int]  # row and column of a sheet, from 0
@@ -260,62 +259,6 @@ class Morphed(Recipe):
         """Pictures of an animation."""
         count = (len(self.sources) - 1) * self.steps + 1
         return count if self.one_way else 2 * count - 2
-
-
-@dataclass(frozen=True)
-class EncodeRecipe:
-    """Of `encode`, of a face set."""
-
-    model: Model
-    source: str
-    fingerprint: str
-    seed: int
-    epsilon_scale: float
-
-    @classmethod
-    def read(cls, record: Record, most: int, columns: int | None) -> EncodeRecipe:
-        return cls(
-            Model.read(record.record("weights")),
-            record.text("source"),
-            record.text("fingerprint"),
-            record.whole("seed", 0, MAX_SEED),
-            record.number("epsilon_scale", -LARGEST, LARGEST),
-        )
-
-
-@dataclass(frozen=True)
-class FitRecipe:
-    """Of `fit`."""
-
-    store: StoreRecipe
-    options: dict[str, Any]
-
-    @classmethod
-    def read(cls, record: Record, most: int, columns: int | None) -> FitRecipe:
-        return cls(
-            StoreRecipe.read(record),
-            {
-                "kind": record.text("kind", choices=fitted.KINDS),
-                "components": record.whole("components", 1, most),
-                "points": record.text("points", choices=("z", "mu")),
-                "split": record.text("split", choices=("train", "all")),
-                "seed": record.whole("seed", 0, MAX_SEED),
-            },
-        )
-
-
-@dataclass(frozen=True)
-class AttributesRecipe:
-    """Of `attributes`."""
-
-    store: StoreRecipe
-    without: list[str]
-    min_count: int
-
-    @classmethod
-    def read(cls, record: Record, most: int, columns: int | None) -> AttributesRecipe:
-        without, least = record.texts("without", MAX_LABELS), record.whole("min_count", 2, MAX_ROW)
-        return cls(StoreRecipe.read(record), without, least)
 
 
 AnyRecipe = Recipe | EncodeRecipe | FitRecipe | AttributesRecipe

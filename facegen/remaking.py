@@ -27,19 +27,10 @@ from facegen.materials import Materials
 from facegen.morphing import morph_to_file
 from facegen.nearest import TrainingFaces, generate_nearest
 from facegen.points import Point
-from facegen.recipes import (
-    AnyRecipe,
-    AttributesRecipe,
-    Edited,
-    EncodeRecipe,
-    FitRecipe,
-    Generated,
-    GeneratedFaces,
-    Morphed,
-    Reconstructed,
-)
+from facegen.recipes import AnyRecipe, Edited, Generated, GeneratedFaces, Morphed, Reconstructed
 from facegen.reconstructing import Originals, reconstruct_sheet
 from facegen.sheets import save_png
+from facegen.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 
 
 def _generation(made: Generated, materials: Materials) -> Generation:

@@ -164,7 +164,7 @@ def test_whatever_a_provenance_says_the_answer_is_quick_and_clear(
     assert set(os.listdir()) - before <= {target}
 
 
-HUGE = {
+HUGE: dict[str, tuple[str, dict[str, Any]]] = {
     "rows": ("sheet.png", {"rows": "0-999999999"}),
     "all rows at once": ("new.h5", {"rows": "0-999999999"}),
     "rows of a page": ("sheet.png", {"rows": "0-99999"}),
@@ -242,6 +242,7 @@ MADE = json.dumps(
         "grid": {"count": 2, "columns": 2, "height": 96, "width": 96, "gap": 4, "margin": 4},
     }
 ).encode()
+FRAME = b",\0\0\0\0\1\0\1\0\0\2\2\x44\1\0"
 FILES: dict[str, Callable[[], bytes]] = {
     "rows.png": lambda: png(204, 104, MADE),
     "large.png": lambda: png(20_000, 19_968, MADE),
@@ -262,7 +263,6 @@ FILES: dict[str, Callable[[], bytes]] = {
     "zeros.webp": lambda: b"RIFF\0\0\0\x0bWEBPVP8X" + bytes(190_000_000),
     "zeros.json": lambda: b'{"format": [' + b"[]," * 15_000_000 + b"1]}",
 }
-FRAME = b",\0\0\0\0\1\0\1\0\0\2\2\x44\1\0"
 
 
 def gif(blocks: bytes) -> bytes:
