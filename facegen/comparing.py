@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from facegen import hdf5
+from facegen.document_info import open_document
 from facegen.images import decoding_errors
-from facegen.photos import read_file
-from facegen.sheets import open_picture
 
 FARTHEST = 255  # of pictures: black from white
+ROWS = 256  # of pixels compared at a time
 BATCH = 256  # rows of a store in memory at a time
 
 
@@ -29,8 +30,12 @@ def picture_difference(a: Image.Image, b: Image.Image) -> int:
     """The largest difference of any channel of any pixel; 255 for pictures of different sizes."""
     if a.size != b.size:
         return FARTHEST
-    values = [np.asarray(image.convert("RGB"), np.int16) for image in (a, b)]
-    return int(np.abs(values[0] - values[1]).max())
+    largest = 0
+    for upper in range(0, a.height, ROWS):
+        box = (0, upper, a.width, min(upper + ROWS, a.height))
+        values = [np.asarray(image.crop(box).convert("RGB"), np.int16) for image in (a, b)]
+        largest = max(largest, int(np.abs(values[0] - values[1]).max()))
+    return largest
 
 
 def animation_difference(a: Path, b: Path) -> int:
@@ -40,9 +45,9 @@ def animation_difference(a: Path, b: Path) -> int:
         InputError: one is damaged; the message is the reason alone.
     """
     largest = 0
-    with decoding_errors():
-        both = [ImageSequence.Iterator(open_picture(read_file(path))) for path in (a, b)]
-        for frames in zip_longest(*both):
+    with ExitStack() as files, decoding_errors():
+        images = [files.enter_context(open_document(path)) for path in (a, b)]
+        for frames in zip_longest(*map(ImageSequence.Iterator, images)):
             if None in frames:
                 return FARTHEST
             largest = max(largest, picture_difference(*frames))

@@ -1,12 +1,13 @@
 """What an output was made from, found again: weights, samplers, points and stores.
 
-Input files are found by their recorded names, and compared by their digests or fingerprints.
+Input files are found by their recorded names, and told from others of the same name by their
+digests or fingerprints.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from facegen import directions, fitted, hdf5
 from facegen.codec import Codec
 from facegen.directions import FILE_NAME, Directions, Move
 from facegen.editing import MovedPoints
@@ -22,10 +24,13 @@ from facegen.faces import FaceSet
 from facegen.files import sha256_of
 from facegen.fitted import FittedSampler
 from facegen.generating import Sampler, StoredPoints
+from facegen.ingredients import Model, MoveRecipe, SamplerRecipe, Source, StoreRecipe
 from facegen.latents import Latents
+from facegen.photo_search import PhotoSearch
 from facegen.points import Point, PointReader
-from facegen.radii import AtPercentiles, OnShell, RadiusQuantiles, Truncated
+from facegen.radii import AtPercentiles, OnShell, Truncated
 from facegen.recording import describe_store
+from facegen.rows import format_rows
 from facegen.sampling import PointSampler
 from facegen.weights import DECODERS, Weights
 
@@ -35,14 +40,16 @@ class Materials:
     """Where to find what an output was made from.
 
     Attributes:
-        provenance: what the output says of how it was made.
+        model: the weights that made it; None where there are none to compare.
         folders: where input files may be, by their recorded names.
+        given: folders and archives that the user has named, whose photos are searched, too.
         weights: a folder of weights; by default the model that comes with facegen.
         threads: that compute; by default one per processor.
     """
 
-    provenance: dict[str, Any]
+    model: Model | None
     folders: Sequence[Path]
+    given: Sequence[Path] = ()
     weights: str | os.PathLike | None = None
     threads: int | None = None
 
@@ -53,144 +60,168 @@ class Materials:
         Raises:
             InputError: the weights are others than those; the message names them.
         """
-        made_by = self.provenance["weights"]
-        found = Weights.load(self.weights)
-        decoder = made_by.get("decoder", "plain")
-        halves = {"encoder": "encoder_sha256", DECODERS[decoder]: "decoder_sha256"}
-        for half, key in halves.items():
-            available = (found.path / f"{half}.tflite").exists()
-            if key in made_by and (not available or found.digest(f"{half}.tflite") != made_by[key]):
+        found, made_by = Weights.load(self.weights), self.model
+        if made_by is None:
+            return Codec(found, threads=self.threads)
+        halves = {"encoder_sha256": "encoder", "decoder_sha256": DECODERS[made_by.decoder]}
+        for key, digest in made_by.digests.items():
+            graph = f"{halves[key]}.tflite"
+            if not (found.path / graph).exists() or found.digest(graph) != digest:
                 raise InputError(
-                    f"the original was made by the weights {made_by['name']} ({decoder} {key} "
-                    f"{made_by[key][:12]}), {found.path} has others; name theirs with --weights"
+                    f"the original was made by the weights {made_by.name} ({made_by.decoder} {key} "
+                    f"{digest[:12]}), {found.path} has others; name theirs with --weights"
                 )
-        return Codec(found, decoder=decoder, threads=self.threads)
+        return Codec(found, decoder=made_by.decoder, threads=self.threads)
 
-    def find(self, name: str) -> Path:
-        """An input file.
+    def _candidates(self, name: str) -> Iterator[Path]:
+        """The files of that name."""
+        for folder in (Path(), *self.folders, *self.given):
+            for path in dict.fromkeys((folder / name, folder / Path(name).name)):
+                if os.path.isfile(path):  # unlike Path's, it has no exceptions for odd names
+                    yield path
+
+    def _find(self, name: str, check: Callable[[Path], object]) -> Path:
+        """The first file of a name that is right: `check` raises InputError for others.
 
         Raises:
-            MissingFileError: it is in none of the folders.
+            MissingFileError: there is none of that name.
+            InputError: all are others; the first one's error.
         """
-        for path in (Path(name), *(folder / Path(name).name for folder in self.folders)):
-            if path.is_file():
+        wrong: InputError | None = None
+        for path in self._candidates(name):
+            try:
+                check(path)
                 return path
-        places = ", ".join(str(folder) for folder in self.folders)
-        raise MissingFileError(f"the original needs {name}, which is not in {places}; see --from")
+            except InputError as error:
+                wrong = wrong or error
+        raise wrong or self._missing(name)
 
-    def find_same(self, name: str, sha256: str) -> Path:
-        """An input file with this digest.
+    def _missing(self, name: str) -> MissingFileError:
+        places = ", ".join(dict.fromkeys(map(str, (*self.folders, *self.given))))
+        return MissingFileError(f"the original needs {name}, which is not in {places}; see --from")
 
-        Raises:
-            MissingFileError: it is in none of the folders.
-            InputError: another file has its name.
-        """
-        path = self.find(name)
-        if sha256_of(path) != sha256:
-            raise InputError(f"{path} is another file than the one that the original was made from")
-        return path
+    def _find_same(self, name: str, kind: str, sha256: str) -> Path:
+        """An HDF5 file of this kind and with this digest."""
+
+        def check(path: Path) -> None:
+            if hdf5.kind_of(path) != kind or sha256_of(path) != sha256:
+                raise _another(path)
+
+        return self._find(name, check)
 
     def find_faces(self, name: str, fingerprint: str) -> Path:
         """A face set with this fingerprint.
 
         Raises:
-            MissingFileError: it is in none of the folders.
-            InputError: another has its name.
+            MissingFileError, InputError: there is none, or all of its name are others.
         """
-        path = self.find(name)
-        with FaceSet.open(path) as faces:
-            _check_same(path, {"fingerprint": faces.fingerprint}, {"fingerprint": fingerprint})
-        return path
 
-    def find_store(self, recorded: dict[str, Any]) -> Path:
+        def check(path: Path) -> None:
+            with FaceSet.open(path) as faces:
+                found = {"fingerprint": faces.fingerprint}
+            _check_same(path, found, {"fingerprint": fingerprint})
+
+        return self._find(name, check)
+
+    def find_stored(self, name: str, expected: dict[str, Any]) -> Path:
+        """A store with some values of its `facegen.latents.Origin`.
+
+        Raises:
+            MissingFileError, InputError: there is none, or all of its name are others.
+        """
+
+        def check(path: Path) -> None:
+            with Latents.open(path) as store:
+                _check_same(path, describe_store(store)["origin"], expected)
+
+        return self._find(name, check)
+
+    def find_store(self, recorded: StoreRecipe) -> Path:
         """A store with the same rows (`facegen.recording.describe_store`).
 
         Raises:
-            MissingFileError: it is in none of the folders.
-            InputError: another store has its name.
+            MissingFileError, InputError: there is none, or all of its name are others.
         """
-        path = self.find(recorded["latents"])
-        with Latents.open(path) as store:
-            found = describe_store(store)
-        names = ("weights", "source")  # to tell people; the same rows may have others
-        expected = {k: v for k, v in recorded["origin"].items() if k not in names}
-        _check_same(path, found["origin"], expected)
-        _check_same(path, found, {"rows_done": recorded["rows_done"]})
-        return path
 
-    def points(self, sources: Sequence[dict[str, Any]]) -> list[Point]:
+        def check(path: Path) -> None:
+            with Latents.open(path) as store:
+                found = describe_store(store)
+            _check_same(path, found["origin"], recorded.origin)
+            _check_same(path, found, {"rows_done": recorded.rows_done})
+
+        return self._find(recorded.file, check)
+
+    def points(self, sources: Sequence[Source]) -> list[Point]:
         """Points by their recorded sources.
 
         Raises:
             MissingFileError, InputError: a file is not found, or is another one than it was.
         """
-        points = []
-        for source in sources:
-            reader = PointReader(
-                self.codec,
-                align=source.get("align", "auto"),
-                box=tuple(source["box"]) if source.get("box") else None,
-            )
-            name = self._name(source)
-            (point,) = reader.read([name])
-            keys = {"fingerprint", "sha256"} & source.keys()
-            _check_same(name, point.source, {key: source[key] for key in keys})
-            points.append(point)
-        return points
+        found: dict[int, Point] = {}
+        groups: dict[tuple, list[int]] = {}  # what is read at once: all photos, the rows of a file
+        for i, source in enumerate(sources):
+            is_photo = source.kind == "photo"
+            key = () if is_photo else (source.file, source.digest, source.seed)
+            groups.setdefault((source.kind, *key), []).append(i)
+        for (kind, *_), some in groups.items():
+            chosen = [sources[i] for i in some]
+            read = self._photos(chosen) if kind == "photo" else self._rows(chosen)
+            found |= dict(zip(some, read, strict=True))
+        return [found[i] for i in range(len(sources))]
 
-    def _name(self, source: dict[str, Any]) -> str:
-        """A source as `facegen.points` names it."""
-        if "seed" in source:
-            return f"seed:{source['seed']}:{source['row']}"
-        for kind in ("faces", "latents"):
-            if kind in source:
-                return f"{self.find(source[kind])}:{source['row']}"
-        return str(self.find(source["photo"]))
+    def _photos(self, sources: Sequence[Source]) -> list[Point]:
+        search = PhotoSearch(self.codec, self._candidates, self.given, self._missing)
+        return search.points(sources)
 
-    def sampler(self) -> PointSampler:
+    def _rows(self, sources: Sequence[Source]) -> Iterator[Point]:
+        """The points of some rows of one seed or one file."""
+        rows, first = format_rows([source.row for source in sources]), sources[0]
+        if first.kind == "seed":
+            name = f"seed:{first.seed}:{rows}"
+        elif first.kind == "faces":
+            name = f"{self.find_faces(first.file, first.digest)}:{rows}"
+        else:
+            name = f"{self.find_stored(first.file, {'fingerprint': first.digest})}:{rows}"
+        for point, source in zip(PointReader(self.codec).read([name]), sources, strict=True):
+            yield Point(point.z, source.recorded, point.original)
+
+    def sampler(self, made: SamplerRecipe) -> PointSampler:
         """The sampler that its points came from."""
-        recorded = self.provenance["sampler"]
-        sampler, mean = self._point_source(recorded)
-        if "radius" in recorded:
-            sampler = OnShell(sampler, recorded["radius"])
-        if "radius_percentile" in recorded:
-            radii = RadiusQuantiles.parse(recorded["radius_quantiles"])
-            low, high = recorded["radius_percentile"]
-            sampler = AtPercentiles(sampler, low, high, radii)
-        if "truncation" in recorded:
-            sampler = Truncated(sampler, mean, recorded["truncation"])
-        if "move" in recorded:
-            sampler = MovedPoints(sampler, self.move(recorded["move"]))
+        sampler, mean = self._point_source(made)
+        if made.radius is not None:
+            sampler = OnShell(sampler, made.radius)
+        if made.percentiles is not None and made.quantiles is not None:
+            low, high = made.percentiles
+            sampler = AtPercentiles(sampler, low, high, made.quantiles)
+        if made.truncation is not None:
+            sampler = Truncated(sampler, mean, made.truncation)
+        if made.move is not None:
+            sampler = MovedPoints(sampler, self.move(made.move))
         return sampler
 
-    def _point_source(self, recorded: dict[str, Any]) -> tuple[PointSampler, np.ndarray]:
+    def _point_source(self, made: SamplerRecipe) -> tuple[PointSampler, np.ndarray]:
         """Where points come from before they are moved, and their mean."""
         mean = np.zeros(self.codec.latent_dim, np.float32)
-        name = recorded["name"]
-        if name == "normal":
-            return Sampler(sigma=recorded["sigma"]), mean
-        if name == "uniform":
-            return Sampler(r_limit=recorded["r_limit"]), mean
-        if name == "fitted":
-            path = self.find_same(recorded["sampler"], recorded["sampler_sha256"])
-            fitted = FittedSampler.load(path)
-            return fitted, fitted.mean
-        if name == "latents":
-            stored = StoredPoints(Latents.open(self.find(recorded["latents"])), recorded["points"])
-            keys = ("latents_fingerprint", "epsilon_scale", "encoder_sha256")
-            expected = {key: recorded[key] for key in keys}
-            _check_same(stored.store.path, stored.provenance, expected)
-            return stored, mean
-        raise InputError(f"the original's points come from a sampler {name!r}; upgrade facegen")
+        if made.name == "fitted":
+            found = FittedSampler.load(self._find_same(made.file, fitted.FORMAT, made.sha256))
+            return found, found.mean
+        if made.expected is not None:
+            path = self.find_stored(made.file, made.expected)
+            return StoredPoints(Latents.open(path), made.array), mean
+        if made.name == "uniform":
+            return Sampler(r_limit=made.extent), mean
+        return Sampler(sigma=made.extent), mean
 
-    def move(self, recorded: dict[str, Any]) -> Move:
+    def move(self, made: MoveRecipe) -> Move:
         """A move along labels' directions."""
-        beside = self.codec.weights.path / FILE_NAME
-        if beside.is_file() and sha256_of(beside) == recorded["attributes_sha256"]:
-            path = beside
-        else:
-            path = self.find_same(recorded["attributes_file"], recorded["attributes_sha256"])
-        return Move(Directions.read(path), recorded["attributes"], recorded["without"])
+        path = self.codec.weights.path / FILE_NAME
+        if not path.is_file() or sha256_of(path) != made.sha256:
+            path = self._find_same(made.file, directions.FORMAT, made.sha256)
+        return Move(Directions.read(path), made.attributes, made.without)
+
+
+def _another(path: Path) -> InputError:
+    return InputError(f"{path} is another file than the one that the original was made from")
 
 
 def _check_same(path: str | os.PathLike, found: dict[str, Any], expected: dict[str, Any]) -> None:

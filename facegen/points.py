@@ -10,6 +10,7 @@ Rows may be lists and ranges: latents.h5:3,17,20-40.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from facegen.aligning import load_photo
 from facegen.codec import Codec
 from facegen.errors import InputError
 from facegen.images import Box
-from facegen.photos import find_photos
+from facegen.photos import as_text, find_photos
 from facegen.rows import parse_rows
 from facegen.seeds import check_seed
 
@@ -46,10 +47,20 @@ class Point:
     original: np.ndarray | None = None
 
 
-def photo_source(name: str, data: bytes, align: str, box: Box | None) -> dict[str, Any]:
-    """What is recorded of a photo: enough to find it again and to crop it alike."""
+def photo_source(
+    name: str, data: bytes, align: str, box: Box | None, source: str | os.PathLike
+) -> dict[str, Any]:
+    """What is recorded of a photo: enough to find it again and to crop it alike.
+
+    Args:
+        source: the folder or archive that it was in, or the photo itself.
+    """
     digest = hashlib.sha256(data).hexdigest()
-    return {"photo": name, "sha256": digest, "align": align, "box": list(box) if box else None}
+    found: dict[str, Any] = {"photo": name, "sha256": digest, "align": align}
+    found["box"] = list(box) if box else None
+    if name != as_text(str(source)) and Path(source).name:
+        found["within"] = as_text(Path(source).name)
+    return found
 
 
 def _refuse(name: str, reason: str) -> None:
@@ -142,5 +153,5 @@ class PointReader:
             if note:
                 self.on_note(photo.name, note)
             yield from self._encoded(
-                face[None], [photo_source(photo.name, data, self.align, self.box)]
+                face[None], [photo_source(photo.name, data, self.align, self.box, name)]
             )

@@ -80,7 +80,7 @@ def load_photos(
     pixels, names, origins = [], [], []
     skipped: list[tuple[str, str]] = []
     notes: list[tuple[str, str]] = []
-    for photo in find_photos(sources):
+    for source, photo in ((s, photo) for s in sources for photo in find_photos([s])):
         try:
             data = photo.read()
             face, note = load_photo(data, size=size, box=box, align=align)
@@ -89,7 +89,7 @@ def load_photos(
             continue
         pixels.append(face)
         names.append(photo.name)
-        origins.append(photo_source(photo.name, data, align, box))
+        origins.append(photo_source(photo.name, data, align, box, source))
         notes += [(photo.name, note)] if note else []
         if len(pixels) == count:
             break

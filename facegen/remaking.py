@@ -9,161 +9,159 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from facegen import directions, faces, fitted, latents
 from facegen.attributing import attributes
-from facegen.document_info import ANIMATION, PICTURE, VIDEO
 from facegen.editing import edit_sheet
 from facegen.encoding import encode
+from facegen.errors import InputError
 from facegen.faces import FaceSet
 from facegen.fitting import fit
 from facegen.generating import Generation, generate_face_set, generate_sheet
+from facegen.ingredients import Nearest
 from facegen.latents import Latents
 from facegen.materials import Materials
 from facegen.morphing import morph_to_file
 from facegen.nearest import TrainingFaces, generate_nearest
+from facegen.points import Point
+from facegen.recipes import AnyRecipe, Edited, Generated, GeneratedFaces, Morphed, Reconstructed
 from facegen.reconstructing import Originals, reconstruct_sheet
-from facegen.rows import parse_rows
-from facegen.sharpening import Sharpening
 from facegen.sheets import save_png
-
-DEFAULT_COLUMNS = 7
-
-
-def read_sharpening(recorded: dict[str, Any] | None) -> Sharpening:
-    """A sharpening by its provenance."""
-    recorded = recorded or {}
-    unsharp = recorded.get("unsharp")
-    return Sharpening(recorded.get("sharpness"), tuple(unsharp) if unsharp else None)
+from facegen.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 
 
-def _columns(provenance: dict[str, Any]) -> int:
-    return int(provenance.get("grid", {}).get("columns", DEFAULT_COLUMNS))
+def _generation(made: Generated, materials: Materials) -> Generation:
+    sampler = materials.sampler(made.sampler)
+    return Generation(materials.codec, sampler, made.seed, made.sharpening)
 
 
-def _generation(materials: Materials) -> tuple[Generation, Sequence[int]]:
-    """What has generated some rows, and these."""
-    made = materials.provenance
-    sharpening = read_sharpening(made["sharpening"])
-    generation = Generation(materials.codec, materials.sampler(), made["seed"], sharpening)
-    return generation, cast(Sequence[int], parse_rows(made["rows"]))
-
-
-def _remake_generated(materials: Materials, output: Path) -> None:
-    made = materials.provenance
-    generation, rows = _generation(materials)
-    if "nearest" in made:
-        _remake_nearest(generation, rows, materials, output)
-    elif "grid" in made:
-        generate_sheet(generation, rows, output, columns=_columns(made))
+def _remake_generated(made: Generated, materials: Materials, output: Path) -> None:
+    generation = _generation(made, materials)
+    if made.columns is None:
+        save_png(Image.fromarray(generation.faces(made.rows)[0]), output, {})
+    elif made.nearest is None:
+        generate_sheet(generation, made.rows, output, columns=made.columns)
     else:
-        save_png(Image.fromarray(generation.faces(rows)[0]), output, {})
+        _remake_nearest(generation, made.rows, made.nearest, made.columns, materials, output)
 
 
 def _remake_nearest(
-    generation: Generation, rows: Sequence[int], materials: Materials, output: Path
+    generation: Generation,
+    rows: Sequence[int],
+    nearest: Nearest,
+    columns: int,
+    materials: Materials,
+    output: Path,
 ) -> None:
-    recorded = materials.provenance["nearest"]
-    shown = recorded["shown"]
     with ExitStack() as files:
-        store = files.enter_context(Latents.open(materials.find(recorded["latents"])))
+        path = materials.find_stored(nearest.store, {"fingerprint": nearest.fingerprint})
+        store = files.enter_context(Latents.open(path))
         face_set = None
-        if shown != "reconstructions":
-            face_set = files.enter_context(FaceSet.open(materials.find(shown)))
+        if nearest.shown != "reconstructions":
+            shown = materials.find_faces(nearest.shown, nearest.fingerprint)
+            face_set = files.enter_context(FaceSet.open(shown))
         training = TrainingFaces(store, materials.codec, face_set)
-        columns = _columns(materials.provenance)
         generate_nearest(generation, rows, training, output, columns=columns)
 
 
-def _remake_reconstructed(materials: Materials, output: Path) -> None:
-    made = materials.provenance
-    points = materials.points(made["points"])
+def _remake_face_set(made: GeneratedFaces, materials: Materials, output: Path) -> None:
+    generate_face_set(_generation(made, materials), made.rows, output, force=True)
+
+
+def _original(point: Point) -> np.ndarray:
+    if point.original is None:  # a source that is a photo or of a face set always has one
+        raise InputError("a point has no original")
+    return point.original
+
+
+def _remake_reconstructed(made: Reconstructed, materials: Materials, output: Path) -> None:
+    points = materials.points(made.sources)
     originals = Originals(
-        np.stack([cast(np.ndarray, point.original) for point in points]),
-        made["names"],
-        made["rows"],
+        np.stack([_original(point) for point in points]),
+        made.names,
+        made.rows,
         [point.source for point in points],
     )
     reconstruct_sheet(
         materials.codec,
         originals,
         output,
-        seed=made["seed"],
-        sample=made["sample"],
-        columns=_columns(made),
-        sharpening=read_sharpening(made["sharpening"]),
+        seed=made.seed,
+        sample=made.sample,
+        columns=made.columns,
+        sharpening=made.sharpening,
     )
 
 
-def _remake_edited(materials: Materials, output: Path) -> None:
-    made = materials.provenance
+def _remake_edited(made: Edited, materials: Materials, output: Path) -> None:
     edit_sheet(
         materials.codec,
-        materials.points(made["points"]),
-        materials.move(made["move"]),
+        materials.points(made.sources),
+        materials.move(made.move),
         output,
-        steps=made["steps"],
-        sharpening=read_sharpening(made["sharpening"]),
+        steps=made.steps,
+        sharpening=made.sharpening,
     )
 
 
-def _remake_morph(materials: Materials, output: Path) -> None:
-    made = materials.provenance
+def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
+    animation: dict[str, Any] = {}
+    if made.fps is not None:
+        animation = {"fps": made.fps, "one_way": made.one_way}
     morph_to_file(
         materials.codec,
-        materials.points(made["points"]),
+        materials.points(made.sources),
         output,
-        steps=made["steps"],
-        path=made["path"],
-        scale=made["scale"],
-        sharpening=read_sharpening(made["sharpening"]),
+        steps=made.steps,
+        path=made.path,
+        scale=made.scale,
+        sharpening=made.sharpening,
         force=True,
-        **{name: made[name] for name in ("fps", "one_way") if name in made},
+        **animation,
     )
 
 
-def _remake_face_set(materials: Materials, output: Path) -> None:
-    generate_face_set(*_generation(materials), output, force=True)
-
-
-def _remake_latents(materials: Materials, output: Path) -> None:
-    made = materials.provenance
+def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> None:
     encode(
-        [materials.find_faces(made["source"], made["fingerprint"])],
+        [materials.find_faces(made.source, made.fingerprint)],
         output,
         weights=materials.codec.weights.path,
-        seed=made["seed"],
-        epsilon_scale=made["epsilon_scale"],
+        seed=made.seed,
+        epsilon_scale=made.epsilon_scale,
         threads=materials.threads,
         force=True,
     )
 
 
-def _remake_sampler(materials: Materials, output: Path) -> None:
-    options = ("kind", "components", "points", "split", "seed")
-    chosen = {name: materials.provenance[name] for name in options}
-    fit(materials.find_store(materials.provenance), output, **chosen, force=True)
+def _remake_sampler(made: FitRecipe, materials: Materials, output: Path) -> None:
+    fit(materials.find_store(made.store), output, **made.options, force=True)
 
 
-def _remake_attributes(materials: Materials, output: Path) -> None:
-    made = materials.provenance
-    store = materials.find_store(made)
-    attributes(store, output, without=made["without"], min_count=made["min_count"], force=True)
+def _remake_attributes(made: AttributesRecipe, materials: Materials, output: Path) -> None:
+    store = materials.find_store(made.store)
+    attributes(store, output, without=made.without, min_count=made.min_count, force=True)
 
 
-REMAKERS: dict[tuple[str, str], Callable[[Materials, Path], None]] = {
-    (PICTURE, "generate"): _remake_generated,
-    (PICTURE, "reconstruct"): _remake_reconstructed,
-    (PICTURE, "edit"): _remake_edited,
-    (PICTURE, "morph"): _remake_morph,
-    (ANIMATION, "morph"): _remake_morph,
-    (VIDEO, "morph"): _remake_morph,
-    (faces.FORMAT, "generate"): _remake_face_set,
-    (latents.FORMAT, "encode"): _remake_latents,
-    (fitted.FORMAT, "fit"): _remake_sampler,
-    (directions.FORMAT, "attributes"): _remake_attributes,
+REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
+    Generated: _remake_generated,
+    GeneratedFaces: _remake_face_set,
+    Reconstructed: _remake_reconstructed,
+    Edited: _remake_edited,
+    Morphed: _remake_morph,
+    EncodeRecipe: _remake_latents,
+    FitRecipe: _remake_sampler,
+    AttributesRecipe: _remake_attributes,
 }
+
+
+def remake(recipe: AnyRecipe, materials: Materials, output: Path) -> None:
+    """Makes an output again.
+
+    Raises:
+        MissingFileError, InputError: something that it was made from is missing, or another.
+        OutputError: it can't be written.
+    """
+    REMAKERS[type(recipe)](recipe, materials, output)

@@ -1,15 +1,17 @@
 """reproduce: an output made again from what it says about itself, and compared with itself.
 
-It is made by the function that made it the first time (`facegen.remaking`), from the same weights
-and input files (`facegen.materials`).
+What it says is read into checked values and compared with its extent, before anything is made
+(`facegen.recipes`, `facegen.extents`). It is made by the function that made it the first time
+(`facegen.remaking`), from the same weights and input files (`facegen.materials`).
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +20,22 @@ from PIL import Image
 from facegen import faces, latents
 from facegen.command_lines import command_line
 from facegen.comparing import animation_difference, picture_difference, same_bytes, store_difference
+from facegen.cutting import Cut, Stage, read_stages
 from facegen.describing import info
-from facegen.document_info import ANIMATION, PICTURE, VIDEO
-from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
+from facegen.document_info import ANIMATION, PICTURE, VIDEO, open_document
+from facegen.errors import InputError, MissingFileError, OutputError
+from facegen.extents import read_file_recipe, read_picture_recipe
 from facegen.files import check_output
 from facegen.images import decoding_errors
+from facegen.ingredients import Model
 from facegen.materials import Materials
-from facegen.photos import read_file
-from facegen.remaking import REMAKERS, read_sharpening
-from facegen.retouching import sharpen_image
-from facegen.sheets import Grid, open_picture, read_grid, save_png
+from facegen.recipes import READERS, Recipe
+from facegen.records import Record
+from facegen.remaking import remake
+from facegen.sheets import save_png
 
 PIXEL_ROUNDING = 1  # of 255: what another processor's float arithmetic may change
+LONGEST_COMMAND = 300  # letters that are told of one that can't be run here
 NUMBER_ROUNDING = 1e-3  # of coordinates, most of which lie in -5..5
 
 
@@ -74,7 +80,7 @@ def reproduce(
     threads: int | None = None,
     force: bool = False,
 ) -> Reproduced:
-    """Makes an output again from its own provenance; `facegen.remaking.REMAKERS` has all kinds.
+    """Makes an output again from its own provenance; `facegen.recipes.READERS` has all kinds.
 
     Args:
         original: a PNG (sharpened by `facegen sharpen` or not), an animation, a video, a sampler,
@@ -99,26 +105,35 @@ def reproduce(
         raise MissingFileError(f"{original} {what}")
     if output.exists() and output.samefile(original):
         raise InputError(f"{output} is the original; choose another output")
-    kind, provenance = _read(original)
-    places = [Path(), original.parent, *map(Path, folders)]
-    materials = Materials(provenance, places, weights, threads)
+    found = _describe(original)
+    kind, provenance = str(found["kind"]), found["provenance"]
+    if kind != PICTURE and (cell is not None or size is not None):
+        raise InputError(f"{original} is no PNG; --cell and --size are for one")
+    with _naming(original):
+        record = Record(provenance)
+        model = Model.read(record.record("weights")) if "weights" in record else None
+    places = [Path(), original.parent]
+    materials = Materials(model, places, list(map(Path, folders)), weights, threads)
     changed: float | None
-    try:
-        if kind == PICTURE:
-            changed = _reproduce_picture(original, output, materials, cell, size, force)
-        elif cell is not None or size is not None:
-            raise InputError(f"{original} is no PNG; --cell and --size are for one")
-        else:
-            changed = _reproduce_file(kind, original, output, materials)
-    except FacegenError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise InputError(f"{original}: the provenance is damaged: {error!r}") from error
+    if kind == PICTURE:
+        cut = Cut(cell, size)
+        changed = _reproduce_picture(original, output, provenance, materials, cut, force)
+    else:
+        changed = _reproduce_file(original, output, found, materials)
     return Reproduced(output, kind, changed, provenance)
 
 
-def _read(original: Path) -> tuple[str, dict[str, Any]]:
-    """The kind of an output, and what it says of how it was made.
+@contextmanager
+def _naming(original: Path) -> Iterator[None]:
+    """Names the original in what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{original}: {error}") from error
+
+
+def _describe(original: Path) -> dict[str, Any]:
+    """What `info` says of an output; its provenance is one that can be made again.
 
     Raises:
         InputError: it can't be reproduced; the message says what the user can run instead.
@@ -131,19 +146,23 @@ def _read(original: Path) -> tuple[str, dict[str, Any]]:
         provenance = {**found, "command": "encode", "weights": weights}
         of_faces = found["source"].lower().endswith((".h5", ".hdf5"))  # photos may be anywhere
         covered = found["complete"] and of_faces
-    if not covered or (kind, str(provenance.get("command"))) not in REMAKERS:
+    if not covered or (kind, str(provenance.get("command"))) not in READERS:
         command = command_line(found)
-        made = f"; by what it records, '{command}' made it" if command else ""
+        made = f"; by what it records, '{command[:LONGEST_COMMAND]}' made it" if command else ""
         raise InputError(f"{original} ({kind}) can't be reproduced{made}")
-    return kind, provenance
+    return {**found, "provenance": provenance}
 
 
-def _reproduce_file(kind: str, original: Path, output: Path, materials: Materials) -> float | None:
+def _reproduce_file(
+    original: Path, output: Path, found: dict[str, Any], materials: Materials
+) -> float | None:
     """Makes a file again and returns how far it differs from the original."""
-    suffix = original.suffix.lower()
+    kind, suffix = found["kind"], original.suffix.lower()
     if kind in (ANIMATION, VIDEO) and output.suffix.lower() != suffix:
         raise OutputError(f"{output} must end in {suffix}, as {original}")
-    REMAKERS[kind, materials.provenance["command"]](materials, output)
+    side = materials.codec.image_size if materials.model else 0
+    with _naming(original):
+        remake(read_file_recipe(original, found, side), materials, output)
     if same_bytes(original, output):
         return 0
     if kind == VIDEO:
@@ -155,52 +174,47 @@ def _reproduce_file(kind: str, original: Path, output: Path, materials: Material
 def _reproduce_picture(
     original: Path,
     output: Path,
+    provenance: dict[str, Any],
     materials: Materials,
-    cell: tuple[int, int] | None,
-    size: int | None,
+    cut: Cut,
     force: bool,
 ) -> int:
     """Makes a PNG again, or a part of it, and returns how far all of it differs."""
-    picture = open_picture(read_file(original))
-    try:
-        grid = read_grid(materials.provenance, picture.size)
-        with decoding_errors():
-            picture.load()
-    except InputError as error:
-        raise InputError(f"{original}: {error}") from error
-    again = _remake_picture(materials, grid)
-    shown = again if cell is None else _cut(again, grid, cell)
-    if size is not None:
-        width = round(shown.width * size / shown.height)
-        shown = shown.resize((width, size), Image.Resampling.LANCZOS)
-    record = dict(materials.provenance)
-    if cell is not None or size is not None:
-        record.pop("grid", None)
-        record |= {"reproduced": {"cell": list(cell) if cell else None, "size": size}}
-    save_png(shown, output, record, force=force)
-    return picture_difference(picture, again)
+    face = materials.codec.image_size
+    with _naming(original), open_document(original) as picture:
+        stages = read_stages(provenance, picture.size, face)
+        recipe = read_picture_recipe(provenance, stages[0].grid, face)
+        cut.result_size(picture.size, stages[-1].grid)
+        _narrow(recipe, replace(stages[-1], cut=cut), face)
+    again = _remake_picture(materials, recipe, stages)
+    with _naming(original), open_document(original) as picture, decoding_errors():
+        difference = picture_difference(picture, again)
+    is_part = cut != Cut(None, None)
+    record = cut.record(provenance) if is_part else provenance
+    save_png(cut.apply(again, stages[-1].grid), output, record, force=force)
+    return difference
 
 
-def _remake_picture(materials: Materials, grid: Grid | None) -> Image.Image:
-    """The picture that a provenance describes, with what `facegen sharpen` did to it later."""
+def _narrow(recipe: Recipe, stage: Stage, face: int) -> tuple[Recipe, Stage]:
+    """As little as has the cell that is cut out of a sheet, and the stage with that alone."""
+    if stage.cut is None or stage.cut.cell is None or stage.grid is None:
+        return recipe, stage
+    row, column = stage.cut.cell
+    recipe, cell = recipe.narrowed((row - 1, column - 1))
+    cut = replace(stage.cut, cell=(cell[0] + 1, cell[1] + 1))
+    return recipe, replace(stage, grid=recipe.grid(face), cut=cut)
+
+
+def _remake_picture(materials: Materials, recipe: Recipe, stages: list[Stage]) -> Image.Image:
+    """The picture that a provenance describes, with what was done to it later."""
+    recipe, first = _narrow(recipe, stages[0], materials.codec.image_size)
     with tempfile.TemporaryDirectory(prefix="facegen-") as folder:
         path = Path(folder) / "picture.png"
-        REMAKERS[PICTURE, materials.provenance["command"]](materials, path)
-        picture = open_picture(read_file(path))
-        picture.load()
-    for recorded in materials.provenance.get("sharpened", []):
-        picture = sharpen_image(picture, read_sharpening(recorded), grid)
+        remake(recipe, materials, path)
+        with open_document(path) as made:
+            picture = made.copy()
+    for stage in (first, *stages[1:]):
+        picture = stage.sharpen(picture)
+        if stage.cut is not None:
+            picture = stage.cut.apply(picture, stage.grid)
     return picture
-
-
-def _cut(picture: Image.Image, grid: Grid | None, cell: tuple[int, int]) -> Image.Image:
-    """One tile of a sheet; row and column count from 1."""
-    rows, columns = (grid.rows, grid.columns) if grid else (1, 1)
-    row, column = cell
-    if not (1 <= row <= rows and 1 <= column <= columns):
-        raise InputError(f"the picture has {rows} rows of {columns} faces; there is no cell {cell}")
-    if grid is None:
-        return picture
-    left = grid.margin + (column - 1) * (grid.width + grid.gap)
-    upper = grid.margin + (row - 1) * (grid.height + grid.gap)
-    return picture.crop((left, upper, left + grid.width, upper + grid.height))

@@ -23,20 +23,20 @@ def _parse_part(part: str) -> tuple[int, int]:
     return first, last
 
 
-def parse_rows(text: str) -> np.ndarray:
+def parse_rows(text: str, *, most: int = MAX_ROWS) -> np.ndarray:
     """Reads numbers and ranges, the last one included, with commas or white space between.
 
     Returns:
         int64 (n), in the order of the text, repetitions kept.
 
     Raises:
-        InputError: the text has something else in it, or no row.
+        InputError: the text has something else in it, no row, or more than `most`.
     """
     parts = [_parse_part(part) for part in re.split(r"[,\s]+", text) if part]
     if not parts:
         raise InputError("no rows given")
-    if sum(last - first + 1 for first, last in parts) > MAX_ROWS:
-        raise InputError(f"more than {MAX_ROWS} rows given")
+    if sum(last - first + 1 for first, last in parts) > most:
+        raise InputError(f"more than {most} rows given")
     return np.concatenate([np.arange(first, last + 1) for first, last in parts])
 
 

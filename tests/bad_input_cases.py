@@ -994,6 +994,62 @@ OUTPUTS = [
     ),
 ]
 
+NO_ROOM = "promises/test_strangers.py::test_what_a_file_has_no_room_for_is_refused"
+BOUNDED = (
+    "promises/test_strangers.py::test_a_file_that_is_refused_takes_two_seconds_and_200_mib_at_most"
+)
+STRANGERS = [
+    Case(
+        "provenance-rows",
+        "a sheet of 2 faces that says it was made of a billion rows",
+        "reproduce sheet.png",
+        "facegen: sheet.png: the provenance is damaged: it asks for more than 2 rows",
+        test=NO_ROOM,
+    ),
+    Case(
+        "provenance-steps",
+        "a GIF of 4 pictures that says it has 1000 steps",
+        "reproduce a.gif",
+        "facegen: a.gif: the provenance is damaged: it asks for 2000 pictures, more than it has",
+        test=NO_ROOM,
+    ),
+    Case(
+        "provenance-scale",
+        "a GIF of 32x32 pixels that says it is 32 times larger than its faces",
+        "reproduce a.gif",
+        "facegen: a.gif: its pictures have 32x32 pixels, by its provenance 1024x1024",
+        test=NO_ROOM,
+    ),
+    Case(
+        "provenance-of-lists",
+        "a PNG whose provenance is 2 million lists",
+        "info lists.png",
+        "facegen: lists.png: the provenance is too long to be facegen's; ...",
+        test=BOUNDED,
+    ),
+    Case(
+        "text-without-end",
+        "a PNG with 60 MB of text",
+        "info text.png",
+        "facegen: text.png: too much, or too many parts, for a file of facegen's; ...",
+        test=BOUNDED,
+    ),
+    Case(
+        "frames-without-end",
+        "a GIF of 3 million frames",
+        "info frames.gif",
+        "facegen: frames.gif: it has more than 100000 frames; ...",
+        test=BOUNDED,
+    ),
+    Case(
+        "video-without-end",
+        "an MP4 whose comment has 190 MB",
+        "info comment.mp4",
+        "facegen: comment.mp4: the provenance is too long to be facegen's; ...",
+        test=BOUNDED,
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1004,5 +1060,6 @@ TABLES = {
     "Weights": WEIGHTS,
     "Options": OPTIONS,
     "Outputs": OUTPUTS,
+    "Provenance of strangers": STRANGERS,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

@@ -39,7 +39,7 @@ def facegen(*arguments: object) -> Result:
 
 
 def run_python(
-    *arguments: str | os.PathLike, cwd: Path | None = None, timeout: float = 120
+    *arguments: str | os.PathLike, cwd: Path | None = None, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Runs Python in a process of its own, where `facegen` is the one that is tested here."""
     return subprocess.run(

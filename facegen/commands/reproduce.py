@@ -34,7 +34,8 @@ from facegen.console import (
     multiple=True,
     metavar="DIR",
     help="Where the files are that it was made from; the current folder and FILE's own are "
-    "searched anyway. Repeatable.",
+    "searched anyway. Photos are found in its subfolders and archives, too; it may be an archive "
+    "itself. Repeatable.",
 )
 @click.option(
     "-o",
