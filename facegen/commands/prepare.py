@@ -16,6 +16,7 @@ from facegen.console import (
     expand_sources,
     finish_skipped,
     force_option,
+    null_option,
     strict_option,
 )
 
@@ -66,6 +67,7 @@ from facegen.console import (
 @click.option(
     "--workers", type=click.IntRange(1, 256), help="Processes.  [default: one per processor]"
 )
+@null_option
 @strict_option
 @force_option
 @console_options
@@ -83,6 +85,7 @@ def command(
     seed: int,
     max_pixels: int,
     workers: int | None,
+    null: bool,
     strict: bool,
     force: bool,
 ) -> None:
@@ -104,7 +107,7 @@ def command(
     from facegen.photos import count_photos
     from facegen.preparing import prepare
 
-    names = expand_sources(sources)
+    names = expand_sources(sources, null=null)
     total = count_photos(names)
     with console.progress(total, "photo") as progress:
         result = prepare(
