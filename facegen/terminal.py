@@ -135,7 +135,8 @@ def standard_streams() -> Iterator[None]:
 
 def bars() -> TextIO:
     """Standard error for progress bars, which move the cursor by control characters."""
-    return io.TextIOWrapper(io.BufferedWriter(_Descriptor(2)), sys.stderr.encoding)
+    buffer = io.BufferedWriter(_Descriptor(2))
+    return io.TextIOWrapper(buffer, sys.stderr.encoding, line_buffering=True)
 
 
 def _as_bytes(text: str) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,14 +34,8 @@ def _text_line(found: dict[str, Any]) -> str:
     return f"{found['row']}\t{radius}\t{found['split']}\t{printable(found['name'])}"
 
 
-def _csv_line(values: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
-
-
 def _lines(store: Any, rows: np.ndarray, radius: np.ndarray, form: str) -> Iterator[str]:
-    from facegen.querying import describe_rows
+    from facegen.querying import csv_line, describe_rows
 
     if form == "rows":
         yield from map(str, rows.tolist())
@@ -54,7 +46,7 @@ def _lines(store: Any, rows: np.ndarray, radius: np.ndarray, form: str) -> Itera
             continue
         labels = found.pop("attributes", {})
         if form == "csv":
-            yield _csv_line([*found.values(), *labels.values()])
+            yield csv_line([*found.values(), *labels.values()])
         else:
             yield _text_line(found)
 
@@ -107,7 +99,7 @@ def command(
             facegen generate --latents latents.h5 --rows - -o smiling.png
     """
     from facegen.latents import Latents
-    from facegen.querying import Conditions, query_rows
+    from facegen.querying import Conditions, csv_line, query_rows
 
     if len(dict(attributes)) < len(attributes):
         raise click.UsageError("--attribute names the same attribute twice.")
@@ -118,6 +110,6 @@ def command(
         if form == "csv":
             people = ["identity"] if "identities" in store.file else []
             columns = ["row", "name", "split", "radius", *people, *store.attribute_names]
-            write_records([_csv_line(columns)])
+            write_records([csv_line(columns)])
         for rows, radius in query_rows(store, conditions, array=points, limit=limit):
             write_records(_lines(store, rows, radius, form or "text"))
