@@ -92,14 +92,14 @@ def command(
     """Read photos, crop and resize them, and write a face set.
 
     SOURCE is a folder (with its subfolders), a zip or tar archive, which is not unpacked, a photo,
-    or - for file names on standard input. A photo that can't be used is skipped with its name and
-    the reason on stderr; the exit code is then 3.
+    or - for file names on standard input, one a line. A photo that can't be used is skipped with
+    its name and the reason on stderr; the exit code is then 3.
 
     \b
     Examples:
         facegen prepare photos/ -o faces.h5
         facegen prepare img_align_celeba.zip --identities identity_CelebA.txt -o faces.h5
-        find ~/Pictures -name '*.jpg' | facegen prepare - --align -o faces.h5
+        find ~/Pictures -name '*.jpg' -print0 | facegen prepare -0 - --align -o faces.h5
     """
     if box and not (box[0] < box[2] and box[1] < box[3]):
         raise click.UsageError("--box needs LEFT < RIGHT and UPPER < LOWER.")
