@@ -13,7 +13,7 @@ import os
 import select
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -182,8 +182,11 @@ class Console:
         self._write([f"facegen: {message}"])
 
     def _write(self, lines: Iterable[str]) -> None:
-        with self._bar.external_write_mode(self._bar.fp) if self._bar else nullcontext():
+        with self._above_bar():
             write_messages(lines)
+
+    def _above_bar(self) -> AbstractContextManager[None]:
+        return self._bar.external_write_mode(self._bar.fp) if self._bar else nullcontext()
 
     def result(self, path: Path, **summary: Any) -> None:
         """The path written, or with --json one JSON object on one line.
@@ -192,7 +195,8 @@ class Console:
         """
         line = to_json({"path": str(path), **summary}) if self.as_json else str(path)
         try:
-            write_records([line])
+            with self._above_bar():
+                write_records([line])
         except StandardOutputError as error:
             if not (error.closed or error.reader_left):
                 self.warn(f"{error}; {path} is written")

@@ -61,7 +61,7 @@ def content(path: Path) -> Any:
         return {name: data[()].tolist() for name, data in file.items()}
 
 
-def started(*arguments: str | Path, cwd: Path, **options) -> subprocess.Popen[bytes]:
+def started(*arguments: object, cwd: Path, **options: Any) -> subprocess.Popen[bytes]:
     """A facegen that runs."""
     command = [sys.executable, "-m", "facegen", *map(str, arguments)]
     return subprocess.Popen(command, cwd=cwd, env=python_environment(), **options)

@@ -31,7 +31,7 @@ SHOWN = r"a\x1b[31m\x1b]0;title\x07\x9b31m\r\n\u202e.png"
 NOT_UTF8 = os.fsdecode(b"caf\xe9")
 
 
-def on_terminal(*arguments: str | Path, cwd: Path) -> tuple[int, str]:
+def on_terminal(*arguments: object, cwd: Path) -> tuple[int, str]:
     """Runs facegen with a terminal as its stdout and stderr; its exit code, and what came there."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
