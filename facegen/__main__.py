@@ -1,35 +1,39 @@
-"""The command facegen: signals first, then all the rest, which takes a while to import.
+"""The command facegen: signals and streams first, then all the rest, which takes a while to import.
 
 Exit codes: 0 done; 1 facegen's own error, one line on stderr; 2 wrong usage; 3 done, but some
-inputs were skipped; 130 and 143 for SIGINT and SIGTERM.
+inputs were skipped; 129, 130 and 143 for SIGHUP, SIGINT and SIGTERM.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 
 from facegen.stopping import StopSignals
+from facegen.terminal import standard_streams
 
 
 def main() -> None:
     """Runs the command line and exits."""
     signals = StopSignals()
-    try:
+    with ExitStack() as stack:
         try:
-            signals.install()
-            from facegen.cli import run
+            try:
+                signals.install()
+                stack.enter_context(standard_streams())
+                from facegen.cli import run
 
-            code = run()
-        finally:
+                code = run()
+            finally:
+                signals.finish()
+        except BaseException as error:
             signals.finish()
-    except BaseException as error:
-        signals.finish()
-        if signals.number:  # whatever the error is: C code turns what it catches into its own
-            code = 128 + signals.number
-        else:
-            from facegen.cli import report
+            if signals.number:  # whatever the error is: C code turns what it catches into its own
+                code = 128 + signals.number
+            else:
+                from facegen.cli import report
 
-            code = report(error)
+                code = report(error)
     sys.exit(code)
 
 

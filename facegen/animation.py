@@ -137,9 +137,11 @@ def _write_mp4(frames: np.ndarray, path: Path, text: str, fps: float, scale: int
         *("-r", f"{fps:g}", "-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"),  # x264: even sides
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY)),
         *("-threads", str(MP4_THREADS)),
-        *("-movflags", "+faststart", "-metadata", f"comment={text}", "-f", "mp4", str(path)),
+        *("-movflags", "+faststart", "-metadata", f"comment={text}", "-f", "mp4"),
+        f"file:{path}",  # else what stands before a colon in the name is a protocol
     ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=null, stderr=pipe) as process:
         assert process.stdin is not None
         try:
             for frame in frames:

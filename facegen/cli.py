@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 import click
 
 import facegen
-from facegen.console import PATH, printable
+from facegen.console import PATH
 from facegen.errors import FacegenError
+from facegen.terminal import StandardOutputError, printable, write_messages
 
 COMMANDS = (
     "prepare",
@@ -51,12 +50,6 @@ class Commands(click.Group):
             return None
         return importlib.import_module(f"facegen.commands.{name}").command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # which click would turn into an exit code of 1
-            raise ReaderGone from None
-
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(facegen.__version__, prog_name="facegen")
@@ -86,10 +79,6 @@ def cli(context: click.Context, debug: bool, lock: Path | None) -> None:
         context.with_resource(hold_lock(lock, f"holds the lock {lock}; its run is not done"))
 
 
-class ReaderGone(BaseException):
-    """Whoever read our output has had enough."""
-
-
 def run() -> int:
     """Runs the command line and returns the exit code."""
     code = cli.main(standalone_mode=False)
@@ -104,19 +93,17 @@ def report(error: BaseException) -> int:
     if isinstance(error, SystemExit):  # click has answered a shell's question for completions
         return error.code if isinstance(error.code, int) else 0
     if isinstance(error, click.ClickException):
+        error.message = printable(error.message)  # type: ignore[misc]
         error.show()
         return error.exit_code
-    if isinstance(error, ReaderGone | BrokenPipeError):
-        # No error. Python would complain when it flushes stdout at exit, so give it somewhere
-        # to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, StandardOutputError) and error.reader_left:
         return 0
     if "--debug" in sys.argv:
         traceback.print_exception(error)
-    message = printable(" ".join(str(error).split("\n")))
+    message = " ".join(str(error).split("\n"))
     if isinstance(error, MemoryError):
         message = "not enough memory"
     elif not isinstance(error, FacegenError):
         message = f"unexpected {type(error).__name__}: {message}; 'facegen --debug' shows where"
-    click.echo(f"facegen: {message}", err=True)
+    write_messages([f"facegen: {message}"])
     return 1

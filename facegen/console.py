@@ -1,13 +1,11 @@
-"""What all commands share: option types, option groups, messages, progress bars."""
+"""What all commands share: option types, option groups, sources."""
 
 from __future__ import annotations
 
 import functools
-import json
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from facegen.seeds import MAX_SEED, draw_seed
+from facegen.terminal import Console, read_stdin
 
 if TYPE_CHECKING:
     from facegen.codec import Codec
@@ -70,54 +69,6 @@ SIZES = NumberList(click.IntRange(1, 65536))
 SKIPPED = 3  # the exit code of a run that is done, but has skipped some inputs
 
 
-def printable(text: str) -> str:
-    """Text on one line of a terminal: control characters and other odd ones as escapes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-class Console:
-    """Results to stdout, everything else to stderr; progress only on a terminal."""
-
-    def __init__(self, quiet: bool, as_json: bool):
-        self.quiet = quiet
-        self.as_json = as_json
-        self._bar: Any = None
-
-    def say(self, message: str) -> None:
-        """A message on stderr, unless --quiet."""
-        if not self.quiet:
-            self._write(message)
-
-    def warn(self, message: str) -> None:
-        """A message of one line on stderr, --quiet or not."""
-        self._write(f"facegen: {printable(message)}")
-
-    def _write(self, message: str) -> None:
-        if self._bar is None:
-            click.echo(message, err=True)
-        else:
-            self._bar.write(message, file=sys.stderr)
-
-    def result(self, path: Path, **summary: Any) -> None:
-        """The path written, or with --json one JSON object on one line."""
-        if self.as_json:
-            click.echo(json.dumps({"path": str(path), **summary}))
-        else:
-            click.echo(path)
-
-    @contextmanager
-    def progress(self, total: int | None, unit: str) -> Iterator[Callable[[int], Any]]:
-        """Gives a function that counts items up, on a bar if stderr is a terminal."""
-        if self.quiet or not sys.stderr.isatty():
-            yield lambda done: None
-            return
-        from tqdm import tqdm
-
-        with tqdm(total=total, unit=unit, unit_scale=True, dynamic_ncols=True) as self._bar:
-            yield self._bar.update
-        self._bar = None
-
-
 def seed_or_draw(seed: int | None, console: Console) -> int:
     """The seed given, or a fresh one, printed."""
     if seed is None:
@@ -126,12 +77,19 @@ def seed_or_draw(seed: int | None, console: Console) -> int:
     return seed
 
 
-def expand_sources(sources: tuple[str, ...]) -> list[str]:
-    """The sources as given, with '-' replaced by the lines of standard input."""
+def expand_sources(sources: tuple[str, ...], *, null: bool) -> list[str]:
+    """The sources as given, with '-' replaced by the names on standard input.
+
+    Args:
+        null: a zero byte ends each of them, not a line break.
+    """
+    if null and "-" not in sources:
+        raise click.UsageError("--null goes with -, for names on standard input.")
     names: list[str] = []
     for source in sources:
         if source == "-":
-            names += [line for line in sys.stdin.read().splitlines() if line]
+            found = read_stdin().split(b"\0" if null else b"\n")
+            names += [os.fsdecode(name) for name in found if name]
         else:
             names.append(source)
     return names
@@ -252,12 +210,17 @@ def hardware_options(function: Callable) -> Callable:
     def command(
         *, cpu_only: bool, cpu_threads: int | None, gpu_memory: int | None, **arguments: Any
     ) -> Any:
+        if cpu_only and gpu_memory is not None:
+            raise click.UsageError("Choose one of --cpu-only and --gpu-memory.")
         limits = {"cpu_only": cpu_only, "cpu_threads": cpu_threads, "gpu_memory": gpu_memory}
         return function(limits=limits, **arguments)
 
     for option in (
         click.option(
-            "--gpu-memory", type=click.IntRange(64), metavar="MB", help="Limit of GPU memory."
+            "--gpu-memory",
+            type=click.IntRange(64),
+            metavar="MB",
+            help="Limit of the memory of each GPU.",
         ),
         click.option(
             "--cpu-threads",
@@ -282,6 +245,12 @@ columns_option = click.option(
     default=7,
     show_default=True,
     help="Faces a row of the sheet.",
+)
+null_option = click.option(
+    "-0",
+    "--null",
+    is_flag=True,
+    help="A zero byte ends each name on standard input, as after find -print0.",
 )
 strict_option = click.option(
     "--strict", is_flag=True, help="Exit with 1, not 3, when an input was skipped."

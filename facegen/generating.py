@@ -127,12 +127,14 @@ class Generation:
             yield some, self.faces(some)
 
 
-def page_paths(output: Path, pages: int) -> list[Path]:
-    """sheet.png, or sheet-1.png, sheet-2.png ... (with leading zeros) for several pages."""
-    if pages == 1:
-        return [output]
-    digits = len(str(pages))
-    return [output.with_stem(f"{output.stem}-{page:0{digits}}") for page in range(1, pages + 1)]
+def split_pages(output: Path, rows: Sequence[int], per_page: int) -> dict[Path, Sequence[int]]:
+    """The rows on each page: sheet.png, or sheet-1.png, sheet-2.png ... (with leading zeros)."""
+    shown = [rows[start : start + per_page] for start in range(0, len(rows), per_page)]
+    if len(shown) <= 1:
+        return {output: rows}
+    digits = len(str(len(shown)))
+    names = (f"{output.stem}-{page:0{digits}}" for page in range(1, len(shown) + 1))
+    return {output.with_stem(name): some for name, some in zip(names, shown, strict=True)}
 
 
 def generate_sheet(
@@ -143,25 +145,23 @@ def generate_sheet(
     columns: int = 7,
     force: bool = False,
     progress: Callable[[int], object] = lambda done: None,
-) -> list[Path]:
+) -> dict[Path, Sequence[int]]:
     """Writes contact sheets of some rows, 20 rows of faces a page, as PNG.
 
     Returns:
-        The paths written.
+        For each path written, the rows that it shows.
 
     Raises:
         OutputError: a sheet exists (without `force`) or can't be written; no page is written then.
     """
-    per_page = ROWS_PER_PAGE * columns
-    paths = page_paths(Path(output), -(-len(rows) // per_page))
-    for path in paths:
+    pages = split_pages(Path(output), rows, ROWS_PER_PAGE * columns)
+    for path in pages:
         check_output(path, force=force)
-    for page, path in enumerate(paths):
-        shown = rows[page * per_page : (page + 1) * per_page]
+    for path, shown in pages.items():
         sheet, grid = make_sheet(generation.faces(shown), columns=columns)
         save_png(sheet, path, generation.provenance(shown), grid=grid, force=force)
         progress(len(shown))
-    return paths
+    return pages
 
 
 def generate_individual(

@@ -20,7 +20,7 @@ from facegen.codec import Codec
 from facegen.errors import InputError
 from facegen.faces import FaceSet
 from facegen.files import check_output
-from facegen.generating import ROWS_PER_PAGE, Generation, page_paths
+from facegen.generating import ROWS_PER_PAGE, Generation, split_pages
 from facegen.latents import Latents
 from facegen.rows import format_rows
 from facegen.sharpening import Sharpening
@@ -148,13 +148,11 @@ def generate_nearest(
         OutputError: a sheet exists (without `force`) or can't be written; no page is written then.
     """
     training.check()
-    per_page = ROWS_PER_PAGE // 2 * columns
-    paths = page_paths(Path(output), -(-len(rows) // per_page))
-    for path in paths:
+    pages = split_pages(Path(output), rows, ROWS_PER_PAGE // 2 * columns)
+    for path in pages:
         check_output(path, force=force)
     written = {}
-    for page, path in enumerate(paths):
-        shown = rows[page * per_page : (page + 1) * per_page]
+    for path, shown in pages.items():
         faces, below, written[path] = _pairs(generation, shown, training)
         sheet, grid = make_pair_sheet(faces, below, columns=columns)
         provenance = generation.provenance(shown)

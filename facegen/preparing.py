@@ -24,6 +24,7 @@ from facegen.faces import FaceSetWriter, is_test_row
 from facegen.hardware import available_cpus
 from facegen.images import CELEBA_BOX, MAX_PIXELS, Box
 from facegen.photos import Photo, as_text, find_photos
+from facegen.stopping import REASONS
 
 BATCH_PHOTOS = 32
 BATCH_BYTES = 8_000_000  # a batch ends here too, so that large photos don't pile up in memory
@@ -118,9 +119,9 @@ def _read_batches(photos: Iterable[Photo], fail: Callable[[str, str], None]):
 
 
 def _start_worker() -> None:
-    """A worker leaves Ctrl-C to its parent, and ends when its parent is gone, even by SIGKILL."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """A worker leaves what a terminal signals to its parent, and ends when that is gone."""
+    for number in REASONS:
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
     Image.MAX_IMAGE_PIXELS = None  # this process is ours alone, and max_pixels its limit
     parent = parent_process()
     assert parent is not None

@@ -7,7 +7,7 @@ import difflib
 import io
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,15 +158,16 @@ def _write_csv(store: Latents, array: str, output: Path, progress: Callable[[int
                 zip(store.read_names(rows), points.tolist(), strict=True), rows.start
             ):
                 split = SPLIT_NAMES[int(store.is_test[i])]
-                file.write(f"{i},{csv_field(name)},{split},{numbers % tuple(point)}\n")
+                file.write(f"{i},{csv_line([name])},{split},{numbers % tuple(point)}\n")
             progress(len(points))
 
 
-def csv_field(text: str) -> str:
-    """A field of CSV, in quotes where it needs them."""
+def csv_line(fields: Iterable[Any]) -> str:
+    """A record of CSV without its end, fields in quotes where they need them."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([text])
-    return line.getvalue()
+    # Line breaks in a field are put in quotes only where they are of the writer's own.
+    csv.writer(line, lineterminator="\r\n").writerow(fields)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def export(

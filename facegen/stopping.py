@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as one exception, which gets through."""
+"""SIGHUP, SIGINT and SIGTERM as one exception, which gets through."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 RETRY = 0.2  # seconds
-REASONS = (signal.SIGINT, signal.SIGTERM)
+NAMES = ("SIGHUP", "SIGINT", "SIGTERM")
+REASONS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 UNDISTURBED: set[CodeType] = set()
 
 Function = TypeVar("Function", bound=Callable)
@@ -26,7 +27,7 @@ class Stopped(BaseException):
 
 
 class StopSignals:
-    """Raises Stopped at SIGINT and SIGTERM, until it has come out at the top.
+    """Raises Stopped at SIGHUP, SIGINT and SIGTERM, until it has come out at the top.
 
     Once is not enough: Python drops an exception that comes up while C code calls back, such as
     in an import of an extension or in a destructor. So a timer raises another, unless the first

@@ -338,6 +338,12 @@ def claiming(provenance: str) -> bytes:
     return picture(pnginfo=text)
 
 
+def listed(end: bytes, *names: str) -> Make:
+    """Photos of these names, and their names in the file `stdin`, with `end` after each."""
+    stdin = b"".join(os.fsencode(name) + end for name in names)
+    return all_of(file("stdin", stdin), *(file(name, picture()) for name in names))
+
+
 def all_of(*makes: Make) -> Make:
     """One after the other."""
     return lambda folder: [make(folder) for make in makes]

@@ -1050,6 +1050,100 @@ STRANGERS = [
     ),
 ]
 
+FROM_STDIN = "prepare - -o faces.h5 --size 16 --test-fraction 0 --workers 1 -q"
+ODD_NAMES = ("caf\udce9.png", "a\u2028b.png", "c\x85d.png", "e\x0cf.png", "g\rh.png")
+FULL = "facegen: cannot write to standard output: No space left on device"
+STREAMS = [
+    Case(
+        "stdin-names",
+        "names on standard input that are not UTF-8, or have U+2028, NEL, FF or CR in them: taken",
+        FROM_STDIN,
+        "",
+        DONE,
+        bad.listed(b"\n", *ODD_NAMES),
+        ("faces.h5",),
+    ),
+    Case(
+        "stdin-null",
+        "names with line breaks, zero bytes between them (`find -print0`), and -0: taken",
+        f"{FROM_STDIN} -0",
+        "",
+        DONE,
+        bad.listed(b"\0", "a\nb.png", *ODD_NAMES),
+        ("faces.h5",),
+    ),
+    Case(
+        "stdin-null-unread",
+        "-0 where no names are read",
+        "prepare photos -0",
+        "Error: --null goes with -, for names on standard input.",
+        USAGE,
+    ),
+    Case(
+        "stdin-closed",
+        "names from a standard input that is closed (`<&-`)",
+        "prepare -",
+        "facegen: standard input is closed; '-' stands for what it holds",
+        test="promises/test_pipes.py::test_names_from_a_closed_standard_input_are_an_error",
+    ),
+    Case(
+        "streams-closed",
+        "closed standard streams (`<&- >&- 2>&-`), where a file is made: the same file",
+        "generate ...",
+        "",
+        DONE,
+        test="promises/test_pipes.py::test_with_closed_streams_the_same_file_is_made",
+    ),
+    Case(
+        "stdout-full",
+        "a full disk under standard output, where a file is made: the file is there",
+        "generate -o a.png",
+        f"{FULL}; a.png is written",
+        DONE,
+        test="promises/test_pipes.py::"
+        "test_output_that_nobody_takes_is_no_error_where_a_file_is_made",
+    ),
+    Case(
+        "stdout-full-result",
+        "a full disk under standard output, or a closed one, where the result goes there",
+        "query latents.h5",
+        FULL,
+        test="promises/test_pipes.py::test_a_result_that_cannot_be_printed_is_an_error_of_one_line",
+    ),
+    Case(
+        "reader-left",
+        "a reader who leaves (`| head -1`), where files are made: all are made",
+        "sharpen photos -o sharp",
+        "",
+        DONE,
+        test="promises/test_pipes.py::test_a_reader_who_leaves_stops_no_work_on_files",
+    ),
+    Case(
+        "reader-left-result",
+        "the same where the result is only printed: it ends at once",
+        "query latents.h5",
+        "",
+        DONE,
+        test="promises/test_pipes.py::test_a_reader_who_has_had_enough_ends_what_is_only_printed",
+    ),
+    Case(
+        "terminal-closed",
+        "a terminal that is closed (SIGHUP): nothing half-written",
+        "generate ...",
+        "",
+        129,
+        test="promises/test_pipes.py::test_a_terminal_that_is_closed_leaves_nothing_behind",
+    ),
+    Case(
+        "names-on-terminal",
+        "names with escape sequences in a store, on a terminal: shown as escapes",
+        "query latents.h5 --csv",
+        "",
+        DONE,
+        test="promises/test_terminal.py::test_names_of_a_store_are_shown_as_escapes_on_a_terminal",
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1061,5 +1155,6 @@ TABLES = {
     "Options": OPTIONS,
     "Outputs": OUTPUTS,
     "Provenance of strangers": STRANGERS,
+    "Standard input, output and error": STREAMS,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

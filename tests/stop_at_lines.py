@@ -31,7 +31,7 @@ from facegen.__main__ import main as facegen_main
 
 HOME = Path(facegen.__file__).parent
 UNTRACED = {str(HOME / name) for name in ("__main__.py", "stopping.py")}
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Visit = Callable[[str], object]
 

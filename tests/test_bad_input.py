@@ -50,7 +50,7 @@ def run_here(command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     monkeypatch.setattr(stopping.StopSignals, "install", lambda self: None)
     monkeypatch.setattr(stopping.StopSignals, "finish", lambda self: None)
     if Path("stdin").exists():
-        monkeypatch.setattr(sys, "stdin", io.StringIO(Path("stdin").read_text()))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("stdin").read_bytes())))
     capfd.readouterr()
     with pytest.raises(SystemExit) as ended:
         main()

@@ -369,7 +369,9 @@ main()
 """
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_a_signal_leaves_a_store_that_the_same_command_completes(
     toy_store: Path, toy_faces: Path, toy_weights: Path, tmp_path: Path, number: int, code: int
 ):

@@ -140,7 +140,7 @@ def test_the_plot_shows_the_result(result):
 
 
 def test_the_table_has_a_column_for_each_result_and_one_for_real_faces(result):
-    lines = table({"one": result, "two": result}).splitlines()
+    lines = table({"one": result, "two": result})
     assert lines[0].split() == ["one", "two", "real", "faces"]
     sharpness = f"{result['figures']['sharpness']:.4f}"
     row = next(line for line in lines if line.startswith("sharpness"))

@@ -23,13 +23,14 @@ from hypothesis.extra import numpy as npst
 
 from facegen.attribute_options import Amounts
 from facegen.cli import cli
-from facegen.console import BOX, SIZES, FiniteFloat, NumberList, printable
+from facegen.console import BOX, SIZES, FiniteFloat, NumberList
 from facegen.errors import FacegenError, InputError
 from facegen.faces import FaceSet, FaceSetWriter
 from facegen.files import atomic_output
 from facegen.photos import as_text, find_photos
 from facegen.rows import MAX_ROW, format_rows, parse_rows
 from facegen.sharpening import Sharpening
+from facegen.terminal import printable
 
 sys.path.insert(0, str(REPOSITORY / "fuzz"))
 

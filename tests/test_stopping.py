@@ -54,7 +54,7 @@ WORKS = {
 }
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     ("work", "printed"),
     [("plain", ""), ("dropped", ""), ("cleaning", "clean\n"), ("undisturbed", "clean\n")],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +50,7 @@ def finish(
     parts = result.get("files", [result])
     for part in parts:
         say_incomplete(console, part["stamp"])
-    click.echo(json.dumps(result) if console.as_json else "\n".join(text(result)))
+    console.answer(result, text)
     for output in (result[name] for name in ("csv", "plot") if name in result):
         console.say(f"wrote {output}")
     left_out = {part["stamp"]["latents"]: part["non_finite_rows"] for part in parts}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from facegen.attribute_options import NameList
-from facegen.console import PATH, Console, console_options, force_option, printable
+from facegen.console import PATH, Console, console_options, force_option
+from facegen.terminal import printable
 
 
-def _table(summary: list[dict[str, Any]]) -> str:
+def _table(summary: list[dict[str, Any]]) -> list[str]:
     """The labels in columns, for people."""
     names = [printable(row["name"]) for row in summary]
     width = max(len("label"), *map(len, names))
@@ -23,7 +23,7 @@ def _table(summary: list[dict[str, Any]]) -> str:
             f"{name:{width}} {row['with']:7} {row['without']:7} {row['cohens_d']:7.2f}  "
             f"{printable(other)}"
         )
-    return "\n".join(lines)
+    return lines
 
 
 @click.command("attributes")
@@ -92,9 +92,6 @@ def command(
             on_skip=lambda name, reason: console.say(f"left out {name}: {reason}"),
         )
     summary = directions.summary()
-    if console.as_json:
-        rows = directions.source.rows
-        click.echo(json.dumps({"path": str(output), "rows": rows, "labels": summary}))
-        return
-    console.say(_table(summary))
-    console.result(output)
+    if not console.as_json:
+        console.say(*_table(summary))
+    console.result(output, rows=directions.source.rows, labels=summary)

@@ -19,6 +19,7 @@ from facegen.console import (
     expand_sources,
     finish_skipped,
     force_option,
+    null_option,
     read_points,
     sharpening_options,
     strict_option,
@@ -47,6 +48,7 @@ DEFAULT_OUTPUT = Path("edit.png")
 @box_option
 @sharpening_options
 @click.option("-o", "--output", type=PATH, help="The sheet.  [default: edit.png, overwritten]")
+@null_option
 @strict_option
 @force_option
 @decoder_option
@@ -61,6 +63,7 @@ def command(
     box: tuple[int, int, int, int] | None,
     sharpening: Sharpening,
     output: Path | None,
+    null: bool,
     strict: bool,
     force: bool,
     decoder: str | None,
@@ -94,7 +97,7 @@ def command(
         skipped.append(name)
         console.warn(f"skipped {name}: {reason}")
 
-    names = expand_sources(sources)
+    names = expand_sources(sources, null=null)
     points = read_points(console, codec, names, align=align, box=box, on_skip=on_skip)
     path = edit_sheet(
         codec,

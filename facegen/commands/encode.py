@@ -17,6 +17,7 @@ from facegen.console import (
     expand_sources,
     finish_skipped,
     force_option,
+    null_option,
     strict_option,
     weights_options,
 )
@@ -68,6 +69,7 @@ class _Bars:
     type=click.IntRange(1, 256),
     help="Processes that decode photos.  [default: one per processor]",
 )
+@null_option
 @strict_option
 @force_option
 @weights_options
@@ -79,6 +81,7 @@ def command(
     epsilon_scale: float,
     seed: int | None,
     workers: int | None,
+    null: bool,
     strict: bool,
     force: bool,
     weights: Path | None,
@@ -98,7 +101,7 @@ def command(
     from facegen.encoding import encode, is_face_set
     from facegen.photos import count_photos
 
-    names = expand_sources(sources)
+    names = expand_sources(sources, null=null)
     with ExitStack() as stack:
         bars = _Bars(console, stack, output)
         if not is_face_set(names):

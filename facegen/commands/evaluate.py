@@ -20,6 +20,7 @@ from facegen.console import (
     strict_option,
     weights_options,
 )
+from facegen.terminal import printable
 
 DEFAULT_OUTPUT = Path("evaluation.json")
 
@@ -95,7 +96,7 @@ def command(
     if compare:
         results = {name: read_result(name) for name in sources}
         check_comparable(results)
-        click.echo(json.dumps(results) if console.as_json else table(results))
+        console.answer(results, table)
         return
     if len(sources) != 1:
         raise click.UsageError("Name one face set, or results with --compare.")
@@ -141,7 +142,7 @@ def command(
         from facegen.sheets import save_png
 
         save_png(plot_evaluation(result), plot, provenance(result), force=force)
-    console.say(table({output.name: result}))
+    console.say(*table({output.name: result}))
     console.result(output, figures=result["figures"], skipped=skipped)
     finish_skipped(console, len(skipped), strict)
 
@@ -164,15 +165,15 @@ def summary(result: dict[str, Any], part: str = "figures") -> dict[str, str]:
     return cells
 
 
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """Results side by side, real faces last, as aligned text."""
-    columns = {name: summary(result) for name, result in results.items()}
+def table(results: dict[str, dict[str, Any]]) -> list[str]:
+    """Results side by side, real faces last, as lines of aligned text."""
+    columns = {printable(name): summary(result) for name, result in results.items()}
     columns["real faces"] = summary(next(iter(results.values())), "real")
     names = list(dict.fromkeys(name for cells in columns.values() for name in cells))
     rows = [["", *columns]]
     rows += [[name, *(cells.get(name, "") for cells in columns.values())] for name in names]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
+    return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,6 +25,7 @@ from facegen.console import (
     weights_options,
 )
 from facegen.sampler_options import RADIUS, SAMPLER_OPTIONS, flags_given, sampler_options
+from facegen.terminal import read_stdin
 
 if TYPE_CHECKING:
     from facegen.codec import Codec
@@ -73,7 +73,7 @@ def _open_stored(
     from facegen.latents import Latents
     from facegen.rows import parse_rows
 
-    numbers = parse_rows(sys.stdin.read() if rows == "-" else rows)
+    numbers = parse_rows(read_stdin().decode(errors="replace") if rows == "-" else rows)
     stored = StoredPoints(stack.enter_context(Latents.open(latents)), points)
     stored.store.check(codec.weights)
     stored.store.check_rows(numbers)
@@ -126,11 +126,12 @@ def _write(
     if individual is not None:
         folder = fill_name(individual, seed=generation.seed, n=len(rows))
         generate_individual(generation, rows, folder, **options)
-        return {folder: {}}
+        return {folder: {"faces": len(rows)}}
     if output.suffix.lower() == ".h5":
-        return {generate_face_set(generation, rows, output, **options): {}}
+        path = generate_face_set(generation, rows, output, **options)
+        return {path: {"faces": len(rows)}}
     pages = generate_sheet(generation, rows, output, columns=columns, **options)
-    return {page: {} for page in pages}
+    return {page: {"faces": len(shown)} for page, shown in pages.items()}
 
 
 def _write_nearest(
@@ -155,7 +156,10 @@ def _write_nearest(
             f"held-out photos: {usual['0.5']:.2f} for half, {usual['0.05']:.2f} to "
             f"{usual['0.95']:.2f} for 90 %, none below {usual['0']:.2f}"
         )
-    return {path: {"nearest": page, "held_out_distances": usual} for path, page in pages.items()}
+    return {
+        path: {"faces": len(page), "nearest": page, "held_out_distances": usual}
+        for path, page in pages.items()
+    }
 
 
 @click.command("generate")
@@ -291,7 +295,6 @@ def command(
                 console.result(
                     page,
                     seed=generation.seed,
-                    faces=len(numbers),
                     sampler=generation.sampler.provenance,
                     **more,
                 )

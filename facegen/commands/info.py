@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from facegen.console import PATH, printable
+from facegen.console import PATH, Console
 
 WORDS = {None: "none", True: "yes", False: "no"}
 
@@ -26,7 +25,7 @@ def _lines(values: dict[str, Any], prefix: str = "") -> list[str]:
             value = ", ".join(map(str, value)) or None
         if value is None or isinstance(value, bool):
             value = WORDS[value]
-        lines.append(printable(f"{prefix}{name}: {value}".rstrip()))
+        lines.append(f"{prefix}{name}: {value}".rstrip())
     return lines
 
 
@@ -47,5 +46,4 @@ def command(file: Path, as_json: bool) -> None:
     """
     from facegen.describing import info
 
-    found = info(file)
-    click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+    Console(quiet=False, as_json=as_json).answer(info(file), _lines)

@@ -16,6 +16,7 @@ from facegen.console import (
     expand_sources,
     finish_skipped,
     force_option,
+    null_option,
     strict_option,
 )
 
@@ -66,6 +67,7 @@ from facegen.console import (
 @click.option(
     "--workers", type=click.IntRange(1, 256), help="Processes.  [default: one per processor]"
 )
+@null_option
 @strict_option
 @force_option
 @console_options
@@ -83,20 +85,21 @@ def command(
     seed: int,
     max_pixels: int,
     workers: int | None,
+    null: bool,
     strict: bool,
     force: bool,
 ) -> None:
     """Read photos, crop and resize them, and write a face set.
 
     SOURCE is a folder (with its subfolders), a zip or tar archive, which is not unpacked, a photo,
-    or - for file names on standard input. A photo that can't be used is skipped with its name and
-    the reason on stderr; the exit code is then 3.
+    or - for file names on standard input, one a line. A photo that can't be used is skipped with
+    its name and the reason on stderr; the exit code is then 3.
 
     \b
     Examples:
         facegen prepare photos/ -o faces.h5
         facegen prepare img_align_celeba.zip --identities identity_CelebA.txt -o faces.h5
-        find ~/Pictures -name '*.jpg' | facegen prepare - --align -o faces.h5
+        find ~/Pictures -name '*.jpg' -print0 | facegen prepare -0 - --align -o faces.h5
     """
     if box and not (box[0] < box[2] and box[1] < box[3]):
         raise click.UsageError("--box needs LEFT < RIGHT and UPPER < LOWER.")
@@ -109,7 +112,7 @@ def command(
 
     if max_pixels > MAX_PIXELS:
         Image.MAX_IMAGE_PIXELS = None  # this process is ours, and max_pixels its limit
-    names = expand_sources(sources)
+    names = expand_sources(sources, null=null)
     total = count_photos(names)
     with console.progress(total, "photo") as progress:
         result = prepare(

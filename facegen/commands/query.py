@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from facegen.console import PATH, Console, FiniteFloat, printable
+from facegen.console import PATH, Console, FiniteFloat
+from facegen.terminal import printable, to_json, write_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,27 +34,21 @@ def _text_line(found: dict[str, Any]) -> str:
     return f"{found['row']}\t{radius}\t{found['split']}\t{printable(found['name'])}"
 
 
-def _csv_line(values: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue()
-
-
 def _lines(store: Any, rows: np.ndarray, radius: np.ndarray, form: str) -> Iterator[str]:
-    from facegen.querying import describe_rows
+    from facegen.querying import csv_line, describe_rows
 
     if form == "rows":
-        yield "".join(f"{row}\n" for row in rows.tolist())
+        yield from map(str, rows.tolist())
         return
     for found in describe_rows(store, rows, radius):
         if form == "json":
-            yield json.dumps(found) + "\n"
+            yield to_json(found)
             continue
         labels = found.pop("attributes", {})
         if form == "csv":
-            yield _csv_line([*found.values(), *labels.values()])
+            yield csv_line([*found.values(), *labels.values()])
         else:
-            yield _text_line(found) + "\n"
+            yield _text_line(found)
 
 
 @click.command("query")
@@ -107,17 +99,17 @@ def command(
             facegen generate --latents latents.h5 --rows - -o smiling.png
     """
     from facegen.latents import Latents
-    from facegen.querying import Conditions, query_rows
+    from facegen.querying import Conditions, csv_line, query_rows
 
     if len(dict(attributes)) < len(attributes):
         raise click.UsageError("--attribute names the same attribute twice.")
     conditions = Conditions(min_radius, max_radius, dict(attributes), split)
     with Latents.open(latents) as store:
         if not store.complete:
-            Console(quiet, False).say(f"{latents}: {len(store)} of {store.rows} rows are there yet")
+            Console(quiet).say(f"{latents}: {len(store)} of {store.rows} rows are there yet")
         if form == "csv":
             people = ["identity"] if "identities" in store.file else []
             columns = ["row", "name", "split", "radius", *people, *store.attribute_names]
-            click.echo(_csv_line(columns), nl=False)
+            write_records([csv_line(columns)])
         for rows, radius in query_rows(store, conditions, array=points, limit=limit):
-            click.echo("".join(_lines(store, rows, radius, form or "text")), nl=False)
+            write_records(_lines(store, rows, radius, form or "text"))

@@ -14,6 +14,7 @@ from facegen.console import (
     expand_sources,
     finish_skipped,
     force_option,
+    null_option,
     sharpening_options,
     strict_option,
 )
@@ -34,6 +35,7 @@ DEFAULT_FACTOR = 3.0
     help="A file for a single picture, a folder for several.",
 )
 @sharpening_options
+@null_option
 @strict_option
 @force_option
 @console_options
@@ -42,6 +44,7 @@ def command(
     sources: tuple[str, ...],
     output: Path,
     sharpening: Sharpening,
+    null: bool,
     strict: bool,
     force: bool,
 ) -> None:
@@ -71,7 +74,7 @@ def command(
         console.warn(f"skipped {name}: {reason}")
 
     sharpen(
-        expand_sources(sources),
+        expand_sources(sources, null=null),
         output,
         sharpening,
         force=force,
