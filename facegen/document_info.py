@@ -117,7 +117,9 @@ def _read_late_text(path: Path, image: Image.Image) -> None:
     """Finds a PNG's provenance behind its pixels, where other programs write it."""
     with BudgetedFile(path, size=HEADER_BYTES, reads=BODY_READS) as file:
         file.seek(8)
-        while len(head := file.read(8)) == 8:
+        while (head := file.read(8))[4:] != b"IEND":
+            if len(head) < 8:
+                raise InputError("damaged: it is truncated")
             size, end = int.from_bytes(head[:4], "big"), file.tell() + 4
             if head[4:] in (b"iTXt", b"tEXt", b"zTXt") and size < 2 * MAX_PROVENANCE_BYTES:
                 stream = PngImagePlugin.PngStream(cast(io.BytesIO, file))

@@ -189,7 +189,7 @@ PICTURES = [
         "info-deep",
         "provenance nested 200,000 deep",
         "info b.png",
-        "facegen: b.png: the provenance is damaged: not JSON; expected ...",
+        "facegen: b.png: the provenance is too long to be facegen's; expected ...",
         make=bad.file("b.png", bad.claiming("[" * 200_000)),
     ),
     Case(

@@ -68,7 +68,7 @@ def fake_ffmpeg(path: Path, version: str) -> Path:
         "text = next(a for a in sys.argv if a.startswith('comment=')).encode()[8:]\n"
         "head = b'\\0\\0\\0\\x18ftypisom' + b'\\xa9cmt' + (16 + len(text)).to_bytes(4, 'big')\n"
         "frames = sys.stdin.buffer.read()\n"
-        "with open(sys.argv[-1], 'wb') as file:\n"
+        "with open(sys.argv[-1].removeprefix('file:'), 'wb') as file:\n"
         f"    file.write(head + b'data' + bytes(8) + text + frames + b'{version}')\n"
     )
     path.chmod(0o755)

@@ -286,14 +286,14 @@ for command in ("info", "reproduce"):
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # forgets the peak
     before, start = peak(), time.process_time()
-    said = io.StringIO()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+    out, said = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
         try:
             cli.main([command, sys.argv[1]], standalone_mode=False)
             code = 0
         except BaseException as error:
             code = report(error)
-    found[command] = [peak() - before, time.process_time() - start, code, said.getvalue()]
+    found[command] = [peak() - before, time.process_time() - start, code, said.buffer.getvalue().decode()]
 print(json.dumps(found))
 """
 
