@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from facegen.seeds import MAX_SEED, draw_seed
+from facegen.strict_json import to_json
 
 if TYPE_CHECKING:
     from facegen.codec import Codec
@@ -101,7 +101,7 @@ class Console:
     def result(self, path: Path, **summary: Any) -> None:
         """The path written, or with --json one JSON object on one line."""
         if self.as_json:
-            click.echo(json.dumps({"path": str(path), **summary}))
+            click.echo(to_json({"path": str(path), **summary}))
         else:
             click.echo(path)
 

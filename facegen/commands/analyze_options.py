@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from facegen.console import PATH, SEED, SKIPPED, Console
+from facegen.strict_json import to_json
 
 ROWS = click.IntRange(1, 10**9)
 latents_argument = click.argument("latents", type=PATH, metavar="LATENTS.h5")
@@ -51,7 +51,7 @@ def finish(
     parts = result.get("files", [result])
     for part in parts:
         say_incomplete(console, part["stamp"])
-    click.echo(json.dumps(result) if console.as_json else "\n".join(text(result)))
+    click.echo(to_json(result) if console.as_json else "\n".join(text(result)))
     for output in (result[name] for name in ("csv", "plot") if name in result):
         console.say(f"wrote {output}")
     left_out = {part["stamp"]["latents"]: part["non_finite_rows"] for part in parts}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ def _table(summary: list[dict[str, Any]]) -> str:
     lines = [f"{'label':{width}} {'with':>7} {'without':>7} {'Cohen d':>7}  most entangled with"]
     for name, row in zip(names, summary, strict=True):
         other = f"{row['entangled_with']} {row['cosine']:+.2f}" if row["entangled_with"] else "-"
+        strength = "-" if row["cohens_d"] is None else f"{row['cohens_d']:.2f}"
         lines.append(
-            f"{name:{width}} {row['with']:7} {row['without']:7} {row['cohens_d']:7.2f}  "
-            f"{printable(other)}"
+            f"{name:{width}} {row['with']:7} {row['without']:7} {strength:>7}  {printable(other)}"
         )
     return "\n".join(lines)
 
@@ -92,9 +91,6 @@ def command(
             on_skip=lambda name, reason: console.say(f"left out {name}: {reason}"),
         )
     summary = directions.summary()
-    if console.as_json:
-        rows = directions.source.rows
-        click.echo(json.dumps({"path": str(output), "rows": rows, "labels": summary}))
-        return
-    console.say(_table(summary))
-    console.result(output)
+    if not console.as_json:
+        console.say(_table(summary))
+    console.result(output, rows=directions.source.rows, labels=summary)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from facegen.console import (
     force_option,
     weights_options,
 )
+from facegen.strict_json import to_json
 
 DEFAULT_OUTPUT = Path("evaluation.json")
 
@@ -90,7 +90,7 @@ def command(
     if compare:
         results = {name: read_result(name) for name in sources}
         check_comparable(results)
-        click.echo(json.dumps(results) if console.as_json else table(results))
+        click.echo(to_json(results) if console.as_json else table(results))
         return
     if len(sources) != 1:
         raise click.UsageError("Name one face set, or results with --compare.")
@@ -123,7 +123,7 @@ def command(
             progress=progress,
         )
     with atomic_output(output, force=force) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n")
+        temporary.write_text(to_json(result, indent=2) + "\n")
     if plot is not None:
         from facegen.plots import plot_evaluation
         from facegen.sheets import save_png
@@ -146,7 +146,8 @@ def summary(result: dict[str, Any], part: str = "figures") -> dict[str, str]:
         cells["detected"] = f"{found['detected']:.3f}"
     if part == "figures" and "reconstruction" in result:
         back = result["reconstruction"]
-        cells |= {"excess": f"{back['excess']:.0f}", "psnr": f"{back['psnr']:.1f}"}
+        cells["excess"] = f"{back['excess']:.0f}"
+        cells["psnr"] = "-" if back["psnr"] is None else f"{back['psnr']:.1f}"
         cells["ssim"] = f"{back['ssim']:.3f}"
     return cells
 

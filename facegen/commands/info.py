@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from facegen.console import PATH, printable
+from facegen.strict_json import to_json
 
 WORDS = {None: "none", True: "yes", False: "no"}
 
@@ -48,4 +48,4 @@ def command(file: Path, as_json: bool) -> None:
     from facegen.describing import info
 
     found = info(file)
-    click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+    click.echo(to_json(found) if as_json else "\n".join(_lines(found)))

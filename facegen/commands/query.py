@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facegen.console import PATH, Console, FiniteFloat, printable
+from facegen.strict_json import to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ def _lines(store: Any, rows: np.ndarray, radius: np.ndarray, form: str) -> Itera
         return
     for found in describe_rows(store, rows, radius):
         if form == "json":
-            yield json.dumps(found) + "\n"
+            yield to_json(found) + "\n"
             continue
         labels = found.pop("attributes", {})
         if form == "csv":
