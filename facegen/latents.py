@@ -154,6 +154,20 @@ class Latents:
             yet = "" if self.complete else f" of {self.rows} yet ('facegen encode' goes on)"
             raise InputError(f"{self.path} has {has}{yet}; asked for row {outside[0]}")
 
+    def check_finite(
+        self, points: np.ndarray, rows: Sequence[int] | np.ndarray, array: str, advice: str
+    ) -> None:
+        """Raises InputError if one of the points of some rows has a NaN or an infinity.
+
+        Args:
+            points: float32 (len(rows), latent_dim), read from `array`.
+            advice: what to do, the end of the message.
+        """
+        wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+        if len(wrong):
+            row = rows[wrong[0]]
+            raise InputError(f"{self.path}: {array} of row {row} is not finite; {advice}")
+
     def read(self, rows: Sequence[int] | np.ndarray, array: str = "z") -> np.ndarray:
         """Points of the given rows in the given order, float32 (len(rows), latent_dim).
 
@@ -163,8 +177,7 @@ class Latents:
         numbers = np.asarray(rows, np.int64)
         self.check_rows(numbers)
         unique, inverse = np.unique(numbers, return_inverse=True)
-        with hdf5.read_errors(self.path):
-            return self.file[array][unique][inverse]
+        return hdf5.read_rows(self.file[array], unique)[inverse]
 
     def read_names(self, rows: slice) -> list[str]:
         """Names of a range of rows."""
