@@ -123,7 +123,11 @@ class TrainingFaces:
         if not len(held_out):
             return None
         rows = np.sort(sampling.select(held_out, HELD_OUT, seed=0))
-        distances = nearest_rows(self.store, self.store.read(rows, "mu"))[1]
+        points = self.store.read(rows, "mu")
+        points = points[np.isfinite(points).all(axis=1)]  # as `nearest_rows` of training rows
+        if not len(points):
+            return None
+        distances = nearest_rows(self.store, points)[1]
         found = np.quantile(distances, QUANTILES)
         return {f"{q:g}": round(float(d), 4) for q, d in zip(QUANTILES, found, strict=True)}
 
