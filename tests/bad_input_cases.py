@@ -584,7 +584,7 @@ HDF5 = [
         "h5-store-nan",
         "a row with NaN, to be decoded",
         bad.set_nan,
-        "latents.h5: row 1 is not finite; choose other rows",
+        "latents.h5: z of row 1 is not finite; choose other rows",
         "generate --latents latents.h5 --rows 0-2 -o a.png",
     ),
     Case(
@@ -790,7 +790,7 @@ OPTIONS = [
         "option-rows-many",
         "a range of 10^18 rows",
         f"generate --latents latents.h5 --rows 0-{10**18} -o a.png",
-        "facegen: more than 1000000000 rows given",
+        f"facegen: latents.h5 has rows 0 to 2; asked for row {10**18}",
         make=bad.store,
     ),
     Case(
