@@ -145,6 +145,11 @@ class Latents:
     def check(self, weights: Weights) -> None:
         """Raises InputError if another encoder than that of the weights made the store."""
         weights.check_encoder(self.path, self.origin.encoder_sha256, self.origin.weights)
+        if self.latent_dim != weights.model.latent_dim:
+            raise InputError(
+                f"{self.path} is damaged: its points have {self.latent_dim} coordinates, those of "
+                f"{weights.name} {weights.model.latent_dim}"
+            )
 
     def check_rows(self, rows: np.ndarray) -> None:
         """Raises InputError if one of the row numbers, int (n), can't be read (yet)."""

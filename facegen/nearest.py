@@ -50,7 +50,8 @@ def nearest_rows(store: Latents, points: np.ndarray) -> tuple[np.ndarray, np.nda
     least = np.full(len(points), np.inf, np.float32)
     squares = (points**2).sum(axis=1)[:, None]
     for rows, mu in store.iterate("mu", batch_size=BATCH):
-        distances = squares - 2 * (points @ mu.T) + (mu**2).sum(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            distances = squares - 2 * (points @ mu.T) + (mu**2).sum(axis=1)
         distances[:, store.is_test[rows] | ~np.isfinite(mu).all(axis=1)] = np.inf
         nearest = distances.argmin(axis=1)
         distance = distances[np.arange(len(points)), nearest]
