@@ -33,7 +33,7 @@ def make_face_set(path: Path, count: int) -> None:
 
 
 def main() -> None:
-    parser = measure.arguments(__doc__, repeats=5)
+    parser = measure.arguments(__doc__, repeats=3)
     parser.add_argument("--faces", type=int, default=25_000, help="(%(default)s)")
     parser.add_argument("--rows", type=int, default=2_500, help="(%(default)s)")
     options = parser.parse_args()

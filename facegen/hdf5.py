@@ -257,8 +257,8 @@ def texts(data: h5py.Dataset, rows: slice = slice(None)) -> list[str]:
 def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
     """Rows of a dataset, int64 (n), rising and without repetition.
 
-    A chunk is read once and whole as far as it is wanted, and the rows are picked in memory:
-    HDF5 itself takes 2 ms for each row that it picks from a file. docs/BENCHMARKS.md has figures.
+    A chunk is read once, as far as it is wanted, and the rows are picked in memory: HDF5's own
+    choice of rows takes many times as long (benchmarks/rows.py).
     """
     found = np.empty((len(rows), *data.shape[1:]), data.dtype)
     in_chunk = rows_per_chunk(max(1, data.dtype.itemsize * math.prod(data.shape[1:])))
