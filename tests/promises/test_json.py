@@ -112,7 +112,7 @@ def test_json_keeps_to_its_standard(command: str, sheet: Path, tmp_path: Path):
 
 def test_json_of_train_and_refine_keeps_to_its_standard(work: Path, tmp_path: Path):
     for command in BY_PROCESS.values():
-        done = run_python("-m", "facegen", *run(command, tmp_path), cwd=work)
+        done = run_python("-m", "facegen", *run(command, tmp_path), cwd=work, timeout=600)
         assert done.returncode == 0, done.stderr
         assert strict(done.stdout)["path"] == str(tmp_path / "w")
     check_files(tmp_path)
