@@ -5,6 +5,7 @@ Takes arrays or what `facegen.scanning` has found, opens no file and knows no mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from facegen.scanning import AXIS_BIN, AXIS_LIMIT, Coordinates, Noise
 QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1)
 INTERVALS = ((12.0, 24.0), (14.0, 19.0))  # of the radius, article XIII
 BIN_WIDTH, MAX_RADIUS = 0.5, 35.0  # article XIII
+MAX_BINS = 100_000
 ACTIVE_KL = 0.01  # nats: a coordinate with less says nothing about a face
 ACTIVE_VARIANCE = 0.01  # of mu, Burda et al. 2016
 RADIUS_FACTOR = 1.5  # a unit normal of 256 dimensions has only radii within 1.3 times its median
@@ -25,6 +27,27 @@ def quantiles(values: np.ndarray) -> dict[str, float]:
     """Least, 1 %, 5 %, quarter, median, three quarters, 95 %, 99 % and largest."""
     found = np.quantile(values, QUANTILES)
     return {f"{q:g}": float(value) for q, value in zip(QUANTILES, found, strict=True)}
+
+
+def histogram_bins(bin_width: float, max_radius: float) -> int:
+    """How many bins from 0 on reach `max_radius`, at least 1.
+
+    Raises:
+        InputError: they are too many.
+    """
+    bins = max_radius / bin_width - 1e-9  # 35 / 0.1 is a little more than 350
+    if bins > MAX_BINS:
+        raise InputError(
+            f"{max_radius:g} is more than {MAX_BINS:,} bins of {bin_width:g}; choose wider bins"
+        )
+    return max(1, math.ceil(bins))
+
+
+def check_intervals(intervals: Sequence[tuple[float, float]]) -> None:
+    """Raises InputError if the larger number of an interval comes first, or both are the same."""
+    for low, high in intervals:
+        if not low < high:
+            raise InputError(f"interval {low:g},{high:g}: the smaller number comes first")
 
 
 def radius_numbers(
@@ -47,11 +70,15 @@ def radius_numbers(
         JSON values: rows; peak, the middle of the fullest bin (None if more radii lie beyond);
         mean; deviation; quantiles; shares with from < radius < to; histogram with bin_width,
         counts and beyond; chi with mean, quantiles (from 1 % to 99 %) and shares.
+
+    Raises:
+        InputError: there are too many bins, or an interval is none.
     """
     from scipy.stats import chi
 
+    check_intervals(intervals)
     normal = chi(latent_dim)
-    edges = np.arange(1 + int(np.ceil(max_radius / bin_width - 1e-9))) * bin_width
+    edges = np.arange(1 + histogram_bins(bin_width, max_radius)) * bin_width
     counts = np.histogram(radii, edges)[0]
     beyond = int(len(radii) - counts.sum())
     return {

@@ -26,7 +26,10 @@ from facegen.stamping import (
     stamp,
 )
 
-AXES = (0, 1, 2)  # whose distribution is shown by default
+
+def default_axes(latent_dim: int) -> Sequence[int]:
+    """The coordinates whose distribution is shown by default: the first three."""
+    return range(min(3, latent_dim))
 
 
 def analyze_radius(
@@ -84,7 +87,7 @@ def analyze_radius(
 def analyze_coordinates(
     path: str | os.PathLike,
     *,
-    axes: Sequence[int] = AXES,
+    axes: Sequence[int] | None = None,
     points: str = "z",
     active_kl: float = analysis.ACTIVE_KL,
     output: str | os.PathLike | None = None,
@@ -95,7 +98,7 @@ def analyze_coordinates(
 
     Args:
         path: latents.h5, complete or not.
-        axes: coordinates whose distribution is counted.
+        axes: coordinates whose distribution is counted; by default the first three.
         points: "z" or "mu", whose distribution that is.
         active_kl: nats above which a coordinate counts as active.
         output: also draw it, into this PNG.
@@ -111,6 +114,7 @@ def analyze_coordinates(
     """
     plot = check_plot(output, force)
     with open_store(path) as store:
+        axes = default_axes(store.latent_dim) if axes is None else axes
         found = scanning.Coordinates(store.latent_dim, axes, points)
         left_out = scanning.scan(iterate_rows(store, progress), found)
         numbers = analysis.coordinate_numbers(found, active_kl=active_kl)

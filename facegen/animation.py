@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from PIL import Image
 from facegen.errors import FacegenError, InputError, OutputError
 from facegen.files import atomic_output
 from facegen.sheets import EXIF_DESCRIPTION, parse_provenance, with_version
+from facegen.strict_json import to_json
 
 MAX_FPS = 50.0  # players show a GIF's faster ones at 10
 PALETTE_FRAMES = 16  # that a GIF's 256 colours are chosen from
@@ -70,7 +70,7 @@ def save_animation(
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
         raise OutputError(f"{path}: an animation's name ends in {', '.join(WRITERS)}")
-    text = json.dumps(with_version(provenance))
+    text = to_json(with_version(provenance))
     with atomic_output(path, force=force) as temporary:
         WRITERS[suffix](frames, temporary, text, fps, scale)
 

@@ -76,14 +76,15 @@ class GroupSums:
             directions: float64 (K, latent_dim), of any length but 0.
 
         Returns:
-            float64 (K).
+            float64 (K); infinite or NaN where nobody in the two groups differs from his group.
         """
         sums = np.einsum("gkd,kd->gk", self.totals, directions)
         squares = np.einsum("ki,kij,kj->k", directions, self.squares, directions, optimize=True)
         scatter = squares - (sums**2 / self.counts).sum(axis=0)
         deviation = np.sqrt(np.maximum(scatter, 0) / (self.counts.sum(axis=0) - 2))
         means = sums / self.counts
-        return (means[0] - means[1]) / deviation
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (means[0] - means[1]) / deviation
 
     def select(self, labels: np.ndarray) -> GroupSums:
         """The sums of some labels only, bool (K)."""
@@ -97,8 +98,11 @@ def _sum_groups(store: Latents, progress: Callable[[int], object]) -> GroupSums:
     sums = GroupSums.empty(len(store.attribute_names), store.latent_dim)
     attributes = store.file["attributes"]
     for rows, mu in store.iterate("mu", batch_size=BATCH):
-        training = ~store.is_test[rows]
-        sums.add(mu[training], attributes[rows][training])
+        labels = attributes[rows]
+        counted = np.flatnonzero(~store.is_test[rows] & labels.any(axis=1))
+        advice = "its labels can't be counted. Was the training broken?"
+        store.check_finite(mu[counted], rows.start + counted, "mu", advice)
+        sums.add(mu[counted], labels[counted])
         progress(len(mu))
     return sums
 
@@ -127,8 +131,8 @@ def attributes(
         on_skip: called with the name and the reason of each label left out.
 
     Raises:
-        MissingFileError, InputError: no store, it has no labels, or not one label has faces
-            enough.
+        MissingFileError, InputError: no store, it has no labels, not one label has faces
+            enough, or a point is not finite.
         OutputError: the output exists (without `force`) or can't be written.
     """
     if min_count < 2:
@@ -136,7 +140,8 @@ def attributes(
     with Latents.open(path) as store:
         if not store.attribute_names:
             raise InputError(
-                f"{path} has no attributes; 'facegen prepare --attributes' records those of photos"
+                f"{path} has no attributes; 'facegen prepare --attributes' records those of "
+                "photos, and 'facegen encode --force' takes them over"
             )
         sums = _sum_groups(store, progress)
         names, origin = store.attribute_names, store.origin

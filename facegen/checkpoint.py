@@ -18,6 +18,7 @@ import numpy as np
 from facegen import hdf5
 from facegen.errors import InputError
 from facegen.files import atomic_output
+from facegen.strict_json import to_json
 
 FORMAT = "facegen-checkpoint"
 FORMAT_VERSION = 1
@@ -39,7 +40,7 @@ def save_checkpoint(path: Path, variables: Sequence[Any], state: dict[str, Any])
     with atomic_output(path) as temporary, hdf5.create_file(temporary) as file:
         hdf5.reserve(file, sum(value.nbytes for value in values))
         hdf5.set_format(file, FORMAT, FORMAT_VERSION)
-        file.attrs["state"] = json.dumps(state)
+        file.attrs["state"] = to_json(state)
         for i, value in enumerate(values):
             file.create_dataset(f"variables/{i:04}", data=value)
 

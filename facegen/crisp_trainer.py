@@ -134,7 +134,8 @@ class CrispTrainer:
         """
         state = restore_checkpoint(self.path, self.model.variables, self._same())
         with read_errors(self.path):
-            self.history = [dict(row) for row in state["history"]]
+            # Without the NaNs that stood for missing metrics once.
+            self.history = [{k: v for k, v in row.items() if v == v} for row in state["history"]]
             self.step, self.sums = int(state["step"]), dict(state["sums"])
             batch_size = int(state["options"]["batch_size"])
         if self.step and batch_size != self.options.batch_size:
@@ -167,7 +168,7 @@ class CrispTrainer:
         self._check_health()
         means = self._means()
         row = {"epoch": epoch, "rate_factor": options.rate_factor(epoch - 1)}
-        self.history.append({**row, **{name: means.get(name, math.nan) for name in METRICS}})
+        self.history.append(row | means)
         self.step, self.sums = 0, {}
         self.save()
         self._save_unfinished()
@@ -221,7 +222,7 @@ class CrispTrainer:
 
     def write_history(self, path: Path) -> None:
         """Writes the metrics of every epoch as CSV."""
-        path.write_text(history_csv(self.history))
+        path.write_text(history_csv(self.history, ("epoch", "rate_factor", *METRICS)))
 
     def write_samples(self, path: Path) -> None:
         """Writes a sheet of the points of samples.png."""

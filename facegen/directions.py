@@ -18,6 +18,7 @@ Layout of the file (HDF5, no filters); K labels in the order of the store:
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -155,8 +156,9 @@ class Directions:
         """What is known of each label, strongest first.
 
         Returns:
-            Dicts of name, with, without, cohens_d, entangled_with (the label whose direction is
-            the most alike or opposite; None if there is one label only) and its cosine.
+            Dicts of name, with, without, cohens_d (None where it is not finite), entangled_with
+            (the label whose direction is the most alike or opposite; None if there is one label
+            only) and its cosine.
         """
         cosines = self.cosines()
         np.fill_diagonal(cosines, 0)
@@ -167,11 +169,12 @@ class Directions:
                 "name": self.names[i],
                 "with": int(self.counts[0, i]),
                 "without": int(self.counts[1, i]),
-                "cohens_d": round(float(self.cohens_d[i]), 3),
+                "cohens_d": round(strength, 3) if math.isfinite(strength) else None,
                 "entangled_with": None if alone else self.names[nearest[i]],
                 "cosine": None if alone else round(float(cosines[i, nearest[i]]), 3),
             }
-            for i in np.argsort(-self.cohens_d, kind="stable")
+            for i in np.argsort(-self.cohens_d, kind="stable").tolist()
+            for strength in [float(self.cohens_d[i])]
         ]
 
     def __getitem__(self, name: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from facegen.scanning import Moments
 CLUSTERS = tuple(range(2, 81, 2))  # article XIII
 CLUSTER_BATCH = 4096  # rows a step
 CLUSTER_STARTS = 3  # beginnings to choose from; with one the curve is ragged
-PERPLEXITY, EARLY_EXAGGERATION = 30.0, 12.0  # article XIII; also 16 and 10
+PERPLEXITY, EARLY_EXAGGERATION = 30.0, 12.0  # article XIII; also 10 and 16
 EARLY_ITERATIONS, ITERATIONS = 250, 750  # both engines; scikit-learn's defaults
 ENGINES = {"opentsne": "openTSNE", "sklearn": "sklearn"}  # the user's name: the module's
 
@@ -136,15 +136,19 @@ def tsne(
         threads: threads that compute; by default one per processor.
 
     Raises:
-        InputError: too few points.
+        InputError: too few points, all the same, or of one coordinate.
         FacegenError: openTSNE is not installed.
     """
     engine = choose_engine(engine)
+    if points.shape[1] < 2:
+        raise InputError("t-SNE needs points of at least 2 coordinates, not 1")
     if len(points) <= 3 * perplexity:
         raise InputError(
             f"t-SNE with perplexity {perplexity:g} needs more than {3 * perplexity:g} points, "
             f"not {len(points)}"
         )
+    if (points == points[0]).all():
+        raise InputError("t-SNE needs points that differ; these are all the same")
     options = {
         "perplexity": perplexity,
         "early_exaggeration": early_exaggeration,

@@ -102,9 +102,11 @@ def evaluate(
         real faces, nearest, and for a model reconstruction. docs/quality.md explains them.
 
     Raises:
-        InputError: there are too few held-out faces, or the sizes don't fit.
+        InputError: there are too few held-out faces or none to train on, they are too small, or
+            the sizes don't fit.
     """
     with FaceSet.open(faces_path) as faces:
+        _check_faces(faces)
         if images is not None:
             subject = pictures(images, MAX_GROUPS * count, size=faces.size, seed=seed)
             for name, reason in subject.skipped:
@@ -131,6 +133,16 @@ def evaluate(
     if subject.codec is not None:
         result["reconstruction"] = reconstruction(subject.codec, real)
     return result
+
+
+def _check_faces(faces: FaceSet) -> None:
+    """Refuses faces that the numbers are not defined for."""
+    if faces.size < quality.MIN_SIZE:
+        raise InputError(
+            f"{faces.path} has faces of {faces.size} pixels; at least {quality.MIN_SIZE} are needed"
+        )
+    if faces.is_test.all():
+        raise InputError(f"{faces.path} has no training images to compare faces with")
 
 
 def _check_size(codec: Codec, faces: FaceSet) -> None:
@@ -193,12 +205,13 @@ def figures(pixels: np.ndarray, real: np.ndarray, *, groups: int, detector: bool
     return found
 
 
-def reconstruction(codec: Codec, real: np.ndarray) -> dict[str, float]:
-    """How near held-out faces come back from mu."""
+def reconstruction(codec: Codec, real: np.ndarray) -> dict[str, float | None]:
+    """How near held-out faces come back from mu; psnr is None if not one pixel is off."""
     pixels = reconstruct(codec, real)
+    psnr = quality.psnr(real, pixels)
     return {
         "excess": quality.cross_entropy(real, pixels) - quality.cross_entropy_floor(real),
-        "psnr": quality.psnr(real, pixels),
+        "psnr": psnr if np.isfinite(psnr) else None,
         "ssim": quality.ssim(real, pixels),
     }
 

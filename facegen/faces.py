@@ -15,7 +15,6 @@ Layout of the file (HDF5, no filters):
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -30,6 +29,7 @@ import numpy as np
 from facegen import hdf5
 from facegen.errors import InputError
 from facegen.files import atomic_output
+from facegen.strict_json import to_json
 
 FORMAT = "facegen-faces"
 FORMAT_VERSION = 1
@@ -107,7 +107,7 @@ class FaceSetWriter:
             hdf5.set_format(self._file, FORMAT, FORMAT_VERSION)
             self._file.attrs.update({"source": source, "crop": crop, "size": size})
             if provenance is not None:
-                self._file.attrs["provenance"] = json.dumps(provenance)
+                self._file.attrs["provenance"] = to_json(provenance)
             rows = hdf5.rows_per_chunk(size * size * 3)
             image = (size, size, 3)
             self._images = self._file.create_dataset(
@@ -237,26 +237,29 @@ class FaceSet:
             return np.arange(len(self))
         return np.flatnonzero(self.is_test == (split == "test"))
 
+    def check_rows(self, rows: np.ndarray) -> None:
+        """Raises InputError if one of the row numbers, int (n), isn't there."""
+        outside = rows[(rows < 0) | (rows >= len(self))]
+        if len(outside):
+            has = f"rows 0 to {len(self) - 1}" if len(self) else "no rows"
+            raise InputError(f"{self.path} has {has}; asked for row {outside[0]}")
+
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Images of the given rows in the given order, uint8 (len(rows), size, size, 3)."""
+        self.check_rows(np.asarray(rows, np.int64))
         unique, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
-        if len(unique) and not 0 <= unique[0] <= unique[-1] < len(self):
-            wrong = unique[0] if unique[0] < 0 else unique[-1]
-            raise InputError(f"{self.path} has rows 0 to {len(self) - 1}; asked for {wrong}")
-        return self._read(unique)[inverse]
+        return hdf5.read_rows(self.images, unique)[inverse]
 
     def read_range(self, start: int, stop: int) -> np.ndarray:
         """Images of the rows from start to stop - 1, uint8 (n, size, size, 3)."""
-        return self._read(slice(start, stop))
-
-    def _read(self, rows: slice | np.ndarray) -> np.ndarray:
         with hdf5.read_errors(self.path):
-            return self.images[rows]
+            return self.images[start:stop]
 
     def read_names(self, rows: np.ndarray) -> list[str]:
         """Names of the given rows."""
-        with hdf5.read_errors(self.path):
-            return [self.names[int(row)].decode(errors="replace") for row in rows]
+        unique, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
+        names = hdf5.read_rows(self.names, unique)[inverse]
+        return [name.decode(errors="replace") for name in names]
 
     def iterate(
         self, split: str | None = None, batch_size: int = 128
@@ -264,12 +267,8 @@ class FaceSet:
         """Yields (rows, images) in the order of the file, never more than a batch in memory."""
         rows = self.rows(split)
         for start in range(0, len(rows), batch_size):
-            chunk = rows[start : start + batch_size]
-            first, last = int(chunk[0]), int(chunk[-1]) + 1
-            if last - first <= 2 * len(chunk):  # one read of a range beats picking rows
-                yield chunk, self.read_range(first, last)[chunk - first]
-            else:
-                yield chunk, self._read(chunk)
+            some = rows[start : start + batch_size]
+            yield some, hdf5.read_rows(self.images, some)
 
     def __enter__(self) -> FaceSet:
         return self

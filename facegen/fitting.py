@@ -27,7 +27,7 @@ from facegen.seeds import check_seed
 
 BATCH = 4096  # rows in memory at a time
 COMPONENTS = 10  # as Ghosh et al.
-MIXTURE_ROWS = 50_000  # at most so many are fitted by a mixture: 51 MB for 256 dimensions
+MIXTURE_ROWS = 50_000  # at most so many are fitted by a mixture: 102 MB for 256 dimensions
 SHARES = (0, 0.001, 0.01, *(percent / 100 for percent in range(5, 100, 5)), 0.99, 0.999, 1)
 
 
@@ -142,6 +142,9 @@ def fit_mixture(
 
     Args:
         points: float32 (n, latent_dim), n at least `components`.
+
+    Raises:
+        InputError: a component collapsed.
     """
     import sklearn
     from sklearn.exceptions import ConvergenceWarning
@@ -150,10 +153,16 @@ def fit_mixture(
     model = GaussianMixture(components, covariance_type="full", random_state=fit.seed % 2**32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is recorded
-        model.fit(points)
-    weights = model.weights_.astype(np.float64)
-    weights /= weights.sum()
-    covariances = zip(model.covariances_.astype(np.float64), weights, strict=True)
+        try:
+            # In float32 the covariances of a few hundred points are not positive definite.
+            model.fit(points.astype(np.float64))
+        except ValueError as error:
+            raise InputError(
+                f"{len(points)} rows are too few, or too alike, for a mixture of {components}; "
+                "fewer --components may do"
+            ) from error
+    weights = model.weights_ / model.weights_.sum()
+    covariances = zip(model.covariances_, weights, strict=True)
     factors = [
         shrunk_factor(covariance, weight * len(points))[0] for covariance, weight in covariances
     ]
@@ -176,15 +185,12 @@ def _read_points(
 ) -> Iterator[np.ndarray]:
     """Yields the wanted rows' points in batches; bool (rows_done) says which are wanted."""
     for rows, points in store.iterate(array, batch_size=BATCH):
-        wrong = np.flatnonzero(wanted[rows] & ~np.isfinite(points).all(axis=1))
-        if len(wrong):
-            raise InputError(
-                f"{store.path}: {array} of row {rows.start + wrong[0]} is not finite; it can't be "
-                "fitted. Was the training broken?"
-            )
+        chosen = np.flatnonzero(wanted[rows])
+        advice = "it can't be fitted. Was the training broken?"
+        store.check_finite(points[chosen], rows.start + chosen, array, advice)
         progress(len(points))
-        if wanted[rows].any():
-            yield points[wanted[rows]]
+        if len(chosen):
+            yield points[chosen]
 
 
 def _moments(batches: Iterator[np.ndarray]) -> Moments:

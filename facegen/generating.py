@@ -73,11 +73,7 @@ class StoredPoints:
             InputError: one is not finite, or can't be read.
         """
         points = self.store.read(rows, self.array)
-        wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
-        if len(wrong):
-            raise InputError(
-                f"{self.store.path}: row {rows[wrong[0]]} is not finite; choose other rows"
-            )
+        self.store.check_finite(points, rows, self.array, "choose other rows")
         return points
 
     @property

@@ -145,6 +145,11 @@ class Latents:
     def check(self, weights: Weights) -> None:
         """Raises InputError if another encoder than that of the weights made the store."""
         weights.check_encoder(self.path, self.origin.encoder_sha256, self.origin.weights)
+        if self.latent_dim != weights.model.latent_dim:
+            raise InputError(
+                f"{self.path} is damaged: its points have {self.latent_dim} coordinates, those of "
+                f"{weights.name} {weights.model.latent_dim}"
+            )
 
     def check_rows(self, rows: np.ndarray) -> None:
         """Raises InputError if one of the row numbers, int (n), can't be read (yet)."""
@@ -153,6 +158,20 @@ class Latents:
             has = f"rows 0 to {len(self) - 1}" if len(self) else "no rows"
             yet = "" if self.complete else f" of {self.rows} yet ('facegen encode' goes on)"
             raise InputError(f"{self.path} has {has}{yet}; asked for row {outside[0]}")
+
+    def check_finite(
+        self, points: np.ndarray, rows: Sequence[int] | np.ndarray, array: str, advice: str
+    ) -> None:
+        """Raises InputError if one of the points of some rows has a NaN or an infinity.
+
+        Args:
+            points: float32 (len(rows), latent_dim), read from `array`.
+            advice: what to do, the end of the message.
+        """
+        wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+        if len(wrong):
+            row = rows[wrong[0]]
+            raise InputError(f"{self.path}: {array} of row {row} is not finite; {advice}")
 
     def read(self, rows: Sequence[int] | np.ndarray, array: str = "z") -> np.ndarray:
         """Points of the given rows in the given order, float32 (len(rows), latent_dim).
@@ -163,8 +182,7 @@ class Latents:
         numbers = np.asarray(rows, np.int64)
         self.check_rows(numbers)
         unique, inverse = np.unique(numbers, return_inverse=True)
-        with hdf5.read_errors(self.path):
-            return self.file[array][unique][inverse]
+        return hdf5.read_rows(self.file[array], unique)[inverse]
 
     def read_names(self, rows: slice) -> list[str]:
         """Names of a range of rows."""

@@ -50,7 +50,8 @@ def nearest_rows(store: Latents, points: np.ndarray) -> tuple[np.ndarray, np.nda
     least = np.full(len(points), np.inf, np.float32)
     squares = (points**2).sum(axis=1)[:, None]
     for rows, mu in store.iterate("mu", batch_size=BATCH):
-        distances = squares - 2 * (points @ mu.T) + (mu**2).sum(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            distances = squares - 2 * (points @ mu.T) + (mu**2).sum(axis=1)
         distances[:, store.is_test[rows] | ~np.isfinite(mu).all(axis=1)] = np.inf
         nearest = distances.argmin(axis=1)
         distance = distances[np.arange(len(points)), nearest]
@@ -123,7 +124,11 @@ class TrainingFaces:
         if not len(held_out):
             return None
         rows = np.sort(sampling.select(held_out, HELD_OUT, seed=0))
-        distances = nearest_rows(self.store, self.store.read(rows, "mu"))[1]
+        points = self.store.read(rows, "mu")
+        points = points[np.isfinite(points).all(axis=1)]  # as `nearest_rows` of training rows
+        if not len(points):
+            return None
+        distances = nearest_rows(self.store, points)[1]
         found = np.quantile(distances, QUANTILES)
         return {f"{q:g}": round(float(d), 4) for q, d in zip(QUANTILES, found, strict=True)}
 

@@ -6,7 +6,10 @@ The numbers are JSON values of `facegen.evaluating`, `facegen.analysis` and `fac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +26,26 @@ REFERENCE: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1
 YES, NO, UNKNOWN = "#d95f02", "#1b6ca8", "#d0d0d0"  # the colour-blind tell them apart too
 
 
+@contextmanager
+def _no_notices() -> Iterator[None]:
+    """Keeps to itself what matplotlib says of fonts and of folders for its cache."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _literal(name: str) -> str:
+    """A name as matplotlib shows it as it is: no formula between two $, no label hidden by _."""
+    return "\u200b" + name.replace("$", r"\$")
+
+
+@_no_notices()
 def plot_evaluation(result: dict[str, Any]) -> Image.Image:
     """Draws a result of `facegen.evaluating.evaluate`: patches, texture, nearest faces."""
     from matplotlib.figure import Figure
@@ -70,6 +93,7 @@ def _picture(figure: Figure) -> Image.Image:
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
+@_no_notices()
 def plot_radius(
     results: Mapping[str, dict[str, Any]], latent_dims: Sequence[int], what: str = "L2 norm"
 ) -> Image.Image:
@@ -90,7 +114,7 @@ def plot_radius(
     for i, (name, result) in enumerate(results.items()):
         share = np.array(result["histogram"]["counts"]) / result["rows"]
         axes.stairs(share, edges, fill=True, alpha=0.3, color=f"C{i}")
-        label = f"{name}: median {result['quantiles']['0.5']:.2f}"
+        label = f"{_literal(name)}: median {result['quantiles']['0.5']:.2f}"
         if beyond := result["histogram"]["beyond"]:
             label += f", {beyond:,} beyond {edges[-1]:g}"
         axes.stairs(share, edges, color=f"C{i}", linewidth=1.5, label=label)
@@ -106,6 +130,7 @@ def plot_radius(
     return _picture(figure)
 
 
+@_no_notices()
 def plot_coordinates(result: dict[str, Any], points: str) -> Image.Image:
     """Draws `facegen.analysis.coordinate_numbers`: KL, deviations, means, and chosen axes.
 
@@ -161,6 +186,7 @@ def _draw_axes(axes: Axes, histograms: Sequence[dict[str, Any]], points: str) ->
     axes.legend(fontsize="small")
 
 
+@_no_notices()
 def plot_logvar(result: dict[str, Any], found: Noise) -> Image.Image:
     """Draws how much noise a VAE adds, and what it does to the radius.
 
@@ -194,6 +220,7 @@ def plot_logvar(result: dict[str, Any], found: Noise) -> Image.Image:
     return _picture(figure)
 
 
+@_no_notices()
 def plot_clusters(result: dict[str, Any]) -> Image.Image:
     """Draws `facegen.embedding.cluster_inertia`."""
     figure, (axes,) = _panels(f"Clusters of {result['rows']:,} points (MiniBatchKMeans)")
@@ -204,6 +231,7 @@ def plot_clusters(result: dict[str, Any]) -> Image.Image:
     return _picture(figure)
 
 
+@_no_notices()
 def plot_tsne(
     places: np.ndarray, title: str, *, colour: str | None = None, values: np.ndarray | None = None
 ) -> Image.Image:
@@ -217,6 +245,7 @@ def plot_tsne(
     figure, (axes,) = _panels(title)
     figure.set_size_inches(8, 8)
     size = float(np.clip(40_000 / len(places), 1, 25))
+    label = _literal(colour or "")
     if values is None:
         axes.scatter(places[:, 0], places[:, 1], s=size, c=NO, alpha=0.5, linewidths=0)
     else:
@@ -224,7 +253,7 @@ def plot_tsne(
             x, y = places[values == value].T
             known = 2.5 if value and (values == 0).any() else 1
             axes.scatter(x, y, s=size * known, c=shade, alpha=0.7, linewidths=0)
-            axes.scatter([], [], s=30, c=shade, label=f"{colour}: {name} ({len(x):,})")
+            axes.scatter([], [], s=30, c=shade, label=f"{label}: {name} ({len(x):,})")
         axes.legend(loc="upper right", fontsize="small", framealpha=0.9)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_xlabel("t-SNE 1 (no unit)")

@@ -28,6 +28,7 @@ from facegen.photos import as_text, find_photos
 from facegen.rows import parse_rows
 from facegen.seeds import check_seed
 
+MAX_POINTS = 10_000  # of one name: they are in memory all at once, with their pictures
 SEED = re.compile(r"seed:(\d{1,19})(?::([\d,-]+))?")
 STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)")
 
@@ -96,7 +97,7 @@ class PointReader:
             if match := SEED.fullmatch(name):
                 yield from self._of_seed(int(match[1]), match[2] or "0")
             elif match := STORED.fullmatch(name):
-                yield from self._of_rows(Path(match[1]), parse_rows(match[2]))
+                yield from self._of_rows(Path(match[1]), match[2])
             elif name.endswith((".h5", ".hdf5")):
                 raise InputError(f"{name}: name rows of it, such as {name}:17 or {name}:3,20-40")
             else:
@@ -108,12 +109,12 @@ class PointReader:
             yield Point(z, source, face)
 
     def _of_seed(self, seed: int, rows: str) -> Iterator[Point]:
-        numbers = parse_rows(rows).tolist()
+        numbers = parse_rows(rows, most=MAX_POINTS).tolist()
         points = sampling.normal(numbers, self.codec.latent_dim, seed=check_seed(seed), sigma=1.0)
         for row, z in zip(numbers, points, strict=True):
             yield Point(z, {"seed": seed, "row": row})
 
-    def _of_rows(self, path: Path, rows: np.ndarray) -> Iterator[Point]:
+    def _of_rows(self, path: Path, rows: str) -> Iterator[Point]:
         from facegen import faces, hdf5  # HDF5 costs 0.2 s
 
         if hdf5.kind_of(path) == faces.FORMAT:
@@ -121,24 +122,25 @@ class PointReader:
         else:
             yield from self._of_store(path, rows)
 
-    def _of_face_set(self, path: Path, rows: np.ndarray) -> Iterator[Point]:
+    def _of_face_set(self, path: Path, text: str) -> Iterator[Point]:
         from facegen.faces import FaceSet
 
         with FaceSet.open(path) as faces:
-            outside = rows[rows >= len(faces)]
-            if len(outside):
-                raise InputError(f"{path} has rows 0 to {len(faces) - 1}; asked for {outside[0]}")
+            rows = parse_rows(text, faces.check_rows, most=MAX_POINTS)
             origin = {"faces": path.name, "fingerprint": faces.fingerprint}
             sources = [{**origin, "row": row} for row in rows.tolist()]
             yield from self._encoded(faces.read(rows), sources)
 
-    def _of_store(self, path: Path, rows: np.ndarray) -> Iterator[Point]:
+    def _of_store(self, path: Path, text: str) -> Iterator[Point]:
         from facegen.latents import Latents
 
         with Latents.open(path) as store:
             store.check(self.codec.weights)
             origin = {"latents": path.name, "fingerprint": store.origin.fingerprint}
-            for row, z in zip(rows.tolist(), store.read(rows, "mu"), strict=True):
+            rows = parse_rows(text, store.check_rows, most=MAX_POINTS)
+            points = store.read(rows, "mu")
+            store.check_finite(points, rows, "mu", "choose other rows")
+            for row, z in zip(rows.tolist(), points, strict=True):
                 yield Point(z, {**origin, "row": row})
 
     def _of_photos(self, name: str) -> Iterator[Point]:

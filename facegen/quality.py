@@ -20,6 +20,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 COARSEST_CYCLES = 4  # texture begins above so many cycles a picture
 DIVERSITY_SIZE = 24  # pixels: detail does not count as diversity
 SSIM_WINDOW, SSIM_SIGMA, SSIM_K1, SSIM_K2 = 11, 1.5, 0.01, 0.03
+MIN_SIZE = SSIM_WINDOW  # pixels a side, for which all numbers are defined
 DETECTOR_SIZE = 192  # pixels: the cascade's window is 24, and it was made for larger faces
 CHUNK = 1000  # pictures compared at a time
 

@@ -5,7 +5,6 @@ It is the same JSON that pictures carry (`facegen.sheets`). latents.h5 has its `
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -15,13 +14,14 @@ from facegen import hdf5
 from facegen.errors import InputError
 from facegen.latents import Latents
 from facegen.sheets import parse_provenance, with_version
+from facegen.strict_json import to_json
 
 ATTRIBUTE = "provenance"
 
 
 def write_provenance(file: h5py.File, provenance: dict[str, Any]) -> None:
     """Records JSON values; facegen's version is added."""
-    file.attrs[ATTRIBUTE] = json.dumps(with_version(provenance))
+    file.attrs[ATTRIBUTE] = to_json(with_version(provenance))
 
 
 def read_provenance(file: h5py.File) -> dict[str, Any] | None:

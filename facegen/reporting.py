@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from facegen import analysis, embedding, plots, sampling, scanning
-from facegen.analyzing import AXES
+from facegen.analyzing import default_axes
 from facegen.codec import Codec
 from facegen.errors import FacegenError, InputError
 from facegen.files import atomic_output, check_output
@@ -23,6 +22,7 @@ from facegen.report_page import Section, make_page
 from facegen.rows import format_rows
 from facegen.sheets import make_sheet
 from facegen.stamping import FORMAT, iterate_rows, open_store, package_version, provenance, stamp
+from facegen.strict_json import to_json
 from facegen.weights import Weights
 
 PARTS = ("clusters", "tsne", "faces")  # the slow ones, which can be skipped
@@ -163,7 +163,7 @@ def analyze_report(
     about = Section("The store", "What was analysed, with what.", report.result["stamp"])
     html = make_page(title, report.result["broken_rules"], [*report.sections, about])
     with atomic_output(numbers, force=force) as temporary:
-        temporary.write_text(json.dumps(report.result) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(report.result) + "\n", encoding="utf-8")
     with atomic_output(page, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8", errors="replace")
     return report.result
@@ -185,7 +185,7 @@ def check_report(output: str | os.PathLike, *, force: bool) -> tuple[Path, Path]
 def _add_scan(report: _Report, radius_factor: float, progress: Callable[[int], object]) -> None:
     """Radius, coordinates and logvar, by one pass, and the health rules."""
     store, result = report.store, report.result
-    axes = [axis for axis in AXES if axis < store.latent_dim]
+    axes = default_axes(store.latent_dim)
     found, noise = scanning.Coordinates(store.latent_dim, axes), scanning.Noise(store.latent_dim)
     left_out = scanning.scan(iterate_rows(store, progress), found, noise)
     radius = {
@@ -263,10 +263,11 @@ def _add_clusters(report: _Report, count: int) -> None:
 
 def _add_tsne(report: _Report, count: int, colour: str | None, threads: int | None) -> None:
     rows, points, _ = sample_rows(report.store, "mu", count, seed=report.seed)
-    if len(points) <= 3 * embedding.PERPLEXITY:
-        report.leave_out("tsne", f"{len(points)} points are too few")
+    try:
+        placed = embedding.tsne(points, seed=report.seed, threads=threads)
+    except InputError as error:
+        report.leave_out("tsne", str(error))
         return
-    placed = embedding.tsne(points, seed=report.seed, threads=threads)
     numbers = {
         "rows": len(rows),
         "engine": placed.engine,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -23,8 +23,18 @@ def _parse_part(part: str) -> tuple[int, int]:
     return first, last
 
 
-def parse_rows(text: str, *, most: int = MAX_ROWS) -> np.ndarray:
+def parse_rows(
+    text: str,
+    check: Callable[[np.ndarray], object] = lambda ends: None,
+    *,
+    most: int = MAX_ROWS,
+) -> np.ndarray:
     """Reads numbers and ranges, the last one included, with commas or white space between.
+
+    Args:
+        check: refuses rows that aren't there; called with the ends of all ranges, int64 (n),
+            before the ranges take memory.
+        most: rows in all.
 
     Returns:
         int64 (n), in the order of the text, repetitions kept.
@@ -35,6 +45,7 @@ def parse_rows(text: str, *, most: int = MAX_ROWS) -> np.ndarray:
     parts = [_parse_part(part) for part in re.split(r"[,\s]+", text) if part]
     if not parts:
         raise InputError("no rows given")
+    check(np.array(parts).ravel())
     if sum(last - first + 1 for first, last in parts) > most:
         raise InputError(f"more than {most} rows given")
     return np.concatenate([np.arange(first, last + 1) for first, last in parts])

@@ -17,6 +17,7 @@ import facegen
 from facegen.errors import InputError
 from facegen.files import atomic_output
 from facegen.images import MAX_PIXELS, check_pixels, decoding_errors, open_photo
+from facegen.strict_json import to_json
 
 PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
 BEGINNING = '{"facegen_version"'  # of the JSON, by which other texts are told apart
@@ -191,7 +192,7 @@ def with_version(provenance: dict[str, Any]) -> dict[str, Any]:
 
 def add_provenance(text: PngImagePlugin.PngInfo, provenance: dict[str, Any]) -> None:
     """Adds the text chunk; names that are not UTF-8 lose the bytes that are not."""
-    content = json.dumps(provenance, ensure_ascii=False)
+    content = to_json(provenance, ensure_ascii=False)
     text.add_itxt(PROVENANCE_KEY, content.encode(errors="replace").decode())
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,14 @@ import numpy as np
 from facegen import hdf5
 from facegen.errors import InputError, OutputError
 from facegen.files import atomic_output, check_output, output_errors, sync_folder
+from facegen.labels import COPY_ROWS, Labels, changed_label
 from facegen.latents import ARRAYS, FORMAT, FORMAT_VERSION, LABELS, Latents, Origin
 from facegen.locking import exclusive
 from facegen.seeds import draw_seed
 
 FLUSH_SECONDS = 1.0  # rows that a kill can cost, as time
-COPY_ROWS = 4096
 CHUNK_ENTRY = 100  # bytes in HDF5's tree of chunks, at most
 TEXT_FRAME = 32  # bytes around a text in HDF5's heap, at most
-
-Labels = Mapping[str, Any]  # arrays or datasets by name, some of facegen.latents.LABELS
 
 
 def _create_array(file: h5py.File, name: str, rows: int, latent_dim: int) -> None:
@@ -80,7 +78,7 @@ def _create(path: Path, origin: Origin, labels: Labels, rows: int, latent_dim: i
     sync_folder(path.parent)
 
 
-def _check_same(store: Latents, origin: Origin, rows: int, latent_dim: int) -> None:
+def _check_same(store: Latents, origin: Origin, labels: Labels, rows: int, latent_dim: int) -> None:
     """Refuses to go on with a store that something else made."""
     found = store.origin
     reason = ""
@@ -88,6 +86,8 @@ def _check_same(store: Latents, origin: Origin, rows: int, latent_dim: int) -> N
         reason = f"was made with other weights ({found.weights}), not with {origin.weights}"
     elif found.fingerprint != origin.fingerprint or store.rows != rows:
         reason = f"was made from another input ({found.source}), not from {origin.source}"
+    elif changed := changed_label(store, labels):
+        reason = f"was made when {origin.source} had other {changed}"
     for name in ("seed", "epsilon_scale", "epsilon_limit"):
         if not reason and getattr(found, name) != getattr(origin, name):
             reason = f"was made with {name} {getattr(found, name)}, not {getattr(origin, name)}"
@@ -144,7 +144,7 @@ class LatentsWriter:
             _create(self.path, fresh, labels, rows, latent_dim)
         with Latents.open(self.path) as store:
             wanted = store.origin.seed if seed is None else seed
-            _check_same(store, replace(origin, seed=wanted), rows, latent_dim)
+            _check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim)
             self.origin = store.origin
             self.rows = rows
             self.rows_done = self.rows_written = store.rows_done

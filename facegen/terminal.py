@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import select
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from facegen.errors import FacegenError, InputError
+from facegen.strict_json import to_json_line
 
 
 class StandardOutputError(FacegenError):
@@ -37,16 +37,6 @@ class StandardOutputError(FacegenError):
 def printable(text: str, *, keep: str = "") -> str:
     """Text on one line of a terminal: control characters and other odd ones as escapes."""
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
-
-
-def to_json(value: Any) -> str:
-    """JSON in ASCII, on one line; what is no text, of a name that isn't UTF-8, becomes U+FFFD."""
-    text = json.dumps(value)
-    if "\\ud" in text:  # a surrogate: half of a letter, or such a byte, which not all parsers take
-        text = json.dumps(value, ensure_ascii=False)
-        text = text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
-        text = json.dumps(json.loads(text))
-    return text.replace("\x7f", "\\u007f")
 
 
 class _Descriptor(io.RawIOBase):
@@ -193,7 +183,7 @@ class Console:
 
         The work is done, so that nobody can be told is no error.
         """
-        line = to_json({"path": str(path), **summary}) if self.as_json else str(path)
+        line = to_json_line({"path": str(path), **summary}) if self.as_json else str(path)
         try:
             with self._above_bar():
                 write_records([line])
@@ -207,7 +197,7 @@ class Console:
         Raises:
             StandardOutputError: it can't be written.
         """
-        write_records([to_json(found)] if self.as_json else map(printable, text(found)))
+        write_records([to_json_line(found)] if self.as_json else map(printable, text(found)))
 
     @contextmanager
     def progress(self, total: int | None, unit: str) -> Iterator[Callable[[int], Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -210,10 +210,14 @@ class Trainer:
             write_samples(self.model.pictures, latent_dim, temporary, command="train")
 
 
-def history_csv(history: list[Metrics]) -> str:
-    """The losses of every epoch as CSV with a header."""
+def history_csv(history: list[Metrics], names: Sequence[str] = ()) -> str:
+    """The losses of every epoch as CSV with a header; nan where an epoch has none.
+
+    Args:
+        names: of the columns; by default those of the first epoch.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, names or list(history[0]), restval="nan", lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: f"{v:.10g}" for k, v in row.items()} for row in history)
     return text.getvalue()

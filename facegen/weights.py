@@ -32,6 +32,7 @@ import facegen
 from facegen.errors import InputError, MissingFileError
 from facegen.files import atomic_output, remove, sha256_of
 from facegen.options import ModelOptions
+from facegen.strict_json import to_json
 
 FORMAT = "facegen-weights"
 FORMAT_VERSION = 1
@@ -259,7 +260,7 @@ def add_crisp(stage: Callable[[str], Path], weights: Weights, crisp: dict[str, A
 
 
 def _write(path: Path, config: dict[str, Any]) -> None:
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    path.write_text(to_json(config, indent=2) + "\n", encoding="utf-8")
 
 
 def existing_weights(folder: Path) -> Weights | None:

@@ -246,6 +246,12 @@ def set_nan(opened: h5py.File) -> None:
     opened["z"][1, 5] = np.nan
 
 
+def narrowed(opened: h5py.File) -> None:
+    """Points of four coordinates."""
+    for name in ("mu", "logvar", "z"):
+        replaced(name, data=np.zeros((3, 4), np.float32))(opened)
+
+
 def weights(folder: Path) -> Path:
     """A folder of weights, w, whose files are no graphs; its config.json is in order."""
     path = folder / "w"

@@ -665,7 +665,7 @@ HDF5 = [
         "h5-store-nan",
         "a row with NaN, to be decoded",
         bad.set_nan,
-        "latents.h5: row 1 is not finite; choose other rows",
+        "latents.h5: z of row 1 is not finite; choose other rows",
         "generate --latents latents.h5 --rows 0-2 -o a.png",
     ),
     Case(
@@ -871,7 +871,7 @@ OPTIONS = [
         "option-rows-many",
         "a range of 10^18 rows",
         f"generate --latents latents.h5 --rows 0-{10**18} -o a.png",
-        "facegen: more than 1000000000 rows given",
+        f"facegen: latents.h5 has rows 0 to 2; asked for row {10**18}",
         make=bad.store,
     ),
     Case(
@@ -1144,6 +1144,102 @@ STREAMS = [
     ),
 ]
 
+ODD_MU = bad.changed(
+    bad.store, "latents.h5", lambda file: file["mu"].write_direct(np.full((3, 256), np.nan, "f4"))
+)
+NUMBERS = [
+    Case(
+        "number-nan-attributes",
+        "a labelled face whose mu is NaN, for `attributes`",
+        "attributes latents.h5 -q",
+        "facegen: latents.h5: mu of row 0 is not finite; its labels can't be counted. Was the "
+        "training broken?",
+        make=ODD_MU,
+    ),
+    Case(
+        "number-nan-fit",
+        "a row with NaN for `fit`",
+        "fit latents.h5 -o s.h5 -q",
+        "facegen: latents.h5: z of row 1 is not finite; it can't be fitted. Was the training "
+        "broken?",
+        make=bad.changed(bad.store, "latents.h5", bad.set_nan),
+    ),
+    Case(
+        "number-nan-edit",
+        "a row with NaN for `edit`",
+        "edit latents.h5:2 --attribute Smiling=1 -o a.png",
+        "facegen: latents.h5: mu of row 2 is not finite; choose other rows",
+        make=ODD_MU,
+    ),
+    Case(
+        "number-nan-json",
+        "a number that is not finite, for any `--json`",
+        "... --json",
+        "facegen: labels.1.cosine is nan, which JSON can't hold. ...",
+        test="promises/test_json.py::test_a_number_that_is_not_finite_is_named",
+    ),
+    Case(
+        "number-nan-attribute",
+        "a store whose epsilon_scale is NaN",
+        "info latents.h5",
+        "facegen: latents.h5 is damaged: the attribute 'epsilon_scale' is nan",
+        make=bad.changed(
+            bad.store, "latents.h5", lambda file: file.attrs.modify("epsilon_scale", np.nan)
+        ),
+    ),
+    Case(
+        "number-latent-dim",
+        "a store with the right encoder's digest and another number of coordinates",
+        "generate --n 1 --seed 1 --nearest latents.h5 -o a.png",
+        "facegen: latents.h5 is damaged: its points have 4 coordinates, those of celeba-vae 256",
+        make=bad.changed(bad.store, "latents.h5", bad.narrowed),
+    ),
+    Case(
+        "number-size",
+        "faces too small for the numbers of `evaluate`",
+        "evaluate faces.h5 -q",
+        "facegen: faces.h5 has faces of 8 pixels; at least 11 are needed",
+        make=lambda folder: bad.faces(folder, 8),
+    ),
+    Case(
+        "number-labels",
+        "a store whose face set has other labels now",
+        "encode faces.h5",
+        "facegen: latents.h5 was made when faces.h5 had other attributes; choose another output, "
+        "or add --force to begin anew",
+        test="promises/test_numbers.py::"
+        "test_a_store_whose_face_set_has_other_labels_now_is_not_complete",
+    ),
+    Case(
+        "number-rows",
+        "300 million rows of a store of three",
+        "generate --latents latents.h5 --rows 0-299999999 -o a.png",
+        "facegen: latents.h5 has rows 0 to 2; asked for row 299999999",
+        make=bad.store,
+    ),
+    Case(
+        "number-seed-rows",
+        "300 million faces of a seed, to be edited",
+        "edit seed:1:0-299999999 --attribute Smiling=1 -o a.png",
+        "facegen: more than 10000 rows given",
+    ),
+    Case(
+        "number-sweep",
+        "two steps of a sweep whose names are the same",
+        "generate --n 1 --seed 1 --sweep 2,2.0000001 -o a.png",
+        "Error: --sweep has two steps whose sheet is a-r2.png.",
+        USAGE,
+    ),
+    Case(
+        "number-interval",
+        "an interval whose larger number comes first",
+        "analyze radius latents.h5 --interval 24,12",
+        "Error: interval 24,12: the smaller number comes first",
+        USAGE,
+        bad.store,
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1156,5 +1252,6 @@ TABLES = {
     "Outputs": OUTPUTS,
     "Provenance of strangers": STRANGERS,
     "Standard input, output and error": STREAMS,
+    "Numbers": NUMBERS,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

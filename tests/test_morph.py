@@ -122,7 +122,7 @@ def test_points_have_names(
     ("name", "kind", "message"),
     [
         ("{store}:300", InputError, "has rows 0 to 299; asked for row 300"),
-        ("{faces}:300", InputError, "has rows 0 to 299; asked for 300"),
+        ("{faces}:300", InputError, "has rows 0 to 299; asked for row 300"),
         ("{store}", InputError, "name rows of it, such as"),
         ("{store}:5-3", InputError, "the smaller number comes first"),
         ("seed:9999999999999999999", InputError, "the seed must be in"),

@@ -81,11 +81,15 @@ def radius(
         facegen analyze radius latents.h5
         facegen analyze radius ae.h5 vae.h5 --points mu -o radius.png
     """
-    from facegen.analysis import INTERVALS
+    from facegen.analysis import INTERVALS, check_intervals, histogram_bins
     from facegen.analyzing import analyze_radius
+    from facegen.errors import InputError
 
-    if rest["max_radius"] / rest["bin_width"] > 100_000:
-        raise click.UsageError("--max-radius has more than 100,000 bins of --bin-width.")
+    try:
+        histogram_bins(rest["bin_width"], rest["max_radius"])
+        check_intervals(intervals)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
     with console.progress(None, "row") as progress:
         result = analyze_radius(
             latents, intervals=intervals or INTERVALS, **rest, progress=progress
@@ -98,9 +102,7 @@ def radius(
 @click.option(
     "--axes",
     type=NumberList(click.IntRange(0)),
-    default="0,1,2",
-    show_default=True,
-    help="Coordinates whose distribution is counted, against N(0, 1).",
+    help="Coordinates whose distribution is counted, against N(0, 1).  [default: the first three]",
 )
 @points_option
 @click.option(
@@ -247,7 +249,7 @@ def tsne(console: Console, latents: Path, **rest: Any) -> None:
     \b
     Examples:
         facegen analyze tsne latents.h5 --n 5000 -o tsne.png
-        facegen analyze tsne latents.h5 --colour Smiling --perplexity 16 --csv places.csv
+        facegen analyze tsne latents.h5 --perplexity 10 --early-exaggeration 16 --csv places.csv
     """
     from facegen.embedding import ENGINES, choose_engine
     from facegen.grouping import analyze_tsne

@@ -19,9 +19,9 @@ def _table(summary: list[dict[str, Any]]) -> list[str]:
     lines = [f"{'label':{width}} {'with':>7} {'without':>7} {'Cohen d':>7}  most entangled with"]
     for name, row in zip(names, summary, strict=True):
         other = f"{row['entangled_with']} {row['cosine']:+.2f}" if row["entangled_with"] else "-"
+        strength = "-" if row["cohens_d"] is None else f"{row['cohens_d']:.2f}"
         lines.append(
-            f"{name:{width}} {row['with']:7} {row['without']:7} {row['cohens_d']:7.2f}  "
-            f"{printable(other)}"
+            f"{name:{width}} {row['with']:7} {row['without']:7} {strength:>7}  {printable(other)}"
         )
     return lines
 

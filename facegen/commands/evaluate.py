@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from facegen.console import (
     strict_option,
     weights_options,
 )
+from facegen.strict_json import to_json
 from facegen.terminal import printable
 
 DEFAULT_OUTPUT = Path("evaluation.json")
@@ -136,7 +136,7 @@ def command(
             on_skip=on_skip,
         )
     with atomic_output(output, force=force) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n")
+        temporary.write_text(to_json(result, indent=2) + "\n")
     if plot is not None:
         from facegen.plots import plot_evaluation
         from facegen.sheets import save_png
@@ -160,7 +160,8 @@ def summary(result: dict[str, Any], part: str = "figures") -> dict[str, str]:
         cells["detected"] = f"{found['detected']:.3f}"
     if part == "figures" and "reconstruction" in result:
         back = result["reconstruction"]
-        cells |= {"excess": f"{back['excess']:.0f}", "psnr": f"{back['psnr']:.1f}"}
+        cells["excess"] = f"{back['excess']:.0f}"
+        cells["psnr"] = "-" if back["psnr"] is None else f"{back['psnr']:.1f}"
         cells["ssim"] = f"{back['ssim']:.3f}"
     return cells
 

@@ -73,10 +73,10 @@ def _open_stored(
     from facegen.latents import Latents
     from facegen.rows import parse_rows
 
-    numbers = parse_rows(read_stdin().decode(errors="replace") if rows == "-" else rows)
     stored = StoredPoints(stack.enter_context(Latents.open(latents)), points)
     stored.store.check(codec.weights)
-    stored.store.check_rows(numbers)
+    text = read_stdin().decode(errors="replace") if rows == "-" else rows
+    numbers = parse_rows(text, stored.store.check_rows)
     return stored, cast(Sequence[int], numbers)
 
 
@@ -276,6 +276,8 @@ def command(
                 sampler, radii = make_sampler(codec.weights, **{**chosen, "r_limit": r})
                 name = f"{output.stem}-r{{r_limit}}" if sweep and not names_r_limit else output.stem
                 path = fill_name(output.with_stem(name), seed=seed, r_limit=r, n=len(numbers))
+                if path in runs:
+                    raise click.UsageError(f"--sweep has two steps whose sheet is {path}.")
                 runs[path] = Generation(codec, sampler, seed, sharpening)
                 if radii is not None:
                     _warn(console, f"{path}: " if sweep else "", runs[path], len(numbers), radii)

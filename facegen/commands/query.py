@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facegen.console import PATH, Console, FiniteFloat
-from facegen.terminal import printable, to_json, write_records
+from facegen.strict_json import to_json_line
+from facegen.terminal import printable, write_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,7 @@ def _lines(store: Any, rows: np.ndarray, radius: np.ndarray, form: str) -> Itera
         return
     for found in describe_rows(store, rows, radius):
         if form == "json":
-            yield to_json(found)
+            yield to_json_line(found)
             continue
         labels = found.pop("attributes", {})
         if form == "csv":

@@ -293,7 +293,8 @@ for command in ("info", "reproduce"):
             code = 0
         except BaseException as error:
             code = report(error)
-    found[command] = [peak() - before, time.process_time() - start, code, said.buffer.getvalue().decode()]
+    text = said.buffer.getvalue().decode()
+    found[command] = [peak() - before, time.process_time() - start, code, text]
 print(json.dumps(found))
 """
 

@@ -24,7 +24,7 @@ from facegen.encoding import encode
 from facegen.errors import InputError
 from facegen.faces import FaceSet, FaceSetWriter
 from facegen.hardware import limit_hardware
-from facegen.terminal import to_json
+from facegen.strict_json import to_json_line
 
 EVIL = "a\x1b[31m\x1b]0;title\x07\x9b31m\r\n\N{RIGHT-TO-LEFT OVERRIDE}.png"
 SHOWN = r"a\x1b[31m\x1b]0;title\x07\x9b31m\r\n\u202e.png"
@@ -199,7 +199,7 @@ def test_an_output_whose_name_is_not_utf8_is_written_and_printed_as_its_bytes(
     ],
 )
 def test_json_is_ascii_that_every_parser_takes(value: Any, line: str):
-    assert to_json(value) == line
+    assert to_json_line(value) == line
 
 
 def test_names_on_standard_input_end_at_line_breaks_alone(tmp_path: Path):
