@@ -60,11 +60,15 @@ def encode_rows(
         with closing(prefetch(read())) as batches:
             for rows, images in batches:
                 mu, logvar = codec.encode(images)
-                epsilon = sampling.epsilon(
-                    rows, codec.latent_dim, seed=origin.seed, limit=origin.epsilon_limit
+                z = sampling.reparameterize(
+                    mu,
+                    logvar,
+                    rows,
+                    seed=origin.seed,
+                    limit=origin.epsilon_limit,
+                    scale=origin.epsilon_scale,
                 )
-                deviation = np.exp(logvar / np.float32(2))
-                yield mu, logvar, mu + deviation * (np.float32(origin.epsilon_scale) * epsilon)
+                yield mu, logvar, z
 
     return prefetch(compute())
 

@@ -107,8 +107,7 @@ def reconstruct(
     if seed is None:
         return codec.decode(mu)
     limit = codec.weights.model.epsilon_limit
-    epsilon = sampling.epsilon(rows, codec.latent_dim, seed=seed, limit=limit)
-    return codec.decode(mu + np.exp(logvar / 2) * epsilon)
+    return codec.decode(sampling.reparameterize(mu, logvar, rows, seed=seed, limit=limit))
 
 
 def reconstruct_sheet(
