@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from facegen import analysis, plots, scanning
+from facegen.paths import Paths, path_list
 from facegen.stamping import (
     FORMAT,
     Progress,
@@ -30,7 +31,7 @@ AXES = (0, 1, 2)  # whose distribution is shown by default
 
 
 def analyze_radius(
-    paths: Sequence[str | os.PathLike],
+    paths: Paths,
     *,
     points: str = "z",
     bin_width: float = analysis.BIN_WIDTH,
@@ -57,7 +58,7 @@ def analyze_radius(
         MissingFileError, InputError: no store, or one without rows of finite numbers.
         OutputError: the plot exists (without `force`) or can't be written.
     """
-    plot = check_plot(output, force)
+    paths, plot = path_list(paths), check_plot(output, force)
     files = []
     for path in paths:
         with open_store(path) as store:

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from facegen.errors import FacegenError, InputError, MissingFileError
 from facegen.faces import FaceSetWriter, is_test_row
 from facegen.hardware import available_cpus
 from facegen.images import CELEBA_BOX, MAX_PIXELS, Box
+from facegen.paths import Paths, path_list
 from facegen.photos import Photo, as_text, find_photos
 
 BATCH_PHOTOS = 32
@@ -154,7 +155,7 @@ def _load_in_workers(batches: Iterable, workers: int, *arguments) -> Iterator[li
 
 
 def prepare(
-    sources: Sequence[str | os.PathLike],
+    sources: Paths,
     output: str | os.PathLike,
     *,
     size: int = 96,
@@ -174,7 +175,8 @@ def prepare(
     """Reads photos, crops and resizes them, and writes the face set.
 
     Args:
-        sources: folders, zip or tar archives, single photos (`facegen.photos.find_photos`).
+        sources: folders, zip or tar archives, single photos (`facegen.photos.find_photos`); one
+            or several.
         output: the faces.h5 to write; it appears when all is done.
         size: height and width of the faces in pixels.
         box: (left, upper, right, lower) of the crop in pixels of the upright photo. By default
@@ -195,6 +197,7 @@ def prepare(
         OutputError: the output exists (without `force`) or can't be written.
         FacegenError: with `align`, the extra that finds faces is not installed.
     """
+    sources = path_list(sources)
     if align:
         check_installed()
     people = read_identities(identities) if identities is not None else None

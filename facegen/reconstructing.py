@@ -17,6 +17,7 @@ from facegen.errors import InputError
 from facegen.faces import FaceSet
 from facegen.files import check_output
 from facegen.images import Box
+from facegen.paths import Paths
 from facegen.photos import find_photos
 from facegen.points import photo_source
 from facegen.sharpening import Sharpening
@@ -62,7 +63,7 @@ def choose_from_face_set(
 
 
 def load_photos(
-    sources: Sequence[str | os.PathLike], *, size: int, box: Box | None = None, align: str = "auto"
+    sources: Paths, *, size: int, box: Box | None = None, align: str = "auto"
 ) -> Originals:
     """Loads and crops photos (`facegen.photos.find_photos`, `facegen.aligning.load_photo`).
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from facegen.errors import FacegenError, InputError, MissingFileError, OutputErr
 from facegen.files import check_output
 from facegen.images import decoding_errors, open_photo
 from facegen.materials import Materials
+from facegen.paths import Paths, path_list
 from facegen.photos import read_file
 from facegen.remaking import REMAKERS, read_sharpening
 from facegen.retouching import sharpen_image
@@ -70,7 +70,7 @@ def reproduce(
     cell: tuple[int, int] | None = None,
     size: int | None = None,
     weights: str | os.PathLike | None = None,
-    folders: Sequence[str | os.PathLike] = (),
+    folders: Paths = (),
     threads: int | None = None,
     force: bool = False,
 ) -> Reproduced:
@@ -100,7 +100,7 @@ def reproduce(
     if output.exists() and output.samefile(original):
         raise InputError(f"{output} is the original; choose another output")
     kind, provenance = _read(original)
-    places = [Path(), original.parent, *map(Path, folders)]
+    places = [Path(), original.parent, *map(Path, path_list(folders))]
     materials = Materials(provenance, places, weights, threads)
     changed: float | None
     try:

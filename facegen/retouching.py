@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import facegen
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.files import atomic_output, output_errors
 from facegen.images import MAX_PIXELS, decoding_errors, open_photo
+from facegen.paths import Paths, path_list
 from facegen.photos import find_photos
 from facegen.sharpening import Sharpening
 from facegen.sheets import PROVENANCE_KEY, Grid, add_provenance, read_grid, read_provenance
@@ -97,7 +98,7 @@ def sharpen_bytes(
 
 
 def sharpen(
-    sources: Sequence[str | os.PathLike],
+    sources: Paths,
     output: str | os.PathLike,
     sharpening: Sharpening,
     *,
@@ -111,7 +112,7 @@ def sharpen(
     the provenance of a PNG records the sharpening.
 
     Args:
-        sources: pictures, folders (with their subfolders) or archives.
+        sources: pictures, folders (with their subfolders) or archives; one or several.
         output: a file for a single picture, unless it is a folder; else a folder, which is made.
         on_written: called with each path written.
         on_skip: called with the name and the reason of each picture that can't be used.
@@ -123,7 +124,7 @@ def sharpen(
         MissingFileError: a source does not exist.
         OutputError: an output exists (without `force`) or can't be written.
     """
-    output = Path(output)
+    output, sources = Path(output), path_list(sources)
     for source in sources:
         if not os.path.exists(source):
             raise MissingFileError(f"{source} does not exist")

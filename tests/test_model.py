@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,7 +202,7 @@ def test_the_recorded_radii_are_of_points_whose_noise_is_cut(toy_faces):
         return np.zeros_like(logvar), logvar
 
     options = ModelOptions(latent_dim=8, epsilon_limit=0.001)
-    model = SimpleNamespace(options=options, encoder=encoder)
+    model: Any = SimpleNamespace(options=options, encoder=encoder)
     with FaceSet.open(toy_faces) as faces:
         radii = latent_radii(model, faces)
     assert {radii[quantile] for quantile in ("0.25", "0.5", "0.75", "1")} == {2.8284}  # sqrt(8)
