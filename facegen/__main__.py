@@ -18,8 +18,10 @@ def main() -> None:
         try:
             signals.install()
             from facegen.cli import run
+            from facegen.notices import hidden_notices
 
-            code = run()
+            with hidden_notices():
+                code = run()
         finally:
             signals.finish()
     except BaseException as error:
