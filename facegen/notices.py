@@ -22,31 +22,36 @@ _silences = 0  # in how many blocks of `silence` the threads are
 
 @contextmanager
 def hidden_notices() -> Iterator[None]:
-    """In this block, around a whole command, `silence` works.
+    """In this block, around a whole command, `silence` works."""
+    stderr = sys.stderr
+    hide_notices()
+    try:
+        yield
+    finally:
+        _end()
+        sys.stderr = stderr
+
+
+def hide_notices() -> None:
+    """From now on `silence` works, in a process that is all a command's.
 
     sys.stderr gets a descriptor of its own: what Python writes, in whichever thread, is never
     silenced. Without standard error there is nothing to hide.
     """
     global _standard_error
     stderr = sys.stderr
+    if are_hidden() or stderr is None:  # None: descriptor 2 may be any file by now
+        return
     try:
-        if stderr is None:  # closed before Python began: descriptor 2 may be any file by now
-            raise OSError
         stderr.flush()
         descriptor = os.dup(2)
     except (OSError, ValueError):
-        yield
         return
     # Not closed in the end: whoever has taken sys.stderr, such as a logger, may still write.
     sys.stderr = open(  # noqa: SIM115
         descriptor, "w", 1, encoding=stderr.encoding, errors=stderr.errors, closefd=False
     )
     _standard_error = descriptor
-    try:
-        yield
-    finally:
-        _end()
-        sys.stderr = stderr
 
 
 def are_hidden() -> bool:

@@ -138,8 +138,8 @@ def test_a_command_hides_notices_and_nothing_else(toy_weights: Path):
 
 
 def test_the_commands_say_nothing_of_litert(toy_weights: Path, tmp_path: Path):
-    command = ["-m", "facegen", "generate", "--n", "1", "--seed", "1", "--weights", toy_weights]
-    done = run_python(*command, "-o", "face.png", cwd=tmp_path)
+    generate = ["-m", "facegen", "generate", "--n", "1", "--seed", "1", "-o", "face.png"]
+    done = run_python(*generate, "--weights", toy_weights, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "face.png\n", "")
 
 
