@@ -15,7 +15,7 @@ import facegen
 {guard}
     multiprocessing.set_start_method("{method}", force=True)
     try:
-        print(facegen.prepare("photos", "faces.h5", size=32, workers=2).count)
+        print(facegen.prepare(["photos"], "faces.h5", size=32, workers=2).count)
     except facegen.FacegenError as error:
         print(type(error).__name__, error)
 """
