@@ -117,6 +117,16 @@ def test_the_same_faces_come_out(work: Path):
     assert Path("there.png").read_bytes() == Path("here.png").read_bytes()
 
 
+@pytest.mark.parametrize("command", ["encode faces.h5 -o new.h5", "--lock cron.lock generate -q"])
+def test_commands_that_need_a_lock_say_that_there_is_none(command: str, work: Path):
+    before = sorted(work.iterdir())
+    done = run_python("-c", COMMAND, *command.split())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("facegen: cannot write ")
+    assert done.stderr.endswith("lock: No locks available\n")
+    assert sorted(work.iterdir()) == before
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize(
     ("work", "printed"),
