@@ -16,7 +16,17 @@ from sections import updated
 DOCS = Path(__file__).parent
 PAGE = DOCS / "BENCHMARKS.md"
 BENCHMARKS = DOCS.parent / "benchmarks"
-SCRIPTS = ("start_up", "decode", "train_step", "prepare", "encode", "rows", "analyze", "group")
+SCRIPTS = (
+    "start_up",
+    "decode",
+    "sharing",
+    "train_step",
+    "prepare",
+    "encode",
+    "rows",
+    "analyze",
+    "group",
+)
 
 
 def run(name: str) -> dict[str, Any]:

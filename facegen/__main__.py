@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 
+from facegen.notices import hidden_notices
 from facegen.stopping import StopSignals
 from facegen.terminal import standard_streams
 
@@ -20,6 +21,7 @@ def main() -> None:
         try:
             try:
                 signals.install()
+                stack.enter_context(hidden_notices())
                 stack.enter_context(standard_streams())
                 from facegen.cli import run
 

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from facegen import analysis, plots, scanning
+from facegen.paths import Paths, path_list
 from facegen.stamping import (
     FORMAT,
     Progress,
@@ -33,7 +34,7 @@ def default_axes(latent_dim: int) -> Sequence[int]:
 
 
 def analyze_radius(
-    paths: Sequence[str | os.PathLike],
+    paths: Paths,
     *,
     points: str = "z",
     bin_width: float = analysis.BIN_WIDTH,
@@ -60,7 +61,7 @@ def analyze_radius(
         MissingFileError, InputError: no store, or one without rows of finite numbers.
         OutputError: the plot exists (without `force`) or can't be written.
     """
-    plot = check_plot(output, force)
+    paths, plot = path_list(paths), check_plot(output, force)
     files = []
     for path in paths:
         with open_store(path) as store:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.hardware import available_cpus, silence
+from facegen.hardware import available_cpus
 from facegen.images import to_float, to_pixels
+from facegen.notices import silence
 from facegen.weights import CONFIG, Weights
 
 BATCH_SIZE = 32  # the fastest on two cores; results do not depend on it
@@ -15,7 +18,8 @@ BATCH_SIZE = 32  # the fastest on two cores; results do not depend on it
 class Graph:
     """A LiteRT graph with one input and one output, each float32 with the batch first.
 
-    The result of a row does not depend on the batch it is in.
+    The result of a row does not depend on the batch it is in. Threads may share it: one computes
+    at a time, on all of the graph's own threads.
     """
 
     def __init__(self, content: bytes, *, threads: int | None = None):
@@ -27,6 +31,7 @@ class Graph:
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._batch = 0
+        self._lock = Lock()  # the interpreter's tensors are the same ones for every call
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -39,21 +44,24 @@ class Graph:
         return tuple(int(n) for n in self._output["shape"][1:])
 
     def run(self, inputs: np.ndarray) -> np.ndarray:
-        """One batch, float32 (n, *input_shape) to float32 (n, *output_shape)."""
-        if len(inputs) != self._batch:
-            with silence():  # it announces its delegate
-                self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
-                self._interpreter.allocate_tensors()
-            self._batch = len(inputs)
-        self._interpreter.set_tensor(self._input["index"], inputs)
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])
+        """One batch, float32 (n, *input_shape) to a copy, float32 (n, *output_shape)."""
+        with self._lock:
+            if len(inputs) != self._batch:
+                self._batch = 0  # until it is done: a signal may come between
+                with silence():  # it announces its delegate
+                    self._interpreter.resize_tensor_input(self._input["index"], inputs.shape)
+                    self._interpreter.allocate_tensors()
+                self._batch = len(inputs)
+            self._interpreter.set_tensor(self._input["index"], inputs)
+            self._interpreter.invoke()
+            return self._interpreter.get_tensor(self._output["index"])
 
 
 class Codec:
     """A trained model, ready to encode and to decode on the CPU with LiteRT.
 
-    Each half is loaded when it is first used: half a second is too short for both.
+    Each half is loaded when it is first used: half a second is too short for both. Threads may
+    share a codec; what they get is what each would have got alone.
     """
 
     def __init__(self, weights: Weights, *, decoder: str | None = None, threads: int | None = None):
@@ -78,7 +86,7 @@ class Codec:
                     f"{path} is damaged: it takes {found[0]} and gives {found[1]}, {CONFIG} says "
                     f"{expected[0]} and {expected[1]}"
                 )
-            self._graphs[name] = graph
+            self._graphs.setdefault(name, graph)  # another thread's, if it was faster
         return self._graphs[name]
 
     def _shapes(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -110,8 +118,11 @@ class Codec:
             mu and logvar, float32 (N, latent_dim). An AE has no variance: its logvar is -inf.
 
         Raises:
-            InputError: the pixels have another shape.
+            InputError: the pixels have another shape, or are not uint8.
         """
+        pixels = _array(pixels)
+        if pixels.dtype != np.uint8:
+            raise InputError(f"faces must be pixels of 0 to 255 as uint8, not {pixels.dtype}")
         expected = (self.image_size, self.image_size, self.weights.model.channels)
         if pixels.shape[1:] != expected:
             raise InputError(
@@ -127,13 +138,13 @@ class Codec:
         """Points to faces.
 
         Args:
-            z: float32 (N, latent_dim).
+            z: (N, latent_dim), floats or integers of any size, which are rounded to float32.
 
         Returns:
             uint8 (N, image_size, image_size, 3).
 
         Raises:
-            InputError: z has another shape, or is not finite.
+            InputError: z has another shape, or is not finite as float32, or no real numbers.
         """
         return self._run(f"{self.decoder}.tflite", self._check_points(z), np.uint8)
 
@@ -142,12 +153,26 @@ class Codec:
         return self._run(f"{self.decoder}.tflite", self._check_points(z))
 
     def _check_points(self, z: np.ndarray) -> np.ndarray:
+        """Points as float32, rounded to the nearest; whatever that can't hold is refused."""
+        z = _array(z)
+        if z.dtype.kind not in "fiu":
+            raise InputError(f"points must be floats or integers, not {z.dtype}")
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise InputError(
                 f"the weights {self.weights.name} need points (N, {self.latent_dim}), not {z.shape}"
             )
-        z = np.ascontiguousarray(z, np.float32)
+        with np.errstate(over="ignore"):  # it is told here
+            z = np.ascontiguousarray(z, np.float32)
         wrong = np.flatnonzero(~np.isfinite(z).all(axis=1))
         if len(wrong):
-            raise InputError(f"point {wrong[0]} of {len(z)} is not finite; it can't be decoded")
+            raise InputError(
+                f"point {wrong[0]} of {len(z)} is not finite as float32; it can't be decoded"
+            )
         return z
+
+
+def _array(values: np.ndarray) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise InputError(f"expected an array of numbers: {error}") from error

@@ -17,6 +17,7 @@ from facegen.errors import InputError
 from facegen.faces import FaceSet
 from facegen.latents import LABELS, Origin
 from facegen.locking import exclusive
+from facegen.paths import AnyPath, Paths, path_list
 from facegen.prefetching import prefetch
 from facegen.storing import FLUSH_SECONDS, LatentsWriter
 from facegen.weights import Weights
@@ -60,21 +61,26 @@ def encode_rows(
         with closing(prefetch(read())) as batches:
             for rows, images in batches:
                 mu, logvar = codec.encode(images)
-                epsilon = sampling.epsilon(
-                    rows, codec.latent_dim, seed=origin.seed, limit=origin.epsilon_limit
+                z = sampling.reparameterize(
+                    mu,
+                    logvar,
+                    rows,
+                    seed=origin.seed,
+                    limit=origin.epsilon_limit,
+                    scale=origin.epsilon_scale,
                 )
-                deviation = np.exp(logvar / np.float32(2))
-                yield mu, logvar, mu + deviation * (np.float32(origin.epsilon_scale) * epsilon)
+                yield mu, logvar, z
 
     return prefetch(compute())
 
 
-def is_face_set(sources: Sequence[str | os.PathLike]) -> bool:
+def is_face_set(sources: Paths) -> bool:
     """Whether the input is a face set, not photos.
 
     Raises:
         InputError: it is several things, and a face set among them.
     """
+    sources = path_list(sources)
     found = [
         source
         for source in sources
@@ -88,7 +94,7 @@ def is_face_set(sources: Sequence[str | os.PathLike]) -> bool:
 
 @contextmanager
 def _open_faces(
-    sources: Sequence[str | os.PathLike], output: Path, prepare_photos: Callable[[Path], None]
+    sources: Sequence[AnyPath], output: Path, prepare_photos: Callable[[Path], None]
 ) -> Iterator[FaceSet]:
     """Opens the face set, or one that is made of the photos beside the output for the while."""
     if is_face_set(sources):
@@ -105,7 +111,7 @@ def _open_faces(
             temporary.unlink()
 
 
-def _check_output(output: Path, sources: Sequence[str | os.PathLike]) -> None:
+def _check_output(output: Path, sources: Sequence[AnyPath]) -> None:
     if any(os.path.exists(output) and os.path.exists(s) and output.samefile(s) for s in sources):
         raise InputError(f"{output} is the input; choose another output")
 
@@ -150,7 +156,7 @@ def _append_rows(
 
 
 def encode(
-    sources: Sequence[str | os.PathLike],
+    sources: Paths,
     output: str | os.PathLike,
     *,
     weights: str | os.PathLike | None = None,
@@ -192,7 +198,8 @@ def encode(
         OutputError: the output was made from something else, is being written by another
             process, or can't be written.
     """
-    output, codec, result = Path(output), Codec(Weights.load(weights), threads=threads), Encoded()
+    output, sources, result = Path(output), path_list(sources), Encoded()
+    codec = Codec(Weights.load(weights), threads=threads)
     source = ", ".join(Path(s).name for s in sources[:10])
     _check_output(output, sources)
 

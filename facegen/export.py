@@ -175,16 +175,16 @@ def _losses_from_mu(model: Autoencoder, images: np.ndarray) -> tuple[float, floa
 def latent_radii(model: Autoencoder, faces: FaceSet) -> dict[str, float]:
     """Quantiles of |z| over training faces, by which a point can be called usual or not."""
     rows = np.sort(sampling.select(faces.rows("train"), FIGURES_IMAGES, seed=0))
+    limit = model.options.epsilon_limit
     radii = []
     for start in range(0, len(rows), BATCH):
-        images = to_float(faces.read(rows[start : start + BATCH]))
-        z = model.mu(images)
+        some = rows[start : start + BATCH]
+        outputs = model.encoder(to_float(faces.read(some)), training=False)
         if model.options.kind == "vae":
-            deviation = tf.exp(model.encoder(images, training=False)[1] / 2)
-            noise = sampling.normal(
-                rows[start : start + BATCH], z.shape[1], seed=0, stream=sampling.EPSILON
-            )
-            z = z + deviation * noise
+            mu, logvar = (np.asarray(output) for output in outputs)
+            z = sampling.reparameterize(mu, logvar, some, seed=0, limit=limit)
+        else:
+            z = np.asarray(outputs)
         radii.append(np.linalg.norm(z, axis=1))
     values = np.quantile(np.concatenate(radii), QUANTILES)
     return {f"{q:g}": round(float(v), 4) for q, v in zip(QUANTILES, values, strict=True)}

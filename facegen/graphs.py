@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from facegen.crisp import CrispDecoder, UpsamplingConvolution
 from facegen.errors import FacegenError
-from facegen.hardware import silence
 from facegen.model import Autoencoder, BatchNormalization
+from facegen.notices import silence
 
 # XNNPACK's matrix products are this many channels wide. With fewer, one convolution with zeros in
 # its kernel beats one for each phase; with more it is the other way round (1.5 times in all).

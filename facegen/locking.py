@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -18,7 +19,10 @@ PATIENCE = 1.0  # seconds: the workers of a killed process may hold its lock a m
 @undisturbed
 def _try_lock(path: Path) -> int | None:
     """Locks a lock file and writes our process number into it; None if somebody else has it."""
-    import fcntl  # not on Windows
+    try:
+        import fcntl
+    except ImportError as error:  # Windows
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
 
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     locked = False

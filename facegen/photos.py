@@ -9,7 +9,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from typing import IO
 
 from facegen.errors import InputError, MissingFileError
 from facegen.images import PHOTO_SUFFIXES
+from facegen.paths import Paths, path_list
 
 ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"})
 MAX_PHOTO_BYTES = 200_000_000  # of one encoded photo; a real one has less than 50 MB
@@ -244,7 +245,7 @@ def _tar_photos(path: Path) -> Iterator[Photo]:
             raise InputError(f"{path} is damaged: {error}") from error
 
 
-def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
+def find_photos(sources: Paths) -> Iterator[Photo]:
     """Yields the photos of folders (recursively), zip and tar archives, and single files.
 
     In folders and archives, files whose names don't end like a picture's are passed over; a
@@ -255,7 +256,7 @@ def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
         MissingFileError: a source does not exist.
         InputError: an archive is damaged.
     """
-    for source in sources:
+    for source in path_list(sources):
         path = Path(source)
         if not str(source):
             raise MissingFileError("a photo or folder with an empty name was given")
@@ -278,10 +279,10 @@ def find_photos(sources: Iterable[str | os.PathLike]) -> Iterator[Photo]:
             yield Photo(as_text(str(source)), partial(read_file, path))
 
 
-def count_photos(sources: Iterable[str | os.PathLike]) -> int | None:
+def count_photos(sources: Paths) -> int | None:
     """How many photos `find_photos` will yield, or None where only reading a tar would tell."""
     total = 0
-    for source in sources:
+    for source in path_list(sources):
         path = Path(source)
         if os.path.isfile(path) and not _is_photo_name(path.name) and not zipfile.is_zipfile(path):
             if _is_tar(path):

@@ -24,6 +24,7 @@ from facegen.aligning import load_photo
 from facegen.codec import Codec
 from facegen.errors import InputError
 from facegen.images import Box
+from facegen.paths import Paths, path_list
 from facegen.photos import as_text, find_photos
 from facegen.rows import parse_rows
 from facegen.seeds import check_seed
@@ -86,14 +87,14 @@ class PointReader:
     on_skip: Callable[[str, str], object] = _refuse
     on_note: Callable[[str, str], object] = lambda name, reason: None
 
-    def read(self, names: Iterable[str]) -> Iterator[Point]:
-        """Yields the points of each name in turn, none for a photo that can't be used.
+    def read(self, names: Paths) -> Iterator[Point]:
+        """Yields the points of one name or of several, none for a photo that can't be used.
 
         Raises:
             MissingFileError: a file does not exist.
             InputError: a name is wrong, a row is not there, a store is another encoder's.
         """
-        for name in names:
+        for name in map(str, path_list(names)):
             if match := SEED.fullmatch(name):
                 yield from self._of_seed(int(match[1]), match[2] or "0")
             elif match := STORED.fullmatch(name):

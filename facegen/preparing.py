@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from multiprocessing import connection, parent_process
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from facegen.aligning import load_photo
 from facegen.detecting import check_installed
-from facegen.errors import FacegenError, InputError, MissingFileError
+from facegen.errors import InputError, MissingFileError
 from facegen.faces import FaceSetWriter, is_test_row
 from facegen.hardware import available_cpus
 from facegen.images import CELEBA_BOX, MAX_PIXELS, Box
+from facegen.paths import Paths, path_list
 from facegen.photos import Photo, as_text, find_photos
-from facegen.stopping import REASONS
+from facegen.workers import map_in_workers, stop_half_started
 
 BATCH_PHOTOS = 32
 BATCH_BYTES = 8_000_000  # a batch ends here too, so that large photos don't pile up in memory
@@ -118,47 +112,8 @@ def _read_batches(photos: Iterable[Photo], fail: Callable[[str, str], None]):
         yield batch
 
 
-def _start_worker() -> None:
-    """A worker leaves what a terminal signals to its parent, and ends when that is gone."""
-    for number in REASONS:
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
-    Image.MAX_IMAGE_PIXELS = None  # this process is ours alone, and max_pixels its limit
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _load_in_workers(batches: Iterable, workers: int, *arguments) -> Iterator[list[Loaded]]:
-    """Maps `_load` over the batches in order, with only a few of them in memory."""
-    if workers == 1:
-        for batch in batches:
-            yield _load(batch, *arguments)
-        return
-    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
-        pending: deque[Future] = deque()
-        try:
-            for batch in batches:
-                pending.append(pool.submit(_load, batch, *arguments))
-                if len(pending) > 2 * workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        except BrokenProcessPool as error:
-            raise FacegenError(
-                "a worker process was killed, perhaps for want of memory; try --workers 1 "
-                "or a smaller --max-pixels"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 def prepare(
-    sources: Sequence[str | os.PathLike],
+    sources: Paths,
     output: str | os.PathLike,
     *,
     size: int = 96,
@@ -178,7 +133,8 @@ def prepare(
     """Reads photos, crops and resizes them, and writes the face set.
 
     Args:
-        sources: folders, zip or tar archives, single photos (`facegen.photos.find_photos`).
+        sources: folders, zip or tar archives, single photos (`facegen.photos.find_photos`); one
+            or several.
         output: the faces.h5 to write; it appears when all is done.
         size: height and width of the faces in pixels.
         box: (left, upper, right, lower) of the crop in pixels of the upright photo. By default
@@ -197,8 +153,13 @@ def prepare(
         MissingFileError, InputError: a source or a label file is missing or damaged, or not one
             photo could be used.
         OutputError: the output exists (without `force`) or can't be written.
-        FacegenError: with `align`, the extra that finds faces is not installed.
+        FacegenError: with `align`, the extra that finds faces is not installed; or the workers
+            can't start, in a script without a main guard, or were killed.
     """
+    sources = path_list(sources)
+    workers = available_cpus() if workers is None else workers
+    if workers > 1:
+        stop_half_started()
     if align:
         check_installed()
     people = read_identities(identities) if identities is not None else None
@@ -216,8 +177,8 @@ def prepare(
     source = ", ".join(as_text(Path(s).resolve().name) for s in sources[:10])
     with FaceSetWriter(output, size=size, source=source, crop=crop, force=force) as writer:
         batches = _read_batches(find_photos(sources), skip)
-        workers = available_cpus() if workers is None else workers
-        faces = _load_in_workers(batches, workers, size, box, max_pixels, "yes" if align else "no")
+        options = (size, box, max_pixels, "yes" if align else "no")
+        faces = map_in_workers(_load, batches, options, workers=workers)
         names = _write_faces(writer, faces, skip, progress)
         if not names:
             raise InputError(

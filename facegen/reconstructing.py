@@ -17,6 +17,7 @@ from facegen.errors import InputError
 from facegen.faces import FaceSet
 from facegen.files import check_output
 from facegen.images import Box
+from facegen.paths import Paths, path_list
 from facegen.photos import find_photos
 from facegen.points import photo_source
 from facegen.sharpening import Sharpening
@@ -62,7 +63,7 @@ def choose_from_face_set(
 
 
 def load_photos(
-    sources: Sequence[str | os.PathLike],
+    sources: Paths,
     *,
     size: int,
     box: Box | None = None,
@@ -80,7 +81,7 @@ def load_photos(
     pixels, names, origins = [], [], []
     skipped: list[tuple[str, str]] = []
     notes: list[tuple[str, str]] = []
-    for source, photo in ((s, photo) for s in sources for photo in find_photos([s])):
+    for source, photo in ((s, photo) for s in path_list(sources) for photo in find_photos([s])):
         try:
             data = photo.read()
             face, note = load_photo(data, size=size, box=box, align=align)
@@ -117,8 +118,7 @@ def reconstruct(
     if seed is None:
         return codec.decode(mu)
     limit = codec.weights.model.epsilon_limit
-    epsilon = sampling.epsilon(rows, codec.latent_dim, seed=seed, limit=limit)
-    return codec.decode(mu + np.exp(logvar / 2) * epsilon)
+    return codec.decode(sampling.reparameterize(mu, logvar, rows, seed=seed, limit=limit))
 
 
 def reconstruct_sheet(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from facegen.files import check_output
 from facegen.images import decoding_errors
 from facegen.ingredients import Model
 from facegen.materials import Materials
+from facegen.paths import Paths, path_list
 from facegen.recipes import READERS, Recipe
 from facegen.records import Record
 from facegen.remaking import remake
@@ -76,7 +77,7 @@ def reproduce(
     cell: tuple[int, int] | None = None,
     size: int | None = None,
     weights: str | os.PathLike | None = None,
-    folders: Sequence[str | os.PathLike] = (),
+    folders: Paths = (),
     threads: int | None = None,
     force: bool = False,
 ) -> Reproduced:
@@ -113,7 +114,7 @@ def reproduce(
         record = Record(provenance)
         model = Model.read(record.record("weights")) if "weights" in record else None
     places = [Path(), original.parent]
-    materials = Materials(model, places, list(map(Path, folders)), weights, threads)
+    materials = Materials(model, places, list(map(Path, path_list(folders))), weights, threads)
     changed: float | None
     if kind == PICTURE:
         cut = Cut(cell, size)

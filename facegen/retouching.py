@@ -16,6 +16,7 @@ from facegen.files import atomic_output, output_errors
 from facegen.headers import is_deep
 from facegen.images import decoding_errors
 from facegen.metadata import encode_like
+from facegen.paths import Paths, path_list
 from facegen.photos import Photo, find_photos
 from facegen.sharpening import Sharpening
 from facegen.sheets import Grid, open_picture, read_grid, read_provenance
@@ -145,7 +146,7 @@ def _check_outputs(
 
 
 def sharpen(
-    sources: Sequence[str | os.PathLike],
+    sources: Paths,
     output: str | os.PathLike,
     sharpening: Sharpening,
     *,
@@ -159,7 +160,7 @@ def sharpen(
     (`facegen.metadata`); the provenance records the sharpening.
 
     Args:
-        sources: pictures, folders (with their subfolders) or archives.
+        sources: pictures, folders (with their subfolders) or archives; one or several.
         output: a file for a single picture, whose suffix names the format, unless it is a folder;
             else a folder, which is made, and where each picture keeps its name and its format.
         on_written: called with each path written.
@@ -174,7 +175,7 @@ def sharpen(
         OutputError: an output exists (without `force`), two pictures would have one name, or an
             output can't be written.
     """
-    output = Path(output)
+    output, sources = Path(output), path_list(sources)
     for source in sources:
         if not os.path.exists(source):
             raise MissingFileError(f"{source} does not exist")

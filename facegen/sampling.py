@@ -61,6 +61,32 @@ def epsilon(rows: Iterable[int], latent_dim: int, *, seed: int, limit: float) ->
     return normal(rows, latent_dim, seed=seed, stream=EPSILON).clip(-limit, limit)
 
 
+def reparameterize(
+    mu: np.ndarray,
+    logvar: np.ndarray,
+    rows: Iterable[int],
+    *,
+    seed: int,
+    limit: float,
+    scale: float = 1.0,
+) -> np.ndarray:
+    """The points of faces: z = mu + exp(logvar / 2) * scale * epsilon.
+
+    Kingma and Welling 2014, section 2.4. `epsilon` is that of the rows.
+
+    Args:
+        mu, logvar: of the encoder, float32 (n, latent_dim); logvar is -inf for an AE: z = mu.
+        rows: n row numbers.
+        limit: epsilon is cut to [-limit, limit].
+        scale: factor of epsilon; 0 gives z = mu.
+
+    Returns:
+        float32 (n, latent_dim).
+    """
+    noise = epsilon(rows, mu.shape[1], seed=seed, limit=limit)
+    return mu + np.exp(logvar / np.float32(2)) * (np.float32(scale) * noise)
+
+
 def uniform(rows: Iterable[int], latent_dim: int, *, seed: int, r_limit: float) -> np.ndarray:
     """Points uniform in [-r_limit, r_limit] in every coordinate (article XI).
 

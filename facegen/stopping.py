@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
+import time
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, TypeVar
@@ -11,6 +13,7 @@ from typing import Any, TypeVar
 RETRY = 0.2  # seconds
 NAMES = ("SIGHUP", "SIGINT", "SIGTERM")
 REASONS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+TIMERS = (signal.SIGALRM,) if hasattr(signal, "setitimer") else ()  # Windows has none
 UNDISTURBED: set[CodeType] = set()
 
 Function = TypeVar("Function", bound=Callable)
@@ -24,6 +27,22 @@ def undisturbed(function: Function) -> Function:
 
 class Stopped(BaseException):
     """A signal arrived; raised so that open outputs clean up behind themselves."""
+
+
+def _call_again(number: int) -> None:
+    """Has the handler called again soon: by a timer, or by a thread where there is none.
+
+    Not by `threading`: a handler must not wait for a lock that what it interrupts may hold.
+    """
+    if TIMERS:
+        signal.setitimer(signal.ITIMER_REAL, RETRY)
+    else:
+        _thread.start_new_thread(_wait_and_call, (number,))
+
+
+def _wait_and_call(number: int) -> None:
+    time.sleep(RETRY)
+    _thread.interrupt_main(signal.Signals(number))  # does nothing once it is ignored
 
 
 class StopSignals:
@@ -45,19 +64,20 @@ class StopSignals:
         """From now on signals raise; those that are ignored, as by nohup, stay so."""
         self._unraisable_hook = sys.unraisablehook
         sys.unraisablehook = self._drop_quietly
-        signal.signal(signal.SIGALRM, self._raise)
+        for number in TIMERS:
+            signal.signal(number, self._raise)
         for number in REASONS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._raise)
 
     def finish(self) -> None:
         """From now on nothing raises: the program ends."""
-        for number in (*REASONS, signal.SIGALRM):
+        for number in (*REASONS, *TIMERS):
             signal.signal(number, signal.SIG_IGN)
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
         self.number = self.number or number
-        signal.setitimer(signal.ITIMER_REAL, RETRY)
+        _call_again(number)
         error = sys.exception()
         while error is not None:
             if isinstance(error, Stopped):

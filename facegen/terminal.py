@@ -108,6 +108,11 @@ def _open(number: int, stream: TextIO | None) -> _Text:
     return _Text(buffer, encoding, errors="backslashreplace", line_buffering=True)
 
 
+def _error_number() -> int:
+    """The descriptor of stderr, which is not 2 where `facegen.notices` keeps that for C++."""
+    return sys.stderr.fileno() if sys.stderr else 2
+
+
 @contextmanager
 def standard_streams() -> Iterator[None]:
     """Makes stdout and stderr streams that are safe to write to, whatever they are.
@@ -116,7 +121,7 @@ def standard_streams() -> Iterator[None]:
     """
     before = sys.stdout, sys.stderr
     _open_closed()
-    sys.stdout, sys.stderr = _open(1, sys.stdout), _open(2, sys.stderr)
+    sys.stdout, sys.stderr = _open(1, sys.stdout), _open(_error_number(), sys.stderr)
     try:
         yield
     finally:
@@ -125,7 +130,7 @@ def standard_streams() -> Iterator[None]:
 
 def bars() -> TextIO:
     """Standard error for progress bars, which move the cursor by control characters."""
-    buffer = io.BufferedWriter(_Descriptor(2))
+    buffer = io.BufferedWriter(_Descriptor(sys.stderr.fileno()))
     return io.TextIOWrapper(buffer, sys.stderr.encoding, line_buffering=True)
 
 

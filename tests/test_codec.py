@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from conftest import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -197,24 +195,3 @@ def test_a_damaged_graph_is_refused(toy_weights, points, tmp_path):
         file.write(b"damage")
     with pytest.raises(InputError, match=r"decoder\.tflite is damaged"):
         Codec(Weights.load(folder)).decode(points)
-
-
-def test_nothing_is_written_to_stdout_or_stderr(toy_weights):
-    """Also not by LiteRT's C++ part, which announces its delegate once in a process."""
-    script = (
-        "import sys, numpy as np\n"
-        "from facegen.codec import Codec\n"
-        "from facegen.weights import Weights\n"
-        "codec = Codec(Weights.load(sys.argv[1]))\n"
-        "assert codec.encode(np.zeros((2, 32, 32, 3), np.uint8))[0].shape == (2, 8)\n"
-        "assert codec.decode(np.zeros((2, 8), np.float32)).shape == (2, 32, 32, 3)\n"
-    )
-    done = run_python("-c", script, toy_weights)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_what_the_program_writes_to_stderr_itself_is_kept(toy_weights, points, capfd):
-    os.write(2, b"before ")
-    Codec(Weights.load(toy_weights)).decode(points)
-    os.write(2, b"after")
-    assert capfd.readouterr() == ("", "before after")

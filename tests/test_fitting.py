@@ -344,8 +344,10 @@ def test_generating_with_a_sampler_needs_no_scikit_learn(
     fit(toy_store, tmp_path / "s.h5", kind="mixture", components=2)
     arguments = ["generate", "--weights", str(toy_weights), "-q", "--sampler", "s.h5"]
     code = (
-        "import sys; from facegen.cli import cli; "
-        f"cli.main({arguments}, standalone_mode=False); "
+        "import sys\n"
+        "from facegen.cli import cli\n"
+        "from facegen.notices import hidden_notices\n"
+        f"with hidden_notices(): cli.main({arguments}, standalone_mode=False)\n"
         "sys.exit(sum(name in sys.modules for name in ('sklearn', 'scipy', 'tensorflow')))"
     )
     done = run_python("-c", code, cwd=tmp_path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -184,3 +187,22 @@ def test_epsilon_beyond_the_limit_is_cut():
     from_mu = float(reconstruction_loss(images / np.float32(255), logits, "bce"))
     assert float(cut.test_step(images)["reco_loss"]) == pytest.approx(from_mu, rel=1e-6)
     assert float(free.test_step(images)["reco_loss"]) != pytest.approx(from_mu, rel=1e-6)
+
+
+def test_the_recorded_radii_are_of_points_whose_noise_is_cut(toy_faces):
+    """A deviation of 1000 and noise within 0.001: every coordinate is 1 away from mu = 0.
+
+    But one in 1250 is nearer, so the least radii are not compared.
+    """
+    from facegen.export import latent_radii
+    from facegen.faces import FaceSet
+
+    def encoder(images, training):
+        logvar = np.full((len(images), 8), 2 * np.log(1000.0), np.float32)
+        return np.zeros_like(logvar), logvar
+
+    options = ModelOptions(latent_dim=8, epsilon_limit=0.001)
+    model: Any = SimpleNamespace(options=options, encoder=encoder)
+    with FaceSet.open(toy_faces) as faces:
+        radii = latent_radii(model, faces)
+    assert {radii[quantile] for quantile in ("0.25", "0.5", "0.75", "1")} == {2.8284}  # sqrt(8)

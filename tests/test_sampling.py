@@ -155,6 +155,29 @@ def test_epsilon_is_cut_at_the_limit_and_else_its_own_stream():
     assert (cut != sampling.normal(range(500), 64, seed=2)).all(axis=1).any()
 
 
+def test_points_of_faces_are_mu_plus_their_deviation_times_the_cut_noise():
+    """For logvar = ln 4 the deviation is 2; the noise comes from NumPy's Philox itself."""
+    rows, mu = [0, 7, 2**40], np.full((3, 5), 10, np.float32)
+    logvar = np.full((3, 5), math.log(4), np.float32)
+    key = np.array([6, sampling.EPSILON], np.uint64)
+    generators = [
+        np.random.Generator(np.random.Philox(key=key, counter=np.array([0, row, 0, 0], np.uint64)))
+        for row in rows
+    ]
+    noise = np.array([each.standard_normal(5, np.float32) for each in generators], np.float64)
+    assert abs(noise).max() > 0.8
+    z = sampling.reparameterize(mu, logvar, rows, seed=6, limit=0.8, scale=0.5)
+    assert z.dtype == np.float32
+    np.testing.assert_allclose(z, 10 + np.clip(noise, -0.8, 0.8), rtol=1e-6)
+
+
+def test_an_autoencoder_s_points_are_mu():
+    mu = np.arange(6, dtype=np.float32).reshape(2, 3)
+    logvar = np.full((2, 3), -np.inf, np.float32)
+    z = sampling.reparameterize(mu, logvar, range(2), seed=0, limit=5.0)
+    np.testing.assert_array_equal(z, mu)
+
+
 @given(st.sets(st.integers(0, 10**6), max_size=40), st.integers(0, 50), seeds)
 def test_select_draws_without_repetition(rows, count, seed):
     given_rows = np.array(sorted(rows), np.int64)
