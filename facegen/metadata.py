@@ -9,7 +9,6 @@ chunk, a JPEG's comment segments, and in WebP, AVIF and TIFF the EXIF tag ImageH
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 from PIL import Image, PngImagePlugin
@@ -17,6 +16,7 @@ from PIL import Image, PngImagePlugin
 from facegen.errors import InputError
 from facegen.images import decoding_errors
 from facegen.sheets import COMMENT, EXIF_HISTORY, PROVENANCE_KEY, add_provenance
+from facegen.strict_json import to_json
 
 QUALITY = 95  # of the formats that lose some: JPEG, WebP and AVIF
 WITH_EXIF = ("WEBP", "AVIF", "TIFF")  # as a directory that takes one more tag
@@ -74,7 +74,7 @@ def _options(
     # None where there is none: Pillow would take what the picture has got from others.
     options = {"icc_profile": info.get("icc_profile"), "quality": QUALITY}
     options |= {"dpi": info["dpi"]} if info.get("dpi") else {}
-    text = json.dumps(provenance)
+    text = to_json(provenance)
     if picture_format == "PNG":
         options |= {"exif": _exif(original), "pnginfo": _png_texts(original, provenance, xmp)}
     elif picture_format == "JPEG":

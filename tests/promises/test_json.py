@@ -51,7 +51,7 @@ BY_PROCESS = {  # they bring TensorFlow
     "train": "train faces.h5 -o OUT/w --epochs 1 --batch-size 64 --latent-dim 4 --filters 4,8 "
     "--kernels 3,3 --strides 2,2 --cpu-only",
     "refine": "refine OUT/w faces.h5 --epochs 1 --imitation-epochs 1 --filters 8,4 "
-    "--discriminator-filters 4,8 --batch-size 32 --cpu-only",
+    "--mapping 16 --residual-blocks 1,0 --batch-size 32 --cpu-only",
 }
 ROWS = 60
 NAN_ROWS = [0, 17]  # a held-out face and a training face

@@ -33,7 +33,7 @@ from facegen.sheets import (
     MAX_PROVENANCE_BYTES,
     MAX_PROVENANCE_DEPTH,
     MAX_PROVENANCE_PARTS,
-    add_provenance,
+    PROVENANCE_KEY,
     parse_provenance,
 )
 
@@ -101,7 +101,7 @@ def rewrite(source: str, target: str, provenance: Any) -> None:
         options: dict[str, Any] = {"save_all": not source.endswith(".png")}
         if source.endswith(".png"):
             options["pnginfo"] = PngImagePlugin.PngInfo()
-            add_provenance(options["pnginfo"], provenance)
+            options["pnginfo"].add_itxt(PROVENANCE_KEY, text)
         elif source.endswith(".gif"):
             options["comment"] = text.encode()
         else:
