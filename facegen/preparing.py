@@ -20,8 +20,10 @@ from facegen.aligning import load_photo
 from facegen.detecting import check_installed
 from facegen.errors import FacegenError, InputError, MissingFileError
 from facegen.faces import FaceSetWriter, is_test_row
+from facegen.files import Temporary
 from facegen.hardware import available_cpus
 from facegen.images import CELEBA_BOX, MAX_PIXELS, Box
+from facegen.inputs import keep_inputs, note_input
 from facegen.photos import Photo, as_text, find_photos
 
 BATCH_PHOTOS = 32
@@ -75,6 +77,7 @@ def read_attributes(path: str | os.PathLike) -> tuple[list[str], dict[str, np.nd
 
 
 def _read_lines(path: str | os.PathLike) -> list[str]:
+    note_input(path)
     try:
         return Path(path).read_text().splitlines()
     except FileNotFoundError as error:
@@ -153,9 +156,10 @@ def _load_in_workers(batches: Iterable, workers: int, *arguments) -> Iterator[li
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+@keep_inputs()
 def prepare(
     sources: Sequence[str | os.PathLike],
-    output: str | os.PathLike,
+    output: str | os.PathLike | Temporary,
     *,
     size: int = 96,
     box: Box | None = None,

@@ -13,6 +13,7 @@ import facegen
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.files import atomic_output, output_errors
 from facegen.images import MAX_PIXELS, decoding_errors, open_photo
+from facegen.inputs import keep_inputs
 from facegen.photos import find_photos
 from facegen.sharpening import Sharpening
 from facegen.sheets import PROVENANCE_KEY, Grid, add_provenance, read_grid, read_provenance
@@ -93,9 +94,10 @@ def sharpen_bytes(
     with decoding_errors():
         metadata = _metadata(image, provenance, suffix)
     with atomic_output(output, force=force) as temporary:
-        sharpened.save(temporary, format=picture_format, **metadata)
+        sharpened.save(temporary.file, format=picture_format, **metadata)
 
 
+@keep_inputs()
 def sharpen(
     sources: Sequence[str | os.PathLike],
     output: str | os.PathLike,

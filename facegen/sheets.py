@@ -117,7 +117,7 @@ def save_png(
     text = PngImagePlugin.PngInfo()
     add_provenance(text, provenance)
     with atomic_output(path, force=force) as temporary:
-        image.save(temporary, format="PNG", pnginfo=text)
+        image.save(temporary.file, format="PNG", pnginfo=text)
 
 
 def with_version(provenance: dict[str, Any]) -> dict[str, Any]:
