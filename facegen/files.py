@@ -140,8 +140,9 @@ class Temporary:
         Raises:
             OSError: there is no room.
         """
+        first = start - start % BLOCK  # where it is emulated, a block's beginning may be left out
         try:
-            os.posix_fallocate(self.descriptor, start, size)
+            os.posix_fallocate(self.descriptor, first, start + size - first)
         except AttributeError:  # macOS
             self._write_zeros(start + size)
         except OSError as error:
@@ -166,7 +167,7 @@ class Temporary:
 
     @undisturbed
     def publish(self, path: Path, *, force: bool) -> None:
-        """Gives the file its name; call `sync` before.
+        """Gives the file its name; call `sync` and `check_output` before.
 
         Raises:
             OutputError: `path` exists by now (without `force`), or another program has removed
@@ -182,13 +183,13 @@ class Temporary:
             return
         try:
             os.link(self.path, path)
+            os.unlink(self.path)
         except FileExistsError:
             raise _taken(path) from None
         except OSError as error:
             if error.errno not in CANNOT:
                 raise
-            # No hard links here. What appears between these two lines is overwritten.
-            check_output(path)
+            # No hard links here. What has appeared since `path` was checked is overwritten.
             os.replace(self.path, path)
 
     @undisturbed
@@ -258,6 +259,7 @@ def atomic_output(
     with output_errors(path), temporary_file(path.parent) as temporary:
         yield temporary
         temporary.sync()
+        check_output(path, force=force)  # by now it may be there, or known to be an input
         temporary.publish(path, force=force)
         sync_folder(path.parent)
 

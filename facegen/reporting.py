@@ -162,10 +162,11 @@ def analyze_report(
     title = f"The latent space of {store.path.name}"
     about = Section("The store", "What was analysed, with what.", report.result["stamp"])
     html = make_page(title, report.result["broken_rules"], [*report.sections, about])
-    with atomic_output(page, force=force) as shown, atomic_output(numbers, force=force) as told:
+    with atomic_output(page, force=force) as shown:
         shown.write_text(html, errors="replace")
         shown.sync()  # a full disk is found out before one of the two appears
-        told.write_text(json.dumps(report.result) + "\n")
+        with atomic_output(numbers, force=force) as told:
+            told.write_text(json.dumps(report.result) + "\n")
     return report.result
 
 

@@ -216,11 +216,19 @@ class LatentsWriter:
         self._write(number.to_bytes(size, "little"), self._numbers[name])
         os.fsync(self._descriptor)
 
+    def _check_place(self) -> None:
+        """Refuses to have written into a file that nobody finds any more."""
+        if not os.path.samestat(os.stat(self.path), os.fstat(self._descriptor)):
+            raise OutputError(
+                f"{self.path} was replaced by another program while it was written; run the "
+                "command again with another output"
+            )
+
     def flush(self) -> None:
         """Makes the rows appended so far safe: they survive a loss of power.
 
         Raises:
-            OutputError: the disk is full or failing.
+            OutputError: the disk is full or failing, or the store is gone.
         """
         with output_errors(self.path):
             os.fsync(self._descriptor)
@@ -228,6 +236,7 @@ class LatentsWriter:
             self.rows_done = self.rows_written
             if self.rows_done == self.rows:
                 self._write_number("complete", 1, 1)
+                self._check_place()
         self._flushed = time.monotonic()
 
     def __enter__(self) -> LatentsWriter:
