@@ -16,7 +16,16 @@ from sections import updated
 DOCS = Path(__file__).parent
 PAGE = DOCS / "BENCHMARKS.md"
 BENCHMARKS = DOCS.parent / "benchmarks"
-SCRIPTS = ("start_up", "decode", "train_step", "prepare", "encode", "analyze", "group")
+SCRIPTS = (
+    "start_up",
+    "decode",
+    "individual",
+    "train_step",
+    "prepare",
+    "encode",
+    "analyze",
+    "group",
+)
 
 
 def run(name: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def mode_of(call: ast.Call, place: int) -> str | None:
     given = [word.value for word in call.keywords if word.arg == "mode"] or call.args[place:][:1]
     if not given:
         return None
-    return given[0].value if isinstance(given[0], ast.Constant) else "?"
+    return str(given[0].value) if isinstance(given[0], ast.Constant) else "?"
 
 
 def opens_for_writing(call: ast.Call) -> bool:

@@ -336,7 +336,10 @@ def ext2(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     with image.open("wb") as file:
         file.truncate(16 << 20)
-    for command in (["mkfs.ext2", "-q", "-F", image], ["mount", "-o", "loop", image, folder]):
+    for command in (
+        ["mkfs.ext2", "-q", "-F", str(image)],
+        ["mount", "-o", "loop", str(image), str(folder)],
+    ):
         with suppress(FileNotFoundError):
             if subprocess.run(command, capture_output=True).returncode == 0:
                 continue
