@@ -26,7 +26,7 @@ reference:
 bench:
 	$(PYTHON) docs/update_benchmarks.py
 
-# A quarter of an hour. The second needs Linux, and root or user namespaces.
+# Half an hour. The second needs Linux, and root or user namespaces.
 soak:
 	$(PYTHON) examples/soak.py
 	$(PYTHON) examples/soak_two.py
