@@ -3,7 +3,7 @@ PYTHON ?= python
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: test lint format reference bench fuzz
+.PHONY: test lint format reference bench fuzz soak
 
 test:
 	$(PYTHON) -m pytest
@@ -25,6 +25,11 @@ reference:
 
 bench:
 	$(PYTHON) docs/update_benchmarks.py
+
+# Half an hour. The second needs Linux, and root or user namespaces.
+soak:
+	$(PYTHON) examples/soak.py
+	$(PYTHON) examples/soak_two.py
 
 # What is found lands in fuzz/found/; the inputs that led there stay, and the next run begins with them.
 # No limit of memory: that is of the peak, which HDF5 raises for good (docs/bad-input.md).

@@ -20,6 +20,7 @@ SCRIPTS = (
     "start_up",
     "decode",
     "sharing",
+    "individual",
     "train_step",
     "prepare",
     "encode",

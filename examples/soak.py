@@ -2,7 +2,7 @@
 
 Two of three runs get SIGTERM or SIGKILL within the time that a run takes. After each the sheet
 must be whole, the new one or the one before; a run that ends by itself leaves no temporary file of
-any run before it, one that gets SIGTERM none of its own; and the memory of the runs must not grow.
+any run before it, one that gets SIGTERM adds none; and the memory of the runs must not grow.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from pathlib import Path
 from PIL import Image
 
 COMMAND = [sys.executable, "-m", "facegen", "generate", "--quiet", "--n", "28", "--r-limit", "2.5"]
+TEMPORARY = ".facegen-*.tmp"
 
 
 def run(folder: Path, kill: signal.Signals | None, after: float) -> tuple[int, float]:
     """Runs the job once; returns its exit code and its peak memory in MiB."""
+    before = set(folder.glob(TEMPORARY))
     process = subprocess.Popen(
         [*COMMAND, "-o", "sheet.png", "--force"], cwd=folder, stdout=subprocess.DEVNULL
     )
@@ -34,11 +36,11 @@ def run(folder: Path, kill: signal.Signals | None, after: float) -> tuple[int, f
         os.kill(process.pid, kill)  # a zombie, if it has ended: nobody has waited for it
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    temporary = list(folder.glob(".sheet.png.*.tmp"))
+    temporary = set(folder.glob(TEMPORARY))
     if process.returncode == 0:
         assert not temporary, f"left behind: {temporary}"
     elif process.returncode == 128 + signal.SIGTERM:
-        assert not [path for path in temporary if f".{process.pid}." in path.name], temporary
+        assert temporary <= before, f"left behind: {temporary - before}"
     else:
         assert process.returncode in (-signal.SIGKILL, -signal.SIGTERM), process.returncode
     return process.returncode, usage.ru_maxrss / 1024

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from facegen.errors import FacegenError, InputError, OutputError
-from facegen.files import atomic_output
+from facegen.files import Temporary, atomic_output
 from facegen.sheets import EXIF_DESCRIPTION, parse_provenance, with_version
 from facegen.strict_json import to_json
 
@@ -75,7 +75,7 @@ def save_animation(
         WRITERS[suffix](frames, temporary, text, fps, scale)
 
 
-def _write_gif(frames: np.ndarray, path: Path, text: str, fps: float, scale: int) -> None:
+def _write_gif(frames: np.ndarray, output: Temporary, text: str, fps: float, scale: int) -> None:
     # One palette for all frames: with one for each, colours flicker.
     chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), PALETTE_FRAMES)).astype(int)]
     palette = Image.fromarray(np.concatenate(chosen)).quantize(256, Image.Quantize.MEDIANCUT)
@@ -85,7 +85,7 @@ def _write_gif(frames: np.ndarray, path: Path, text: str, fps: float, scale: int
         for frame in frames
     ]
     images[0].save(
-        path,
+        output.file,
         format="GIF",
         save_all=True,
         append_images=images[1:],
@@ -95,12 +95,12 @@ def _write_gif(frames: np.ndarray, path: Path, text: str, fps: float, scale: int
     )
 
 
-def _write_webp(frames: np.ndarray, path: Path, text: str, fps: float, scale: int) -> None:
+def _write_webp(frames: np.ndarray, output: Temporary, text: str, fps: float, scale: int) -> None:
     exif = Image.Exif()
     exif[EXIF_DESCRIPTION] = text
     images = [_enlarged(frame, scale) for frame in frames]
     images[0].save(
-        path,
+        output.file,
         format="WEBP",
         save_all=True,
         append_images=images[1:],
@@ -129,7 +129,7 @@ def find_ffmpeg() -> str:
         ) from error
 
 
-def _write_mp4(frames: np.ndarray, path: Path, text: str, fps: float, scale: int) -> None:
+def _write_mp4(frames: np.ndarray, output: Temporary, text: str, fps: float, scale: int) -> None:
     height, width, _ = frames.shape[1:]
     command = [
         *(find_ffmpeg(), "-loglevel", "error", "-y"),
@@ -138,7 +138,7 @@ def _write_mp4(frames: np.ndarray, path: Path, text: str, fps: float, scale: int
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY)),
         *("-threads", str(MP4_THREADS)),
         *("-movflags", "+faststart", "-metadata", f"comment={text}", "-f", "mp4"),
-        f"file:{path}",  # else what stands before a colon in the name is a protocol
+        f"file:{output.path}",  # else what stands before a colon in the name is a protocol
     ]
     pipe, null = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(command, stdin=pipe, stdout=null, stderr=pipe) as process:

@@ -10,6 +10,8 @@ import numpy as np
 
 from facegen.directions import Directions, Source, remove
 from facegen.errors import InputError
+from facegen.files import check_output
+from facegen.inputs import keep_inputs
 from facegen.latents import Latents
 from facegen.recording import describe_store
 
@@ -107,6 +109,7 @@ def _sum_groups(store: Latents, progress: Callable[[int], object]) -> GroupSums:
     return sums
 
 
+@keep_inputs()
 def attributes(
     path: str | os.PathLike,
     output: str | os.PathLike | None = None,
@@ -138,6 +141,8 @@ def attributes(
     if min_count < 2:
         raise InputError(f"min_count must be at least 2, not {min_count}")
     with Latents.open(path) as store:
+        if output is not None:
+            check_output(output, force=force)
         if not store.attribute_names:
             raise InputError(
                 f"{path} has no attributes; 'facegen prepare --attributes' records those of "

@@ -13,6 +13,7 @@ import click
 import facegen
 from facegen.console import PATH
 from facegen.errors import FacegenError
+from facegen.inputs import keep_inputs
 from facegen.terminal import StandardOutputError, printable, write_messages
 
 COMMANDS = (
@@ -73,6 +74,7 @@ def cli(context: click.Context, debug: bool, lock: Path | None) -> None:
         facegen train faces.h5 -o weights/mine
         facegen generate --weights weights/mine
     """
+    context.with_resource(keep_inputs())
     if lock is not None:
         from facegen.locking import hold_lock
 

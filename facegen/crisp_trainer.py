@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from facegen.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.crisp_options import CrispOptions
 from facegen.errors import InputError, TrainingError
 from facegen.faces import FaceSet
-from facegen.files import atomic_output, sha256_of
+from facegen.files import Temporary, atomic_output, sha256_of
 from facegen.hdf5 import read_errors
 from facegen.prefetching import prefetch
 from facegen.trainer import Metrics, Progress, history_csv, training_batches
@@ -220,13 +219,13 @@ class CrispTrainer:
         with atomic_output(samples) as temporary:
             self.write_samples(temporary)
 
-    def write_history(self, path: Path) -> None:
+    def write_history(self, temporary: Temporary) -> None:
         """Writes the metrics of every epoch as CSV."""
-        path.write_text(history_csv(self.history, ("epoch", "rate_factor", *METRICS)))
+        temporary.write_text(history_csv(self.history, ("epoch", "rate_factor", *METRICS)))
 
-    def write_samples(self, path: Path) -> None:
+    def write_samples(self, temporary: Temporary) -> None:
         """Writes a sheet of the points of samples.png."""
         from facegen.export import write_samples
 
         latent_dim = self.weights.model.latent_dim
-        write_samples(self.model.pictures, latent_dim, path, command="refine")
+        write_samples(self.model.pictures, latent_dim, temporary, command="refine")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from facegen import hdf5, sampling
 from facegen.codec import Codec
 from facegen.errors import InputError
 from facegen.faces import FaceSet
+from facegen.files import Temporary, output_errors, temporary_file
+from facegen.inputs import keep_inputs
 from facegen.latents import LABELS, Origin
 from facegen.locking import exclusive
 from facegen.paths import AnyPath, Paths, path_list
@@ -94,26 +96,17 @@ def is_face_set(sources: Paths) -> bool:
 
 @contextmanager
 def _open_faces(
-    sources: Sequence[AnyPath], output: Path, prepare_photos: Callable[[Path], None]
+    sources: Sequence[AnyPath], output: Path, prepare_photos: Callable[[Temporary], None]
 ) -> Iterator[FaceSet]:
     """Opens the face set, or one that is made of the photos beside the output for the while."""
     if is_face_set(sources):
         with FaceSet.open(sources[0]) as faces:
             yield faces
         return
-    temporary = output.with_name(f".{output.name}.faces.h5")
-    try:
+    with output_errors(output), temporary_file(output.parent) as temporary:
         prepare_photos(temporary)
-        with FaceSet.open(temporary) as faces:
+        with FaceSet.open(temporary.path) as faces:
             yield faces
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def _check_output(output: Path, sources: Sequence[AnyPath]) -> None:
-    if any(os.path.exists(output) and os.path.exists(s) and output.samefile(s) for s in sources):
-        raise InputError(f"{output} is the input; choose another output")
 
 
 def _check_faces(faces: FaceSet, source: str, codec: Codec) -> None:
@@ -155,6 +148,7 @@ def _append_rows(
             progress(len(points[0]))
 
 
+@keep_inputs()
 def encode(
     sources: Paths,
     output: str | os.PathLike,
@@ -201,17 +195,15 @@ def encode(
     output, sources, result = Path(output), path_list(sources), Encoded()
     codec = Codec(Weights.load(weights), threads=threads)
     source = ", ".join(Path(s).name for s in sources[:10])
-    _check_output(output, sources)
 
-    def prepare_photos(path: Path) -> None:
+    def prepare_photos(temporary: Temporary) -> None:
         from facegen.preparing import prepare
 
         result.skipped = prepare(
             sources,
-            path,
+            temporary,
             size=codec.image_size,
             workers=workers,
-            force=True,
             progress=progress,
             on_skip=on_skip,
         ).skipped

@@ -16,7 +16,7 @@ from facegen import hdf5, sampling
 from facegen.codec import Graph
 from facegen.errors import FacegenError, InputError
 from facegen.faces import FaceSet
-from facegen.files import remove
+from facegen.files import Temporary, remove
 from facegen.graphs import export_decoder, export_encoder
 from facegen.images import to_float, to_pixels
 from facegen.model import Autoencoder, kl_divergence, reconstruction_loss
@@ -44,13 +44,17 @@ QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1)
 
 
 def write_samples(
-    pictures: Callable[[np.ndarray], np.ndarray], latent_dim: int, path: Path, *, command: str
+    pictures: Callable[[np.ndarray], np.ndarray],
+    latent_dim: int,
+    temporary: Temporary,
+    *,
+    command: str,
 ) -> None:
     """Writes a sheet of 28 faces from normal points, seed 0: the same points in every epoch.
 
     Args:
         pictures: points to float32 pictures (N, size, size, channels) in [0, 1].
-        path: a temporary one, for others to publish.
+        temporary: for others to publish.
         command: "train" or "refine", for the provenance.
     """
     sheet, grid = make_sheet(
@@ -58,7 +62,7 @@ def write_samples(
     )
     sampler = {"name": "normal", "sigma": 1.0}
     provenance = {"command": command, "sampler": sampler, "seed": 0, "rows": f"0-{SAMPLES - 1}"}
-    write_png(sheet, path, provenance, grid=grid)
+    write_png(sheet, temporary, provenance, grid=grid)
 
 
 def round_to_float16(weights: list[keras.Variable]) -> None:
@@ -68,13 +72,13 @@ def round_to_float16(weights: list[keras.Variable]) -> None:
             variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
 
 
-def write_arrays(weights: list[keras.Variable], path: Path) -> None:
+def write_arrays(weights: list[keras.Variable], temporary: Temporary) -> None:
     """Writes a model's arrays, one dataset each, named layer/array; matrices as float16.
 
     Args:
-        path: a temporary one, for others to publish.
+        temporary: for others to publish.
     """
-    with hdf5.create_file(path) as file:
+    with hdf5.create_file(temporary) as file:
         hdf5.reserve(file, 4 * sum(math.prod(variable.shape) for variable in weights))
         hdf5.set_format(file, ARRAYS_FORMAT, ARRAYS_VERSION)
         for variable in weights:
@@ -244,7 +248,7 @@ def export(
             model.pictures, model.options.latent_dim, stage("samples.png"), command="train"
         )
         stage("history.csv").write_text(history_csv(history))
-        stage("MODEL_CARD.md").write_text(card, encoding="utf-8")
+        stage("MODEL_CARD.md").write_text(card)
         write_config(
             stage,
             model=asdict(model.options),

@@ -28,7 +28,7 @@ import numpy as np
 
 from facegen import hdf5
 from facegen.errors import InputError
-from facegen.files import atomic_output
+from facegen.files import Temporary, atomic_output
 from facegen.strict_json import to_json
 
 FORMAT = "facegen-faces"
@@ -87,7 +87,7 @@ class FaceSetWriter:
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike | Temporary,
         *,
         size: int,
         source: str,

@@ -19,6 +19,7 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.files import check_output
 from facegen.fitted import KINDS, Fit, FittedSampler
+from facegen.inputs import keep_inputs
 from facegen.latents import Latents
 from facegen.radii import RadiusQuantiles
 from facegen.recording import describe_store
@@ -200,6 +201,7 @@ def _moments(batches: Iterator[np.ndarray]) -> Moments:
     return moments
 
 
+@keep_inputs()
 def fit(
     latents: str | os.PathLike,
     output: str | os.PathLike | None = None,
@@ -240,9 +242,9 @@ def fit(
     ):
         if value not in values:
             raise InputError(f"{name} must be one of {', '.join(values)}, not {value!r}")
-    if output is not None:
-        check_output(output, force=force)
     with Latents.open(latents) as store:
+        if output is not None:
+            check_output(output, force=force)
         chosen: dict[str, Any] = {
             "kind": kind,
             "points": points,

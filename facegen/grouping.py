@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import time
 from collections.abc import Sequence
@@ -190,11 +191,10 @@ def analyze_tsne(
 def _write_places(
     path: Path, rows: np.ndarray, places: np.ndarray, values: np.ndarray | None, *, force: bool
 ) -> None:
-    with (
-        atomic_output(path, force=force) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["row", "x", "y"] + ["value"] * (values is not None))
-        columns = [rows.tolist(), *places.T.tolist()]
-        table.writerows(zip(*columns, *([] if values is None else [values.tolist()]), strict=True))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["row", "x", "y"] + ["value"] * (values is not None))
+    columns = [rows.tolist(), *places.T.tolist()]
+    table.writerows(zip(*columns, *([] if values is None else [values.tolist()]), strict=True))
+    with atomic_output(path, force=force) as temporary:
+        temporary.write_text(text.getvalue())

@@ -15,7 +15,9 @@ import h5py
 import numpy as np
 
 import facegen
-from facegen.errors import FacegenError, InputError, MissingFileError
+from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
+from facegen.files import Temporary
+from facegen.inputs import note_input
 
 Record = TypeVar("Record", bound=Any)
 
@@ -23,6 +25,7 @@ CHUNK_BYTES = 1 << 20
 METADATA_BYTES = 512 << 10  # of a file's metadata in memory; HDF5's own limit is 32 MiB
 MAX_COMPRESSION = 1032  # of deflate, the densest of HDF5's own filters: 258 bytes for two bits
 CACHED_BYTES = 4 << 20  # chunks and metadata that HDF5 holds back before it writes them
+LOCKING = "HDF5_USE_FILE_LOCKING"  # overrides what a program asks HDF5 for
 TEXT = h5py.string_dtype("utf-8")
 SPLITS = {"train": 0, "test": 1}
 MAKERS = {  # what to tell people who give another file
@@ -43,26 +46,25 @@ def _limit_cache(file: h5py.File) -> h5py.File:
     return file
 
 
-def _allocate(path: str | os.PathLike, start: int, size: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, start, size)
-    finally:
-        os.close(descriptor)
+class NewFile(h5py.File):
+    """An HDF5 file that is written into a temporary file, whose lock facegen itself holds."""
+
+    def __init__(self, temporary: Temporary, **options: Any):
+        super().__init__(temporary.path, "w", locking=False, **options)
+        self.temporary = temporary
 
 
-def reserve(file: h5py.File, size: int) -> None:
+def reserve(file: NewFile, size: int) -> None:
     """Makes sure of disk space for `size` bytes more in a file of `create_file`.
 
     Raises:
         OSError: there is no room.
     """
-    _allocate(file.filename, file.id.get_filesize(), size + CACHED_BYTES)
+    file.temporary.reserve(file.id.get_filesize(), size + CACHED_BYTES)
 
 
 @contextmanager
-def create_file(path: str | os.PathLike, **options: Any) -> Iterator[h5py.File]:
+def create_file(temporary: Temporary, **options: Any) -> Iterator[NewFile]:
     """Creates an HDF5 file whose writer calls `reserve` before everything large that it writes.
 
     Once a write has failed, HDF5 crashes the process (1.14: a segmentation fault at closing). So
@@ -70,14 +72,22 @@ def create_file(path: str | os.PathLike, **options: Any) -> Iterator[h5py.File]:
 
     Raises:
         OSError: there is no room.
+        OutputError: the environment has HDF5 lock the file against facegen.
     """
-    _allocate(path, 0, CACHED_BYTES)
-    with _limit_cache(h5py.File(path, "w", **options)) as file:
+    temporary.reserve(0, CACHED_BYTES)
+    try:
+        created = NewFile(temporary, **options)
+    except BlockingIOError as error:
+        raise OutputError(
+            f"HDF5 can't write: {LOCKING}={os.environ.get(LOCKING)} has it lock what facegen has "
+            f"locked already; unset {LOCKING}"
+        ) from error
+    with _limit_cache(created) as file:
         reserve(file, 0)
         yield file
         file.flush()
         size = file.id.get_filesize()
-    os.truncate(path, size)  # gives back what was reserved and not needed
+    temporary.truncate(size)
 
 
 def rows_per_chunk(row_bytes: int) -> int:
@@ -112,7 +122,7 @@ def read_record(file: h5py.File, kind: type[Record]) -> Record:
     return kind(**found)
 
 
-def _open(path: Path, kind: str, mode: str) -> h5py.File:
+def _open(path: Path, kind: str) -> h5py.File:
     if not os.path.isfile(path):  # unlike Path's, it has no exceptions for odd names
         what = "does not exist"
         if os.path.isdir(path):
@@ -121,7 +131,7 @@ def _open(path: Path, kind: str, mode: str) -> h5py.File:
             what = "is not an ordinary file"
         raise MissingFileError(f"{path} {what}")
     try:
-        return _limit_cache(h5py.File(path, mode))
+        return _limit_cache(h5py.File(path, "r"))
     except OSError as error:
         if not os.access(path, os.R_OK):
             raise InputError(f"{path}: no permission to read it") from error
@@ -174,18 +184,20 @@ def kind_of(path: str | os.PathLike) -> str:
         MissingFileError: no such file.
         InputError: not HDF5, or truncated.
     """
-    with _open(Path(path), "HDF5", "r") as file:
+    with _open(Path(path), "HDF5") as file:
         return _kind(file)
 
 
-def open_file(path: str | os.PathLike, kind: str, version: int, mode: str = "r") -> h5py.File:
+def open_file(path: str | os.PathLike, kind: str, version: int) -> h5py.File:
     """Opens a facegen HDF5 file of the given kind.
 
     Raises:
         MissingFileError: no such file.
         InputError: not HDF5, truncated, of another kind, or of a newer format version.
     """
-    file = _open(Path(path), kind, mode)
+    file = _open(Path(path), kind)
+    if kind in MAKERS:
+        note_input(path)
     try:
         with read_errors(path):
             found, found_version = _kind(file), attribute(file, "format_version", "")

@@ -1,81 +1,126 @@
-"""One writer at a time for an output that is written in place."""
+"""One run at a time: lock files, for an output that is written in place and for cron."""
 
 from __future__ import annotations
 
-import errno
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facegen.errors import OutputError
-from facegen.files import check_output, output_errors
+from facegen.files import NO_LINK, check_output, is_named, output_errors, try_lock
 from facegen.stopping import undisturbed
 
 PATIENCE = 1.0  # seconds: the workers of a killed process may hold its lock a moment longer
+LOCK_BYTES = 20  # of a process number, at most
 
 
-@undisturbed
-def _try_lock(path: Path) -> int | None:
-    """Locks a lock file and writes our process number into it; None if somebody else has it."""
-    try:
-        import fcntl
-    except ImportError as error:  # Windows
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
+class LockFile:
+    """A file that is there to be locked: made and removed, or an empty one, which stays as it is.
 
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    locked = False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The holder before us may have removed the file after we opened it.
-        locked = os.path.samestat(os.fstat(descriptor), os.stat(path))
-        if locked:
-            with suppress(OSError):  # a full disk; the number is only there to be told
-                os.truncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    finally:
-        if not locked:
-            os.close(descriptor)
-    return descriptor if locked else None
+    The kernel drops the lock when its holder ends, however it ends, so a lock file that a kill
+    left behind blocks nobody.
 
+    Attributes:
+        holder: the number of the process that holds it, as text; "" if that is not known.
+    """
 
-@undisturbed
-def _release(lock: Path, descriptor: int) -> None:
-    with suppress(OSError):
-        lock.unlink()
-    os.close(descriptor)
+    def __init__(self, path: Path):
+        self.path = path
+        self.holder = ""
+        self._descriptor: int | None = None
+        self._made = False
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | NO_LINK
+        try:
+            descriptor = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+            self._made = True
+        except FileExistsError:
+            if self.path.is_symlink():
+                raise OutputError(f"{self.path} is a link; name another lock file") from None
+            descriptor = os.open(self.path, flags)
+        return descriptor
+
+    def _read(self, descriptor: int) -> None:
+        """Refuses a file that is not empty and holds no process number."""
+        ordinary = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        content = os.pread(descriptor, LOCK_BYTES + 1, 0) if ordinary else b"?"
+        if content and not (content.isdigit() and len(content) <= LOCK_BYTES):
+            raise OutputError(f"{self.path} is no lock file of facegen's; name another")
+        self.holder = content.decode()
+
+    def _write_number(self, descriptor: int) -> None:
+        with suppress(OSError):  # a full disk; the number is only there to be told
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+    @undisturbed
+    def take(self) -> bool:
+        """Whether the lock could be taken; a file of ours then has our process number in it.
+
+        Raises:
+            OutputError: the file is something else.
+            OSError: it can't be made, or there are no locks.
+        """
+        self._made = False
+        try:
+            descriptor = self._open()
+        except FileNotFoundError:
+            if os.path.isdir(self.path.parent):
+                return False  # its holder has just removed it
+            raise
+        try:
+            self._read(descriptor)
+            # The holder before us may have removed the file after we opened it.
+            if try_lock(descriptor) and is_named(self.path, descriptor):
+                self._descriptor = descriptor
+                self._made = self._made or self.holder != ""  # a killed facegen's
+                if self._made:
+                    self._write_number(descriptor)
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
+        return self._descriptor is not None
+
+    @undisturbed
+    def release(self) -> None:
+        """Gives the lock back, if it is held."""
+        if self._descriptor is None:
+            return
+        with suppress(OSError):
+            if self._made and is_named(self.path, self._descriptor):
+                os.unlink(self.path)
+        os.close(self._descriptor)
+        self._descriptor = None
 
 
 @contextmanager
 def hold_lock(lock: Path, says: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Holds a lock file, which is made and, at the end, removed.
-
-    The kernel drops the lock when its holder ends, however it ends, so a lock file that a kill
-    left behind blocks nobody.
+    """Holds a lock file (`LockFile`).
 
     Args:
         says: what the other process does and what to do about it, for the message.
         patience: seconds to wait for it.
 
     Raises:
-        OutputError: another process holds the lock, or there is no permission to make it.
+        OutputError: another process holds the lock, the file is something else, or there is no
+            permission to make it.
     """
     deadline = time.monotonic() + patience
-    descriptor = None
+    file = LockFile(lock)
     try:
         with output_errors(lock):
-            while (descriptor := _try_lock(lock)) is None:
+            while not file.take():
                 if time.monotonic() > deadline:
-                    holder = lock.read_text() if lock.exists() else ""
-                    raise OutputError(f"another facegen (process {holder or 'unknown'}) {says}")
+                    holder = file.holder or "unknown"
+                    raise OutputError(f"another facegen (process {holder}) {says}")
                 time.sleep(0.05)
         yield
     finally:
-        if descriptor is not None:
-            _release(lock, descriptor)
+        file.release()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import IO
 
 from facegen.errors import InputError, MissingFileError
 from facegen.images import PHOTO_SUFFIXES
+from facegen.inputs import note_input
 from facegen.paths import Paths, path_list
 
 ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"})
@@ -87,6 +88,7 @@ def _read(file: IO[bytes]) -> bytes:
 
 def read_file(path: Path) -> bytes:
     """The bytes of a photo; raises InputError with the reason alone."""
+    note_input(path)
     try:
         _check_bytes(path.stat().st_size)
         with path.open("rb") as file:
@@ -260,6 +262,7 @@ def find_photos(sources: Paths) -> Iterator[Photo]:
         path = Path(source)
         if not str(source):
             raise MissingFileError("a photo or folder with an empty name was given")
+        note_input(path)
         if os.path.isdir(path):  # unlike Path's, it has no exceptions for odd names
             yield from _folder_photos(path)
         elif not os.path.exists(path):

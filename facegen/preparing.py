@@ -14,8 +14,10 @@ from facegen.aligning import load_photo
 from facegen.detecting import check_installed
 from facegen.errors import InputError, MissingFileError
 from facegen.faces import FaceSetWriter, is_test_row
+from facegen.files import Temporary
 from facegen.hardware import available_cpus
 from facegen.images import CELEBA_BOX, MAX_PIXELS, Box
+from facegen.inputs import keep_inputs, note_input
 from facegen.paths import Paths, path_list
 from facegen.photos import Photo, as_text, find_photos
 from facegen.workers import map_in_workers, stop_half_started
@@ -71,6 +73,7 @@ def read_attributes(path: str | os.PathLike) -> tuple[list[str], dict[str, np.nd
 
 
 def _read_lines(path: str | os.PathLike) -> list[str]:
+    note_input(path)
     try:
         # Windows' editors begin a text with a byte order mark.
         return Path(path).read_text(encoding="utf-8-sig").splitlines()
@@ -112,9 +115,10 @@ def _read_batches(photos: Iterable[Photo], fail: Callable[[str, str], None]):
         yield batch
 
 
+@keep_inputs()
 def prepare(
     sources: Paths,
-    output: str | os.PathLike,
+    output: str | os.PathLike | Temporary,
     *,
     size: int = 96,
     box: Box | None = None,

@@ -9,14 +9,14 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.files import atomic_output
+from facegen.files import Temporary, atomic_output
 from facegen.hdf5 import SPLITS
+from facegen.inputs import keep_inputs
 from facegen.latents import Latents, check_array
 from facegen.scanning import radii
 
@@ -139,27 +139,30 @@ def query(
             yield from describe_rows(store, rows, radius)
 
 
-def _write_npy(store: Latents, array: str, output: Path, progress: Callable[[int], None]) -> None:
+def _write_npy(
+    store: Latents, array: str, output: Temporary, progress: Callable[[int], None]
+) -> None:
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(store), store.latent_dim)}
-    with open(output, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for _, points in store.iterate(array, batch_size=BATCH):
-            file.write(points.astype("<f4", copy=False).tobytes())
-            progress(len(points))
+    np.lib.format.write_array_header_1_0(output.file, header)
+    for _, points in store.iterate(array, batch_size=BATCH):
+        output.write_bytes(points.astype("<f4", copy=False).tobytes())
+        progress(len(points))
 
 
-def _write_csv(store: Latents, array: str, output: Path, progress: Callable[[int], None]) -> None:
+def _write_csv(
+    store: Latents, array: str, output: Temporary, progress: Callable[[int], None]
+) -> None:
     numbers = ",".join(["%.9g"] * store.latent_dim)  # nine digits hold a float32 exactly
-    with open(output, "w", newline="", encoding="utf-8", errors="replace") as file:
-        columns = [f"{array}_{i}" for i in range(store.latent_dim)]
-        file.write(",".join(["row", "name", "split", *columns]) + "\n")
-        for rows, points in store.iterate(array, batch_size=BATCH):
-            for i, (name, point) in enumerate(
-                zip(store.read_names(rows), points.tolist(), strict=True), rows.start
-            ):
-                split = SPLIT_NAMES[int(store.is_test[i])]
-                file.write(f"{i},{csv_line([name])},{split},{numbers % tuple(point)}\n")
-            progress(len(points))
+    columns = [f"{array}_{i}" for i in range(store.latent_dim)]
+    output.write_text(",".join(["row", "name", "split", *columns]) + "\n")
+    for rows, points in store.iterate(array, batch_size=BATCH):
+        for i, (name, point) in enumerate(
+            zip(store.read_names(rows), points.tolist(), strict=True), rows.start
+        ):
+            split = SPLIT_NAMES[int(store.is_test[i])]
+            line = f"{i},{csv_line([name])},{split},{numbers % tuple(point)}\n"
+            output.write_text(line, errors="replace")
+        progress(len(points))
 
 
 def csv_line(fields: Iterable[Any]) -> str:
@@ -170,6 +173,7 @@ def csv_line(fields: Iterable[Any]) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
+@keep_inputs()
 def export(
     path: str | os.PathLike,
     output: str | os.PathLike,

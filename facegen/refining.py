@@ -170,7 +170,7 @@ def export_crisp(trainer: CrispTrainer, note: str = "") -> Weights:
         write_arrays(model.average.weights, stage("crisp_decoder.h5"))
         trainer.write_history(stage("crisp_history.csv"))
         trainer.write_samples(stage("crisp_samples.png"))
-        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp), encoding="utf-8")
+        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp))
         add_crisp(stage, trainer.weights, crisp)
     remove_unfinished(folder, CRISP_CHECKPOINT)
     return Weights.load(folder)

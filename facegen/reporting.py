@@ -162,10 +162,11 @@ def analyze_report(
     title = f"The latent space of {store.path.name}"
     about = Section("The store", "What was analysed, with what.", report.result["stamp"])
     html = make_page(title, report.result["broken_rules"], [*report.sections, about])
-    with atomic_output(numbers, force=force) as temporary:
-        temporary.write_text(to_json(report.result) + "\n", encoding="utf-8")
-    with atomic_output(page, force=force) as temporary:
-        temporary.write_text(html, encoding="utf-8", errors="replace")
+    with atomic_output(page, force=force) as shown:
+        shown.write_text(html, errors="replace")
+        shown.sync()  # a full disk is found out before one of the two appears
+        with atomic_output(numbers, force=force) as told:
+            told.write_text(to_json(report.result) + "\n")
     return report.result
 
 

@@ -15,6 +15,7 @@ from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.files import atomic_output, output_errors
 from facegen.headers import is_deep
 from facegen.images import decoding_errors
+from facegen.inputs import keep_inputs
 from facegen.metadata import encode_like
 from facegen.paths import Paths, path_list
 from facegen.photos import Photo, find_photos
@@ -145,6 +146,7 @@ def _check_outputs(
         raise InputError(f"no pictures found in {', '.join(map(str, sources))}")
 
 
+@keep_inputs()
 def sharpen(
     sources: Paths,
     output: str | os.PathLike,

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 import facegen
 from facegen.errors import InputError
-from facegen.files import atomic_output
+from facegen.files import Temporary, atomic_output
 from facegen.images import MAX_PIXELS, check_pixels, decoding_errors, open_photo
 from facegen.strict_json import to_json
 
@@ -157,9 +156,13 @@ def save_png(
 
 
 def write_png(
-    image: Image.Image, path: Path, provenance: dict[str, Any], *, grid: Grid | None = None
+    image: Image.Image,
+    temporary: Temporary,
+    provenance: dict[str, Any],
+    *,
+    grid: Grid | None = None,
 ) -> None:
-    """Writes a PNG that says how it was made; `path` is a temporary one, for others to publish.
+    """Writes a PNG that says how it was made, into a file that others publish.
 
     Raises:
         InputError: it is too large for facegen to read it again.
@@ -170,7 +173,7 @@ def write_png(
         provenance["grid"] = asdict(grid)
     text = PngImagePlugin.PngInfo()
     add_provenance(text, provenance)
-    image.save(path, format="PNG", pnginfo=text)
+    image.save(temporary.file, format="PNG", pnginfo=text)
 
 
 def open_picture(data: bytes) -> Image.Image:

@@ -22,7 +22,7 @@ import numpy as np
 
 from facegen import hdf5
 from facegen.errors import InputError, OutputError
-from facegen.files import atomic_output, check_output, output_errors, sync_folder
+from facegen.files import atomic_output, check_output, open_in_place, output_errors
 from facegen.labels import COPY_ROWS, Labels, changed_label
 from facegen.latents import ARRAYS, FORMAT, FORMAT_VERSION, LABELS, Latents, Origin
 from facegen.locking import exclusive
@@ -33,7 +33,7 @@ CHUNK_ENTRY = 100  # bytes in HDF5's tree of chunks, at most
 TEXT_FRAME = 32  # bytes around a text in HDF5's heap, at most
 
 
-def _create_array(file: h5py.File, name: str, rows: int, latent_dim: int) -> None:
+def _create_array(file: hdf5.NewFile, name: str, rows: int, latent_dim: int) -> None:
     chunk_rows = min(rows, hdf5.rows_per_chunk(4 * latent_dim))
     chunk_bytes = 4 * chunk_rows * latent_dim
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -45,7 +45,7 @@ def _create_array(file: h5py.File, name: str, rows: int, latent_dim: int) -> Non
     )
 
 
-def _copy_labels(file: h5py.File, labels: Labels, rows: int) -> None:
+def _copy_labels(file: hdf5.NewFile, labels: Labels, rows: int) -> None:
     dtypes = {"names": hdf5.TEXT, "split": hdf5.SPLIT_DTYPE, "identities": "<i4"}
     dtypes |= {"attributes": "i1", "attribute_names": hdf5.TEXT}
     for name in LABELS:
@@ -63,11 +63,16 @@ def _copy_labels(file: h5py.File, labels: Labels, rows: int) -> None:
             copy[start : start + COPY_ROWS] = block
 
 
-def _create(path: Path, origin: Origin, labels: Labels, rows: int, latent_dim: int) -> None:
+def _create(
+    path: Path, origin: Origin, labels: Labels, *, rows: int, latent_dim: int, force: bool
+) -> None:
     """Writes a store without rows, all its disk space reserved: a full disk is found out here."""
     # Addresses are multiples of 8, so that rows_done never straddles two sectors of a disk.
     options = {"libver": "earliest", "alignment_threshold": 1, "alignment_interval": 8}
-    with atomic_output(path) as temporary, hdf5.create_file(temporary, **options) as file:
+    with (
+        atomic_output(path, force=force) as temporary,
+        hdf5.create_file(temporary, **options) as file,
+    ):
         hdf5.set_format(file, FORMAT, FORMAT_VERSION)
         file.attrs.update(asdict(origin))
         file.create_dataset("rows_done", data=np.array(0, "<u8"))
@@ -75,7 +80,6 @@ def _create(path: Path, origin: Origin, labels: Labels, rows: int, latent_dim: i
         _copy_labels(file, labels, rows)
         for name in ARRAYS:
             _create_array(file, name, rows, latent_dim)
-    sync_folder(path.parent)
 
 
 def _check_same(store: Latents, origin: Origin, labels: Labels, rows: int, latent_dim: int) -> None:
@@ -141,7 +145,7 @@ class LatentsWriter:
         self.path = Path(path)
         if force or not self.path.exists():
             fresh = replace(origin, seed=draw_seed() if seed is None else seed)
-            _create(self.path, fresh, labels, rows, latent_dim)
+            _create(self.path, fresh, labels, rows=rows, latent_dim=latent_dim, force=force)
         with Latents.open(self.path) as store:
             wanted = store.origin.seed if seed is None else seed
             _check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim)
@@ -152,7 +156,7 @@ class LatentsWriter:
             self._find_addresses(store.file)
             marked_complete = bool(store.file["complete"][()])
         with output_errors(self.path):
-            self._descriptor = os.open(self.path, os.O_WRONLY)
+            self._descriptor = open_in_place(self.path)
         self._flush_seconds = flush_seconds
         self._flushed = time.monotonic()
         if store.complete and not marked_complete:  # a kill came between the two
@@ -212,11 +216,19 @@ class LatentsWriter:
         self._write(number.to_bytes(size, "little"), self._numbers[name])
         os.fsync(self._descriptor)
 
+    def _check_place(self) -> None:
+        """Refuses to have written into a file that nobody finds any more."""
+        if not os.path.samestat(os.stat(self.path), os.fstat(self._descriptor)):
+            raise OutputError(
+                f"{self.path} was replaced by another program while it was written; run the "
+                "command again with another output"
+            )
+
     def flush(self) -> None:
         """Makes the rows appended so far safe: they survive a loss of power.
 
         Raises:
-            OutputError: the disk is full or failing.
+            OutputError: the disk is full or failing, or the store is gone.
         """
         with output_errors(self.path):
             os.fsync(self._descriptor)
@@ -224,6 +236,7 @@ class LatentsWriter:
             self.rows_done = self.rows_written
             if self.rows_done == self.rows:
                 self._write_number("complete", 1, 1)
+                self._check_place()
         self._flushed = time.monotonic()
 
     def __enter__(self) -> LatentsWriter:

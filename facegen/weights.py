@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Any
 
 import facegen
 from facegen.errors import InputError, MissingFileError
-from facegen.files import atomic_output, remove, sha256_of
+from facegen.files import Temporary, atomic_output, output_errors, remove, sha256_of
 from facegen.options import ModelOptions
 from facegen.strict_json import to_json
 
@@ -193,31 +193,54 @@ class Weights:
         return path
 
 
+class ModelStage:
+    """Files of a folder of weights that are written and have not appeared yet."""
+
+    def __init__(self, folder: Path, stack: ExitStack):
+        self._folder = folder
+        self._stack = stack
+        self._files: dict[str, Temporary] = {}
+
+    def __call__(self, name: str) -> Temporary:
+        """The temporary file for a file's content."""
+        if name not in self._files:
+            self._files[name] = self._stack.enter_context(atomic_output(self._folder / name))
+        return self._files[name]
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of a file's content.
+
+        Raises:
+            MissingFileError: it has not been written.
+        """
+        if name not in self._files:
+            raise MissingFileError(f"{self._folder / name} has not been written")
+        return self._files[name].sha256()
+
+    def sync(self) -> None:
+        """Brings all of them to the disk, which may turn out to be full."""
+        for temporary in self._files.values():
+            with output_errors(self._folder):
+                temporary.sync()
+
+
 @contextmanager
-def publish_model(folder: Path) -> Iterator[Callable[[str], Path]]:
-    """Gives temporary paths for files of a folder of weights, which all appear at the end.
+def publish_model(folder: Path) -> Iterator[ModelStage]:
+    """Gives temporary files for those of a folder of weights, which all appear at the end.
 
     They are put in place one right after the other, config.json last. A reader between two of
     these steps, or after a kill there, finds files whose digests config.json does not record, and
     refuses them; the checkpoint then exports them again (`facegen train --resume`).
-
-    Yields:
-        A function from a file's name to where its content is to be written.
     """
     with ExitStack() as stack:
-        # A stack ends with what it began with, so config.json comes first.
-        paths = {CONFIG: stack.enter_context(atomic_output(folder / CONFIG))}
-
-        def stage(name: str) -> Path:
-            if name not in paths:
-                paths[name] = stack.enter_context(atomic_output(folder / name))
-            return paths[name]
-
+        stage = ModelStage(folder, stack)
+        stage(CONFIG)  # first, since a stack ends with what it began with
         yield stage
+        stage.sync()
 
 
 def write_config(
-    stage: Callable[[str], Path],
+    stage: ModelStage,
     *,
     model: dict[str, Any],
     training: dict[str, Any],
@@ -240,13 +263,13 @@ def write_config(
         "training": training,
         "data": data,
         "metrics": metrics,
-        "files": {**{name: sha256_of(stage(name)) for name in FILES}, **kept},
+        "files": {**{name: stage.digest(name) for name in FILES}, **kept},
         **crisp,
     }
     _write(stage(CONFIG), config)
 
 
-def add_crisp(stage: Callable[[str], Path], weights: Weights, crisp: dict[str, Any]) -> None:
+def add_crisp(stage: ModelStage, weights: Weights, crisp: dict[str, Any]) -> None:
     """Writes config.json with the crisp decoder, its staged files and the model card; all else
     stays.
 
@@ -254,13 +277,13 @@ def add_crisp(stage: Callable[[str], Path], weights: Weights, crisp: dict[str, A
         weights: as they are in the folder now.
         crisp: JSON values: options, data and metrics of the crisp decoder.
     """
-    digests = {name: sha256_of(stage(name)) for name in (*CRISP_FILES, "MODEL_CARD.md")}
+    digests = {name: stage.digest(name) for name in (*CRISP_FILES, "MODEL_CARD.md")}
     files = {**weights.config["files"], **digests}
     _write(stage(CONFIG), {**weights.config, "crisp": crisp, "files": files})
 
 
-def _write(path: Path, config: dict[str, Any]) -> None:
-    path.write_text(to_json(config, indent=2) + "\n", encoding="utf-8")
+def _write(temporary: Temporary, config: dict[str, Any]) -> None:
+    temporary.write_text(to_json(config, indent=2) + "\n")
 
 
 def existing_weights(folder: Path) -> Weights | None:

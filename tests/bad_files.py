@@ -26,7 +26,7 @@ from facegen.faces import FaceSetWriter
 from facegen.latents import Origin
 from facegen.options import ModelOptions
 from facegen.storing import write_latents
-from facegen.weights import FILES, Weights, write_config
+from facegen.weights import FILES, Weights, publish_model, write_config
 
 Make = Callable[[Path], Any]
 
@@ -256,10 +256,18 @@ def weights(folder: Path) -> Path:
     """A folder of weights, w, whose files are no graphs; its config.json is in order."""
     path = folder / "w"
     path.mkdir()
-    for name in FILES:
-        (path / name).write_text(name)
-    write_config(path.joinpath, model=vars(ModelOptions()), training={}, data={}, metrics={})
+    publish(path, {name: name.encode() for name in FILES})
     return path
+
+
+def publish(path: Path, contents: dict[str, bytes]) -> None:
+    """Makes a folder of weights of these files, and of what of the others is there."""
+    with publish_model(path) as stage:
+        for name in FILES:
+            stage(name).write_bytes(
+                contents[name] if name in contents else (path / name).read_bytes()
+            )
+        write_config(stage, model=vars(ModelOptions()), training={}, data={}, metrics={})
 
 
 def config(change: Callable[[dict[str, Any]], Any]) -> Make:
@@ -318,8 +326,7 @@ def keras_archive(folder: Path) -> None:
 def keras_as_decoder(folder: Path) -> None:
     """A Keras archive named as a graph, of which config.json knows."""
     path = weights(folder)
-    (path / "decoder.tflite").write_bytes(keras_bytes())
-    write_config(path.joinpath, model=vars(ModelOptions()), training={}, data={}, metrics={})
+    publish(path, {"decoder.tflite": keras_bytes()})
 
 
 def wrong_latent_dim(folder: Path) -> None:

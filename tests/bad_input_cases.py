@@ -891,6 +891,12 @@ OPTIONS = [
     ),
 ]
 
+HARD_LINK = bad.all_of(
+    bad.store, lambda folder: (folder / "link.npy").hardlink_to(folder / "latents.h5")
+)
+SYMBOLIC_LINK = bad.all_of(bad.store, lambda folder: (folder / "link.png").symlink_to("latents.h5"))
+PHOTO = bad.file("photo.png", bad.picture())
+NO_LOCK = "no lock file of facegen's; name another"
 OUTPUTS = [
     Case(
         "output-exists",
@@ -911,6 +917,7 @@ OUTPUTS = [
         "a device as output",
         "evaluate faces.h5 -o /dev/null --force",
         "facegen: /dev/null is not an ordinary file; name another",
+        make=bad.faces,
     ),
     Case(
         "output-pipe",
@@ -942,8 +949,15 @@ OUTPUTS = [
     ),
     Case(
         "output-dangling",
-        "a link that leads nowhere: replaced, what it names is not made",
+        "a link that leads nowhere: it exists, too, and what it names is not made",
         GENERATE,
+        "facegen: a.png exists already; choose another name or add --force",
+        make=lambda folder: (folder / "a.png").symlink_to("nowhere"),
+    ),
+    Case(
+        "output-dangling-force",
+        "a link that leads nowhere, with --force: replaced, what it names is not made",
+        f"{GENERATE} --force",
         "",
         DONE,
         lambda folder: (folder / "a.png").symlink_to("nowhere"),
@@ -956,6 +970,54 @@ OUTPUTS = [
         "facegen: faces.h5 is the input; choose another output",
         make=bad.faces,
     ),
+    *(
+        Case(
+            f"output-is-input-{name}",
+            f"the input as output: {command.split()[0]}",
+            f"{command} --force",
+            f"facegen: {name} is the input; choose another output",
+            make=make,
+        )
+        for name, command, make in (
+            ("latents.h5", "fit latents.h5 -o latents.h5", bad.store),
+            ("link.npy", "export latents.h5 --npy -o link.npy", HARD_LINK),
+            ("link.png", "analyze radius latents.h5 -o link.png", SYMBOLIC_LINK),
+            ("photo.png", "sharpen photo.png --sharpen 3 -o photo.png", PHOTO),
+        )
+    ),
+    Case(
+        "output-individual",
+        "single pictures that exist",
+        "generate --n 2 --seed 1 --individual a",
+        "facegen: a/face-1.png exists already; choose another folder or add --force",
+        make=bad.all_of(bad.folder("a"), bad.file("a/face-1.png", b"precious")),
+    ),
+    Case(
+        "output-plot",
+        "a plot's name that exists",
+        "evaluate faces.h5 --plot a.png",
+        "facegen: a.png exists already; choose another name or add --force",
+        make=bad.all_of(bad.faces, bad.file("a.png", b"precious")),
+    ),
+    *(
+        Case(
+            f"lock-{name}",
+            f"{what} as lock file: it stays as it is",
+            "--lock a.lock generate --n 1 --seed 1 -o a.png",
+            f"facegen: a.lock is {says}",
+            make=make,
+        )
+        for name, what, says, make in (
+            ("data", "a file with content", NO_LOCK, bad.file("a.lock", b"precious")),
+            ("pipe", "a pipe", NO_LOCK, lambda folder: os.mkfifo(folder / "a.lock")),
+            (
+                "link",
+                "a link",
+                "a link; name another lock file",
+                lambda folder: (folder / "a.lock").symlink_to("nowhere"),
+            ),
+        )
+    ),
     Case(
         "output-suffix",
         "an output with another suffix",
@@ -967,7 +1029,7 @@ OUTPUTS = [
         "output-gone",
         "an output folder that vanishes while photos are read",
         "prepare slow.png -o out/faces.h5",
-        "facegen: cannot write out/faces.h5: No such file or directory",
+        "facegen: the folder out does not exist; create it first",
         test="test_bad_input.py::test_an_output_folder_that_vanishes_is_one_clear_line",
     ),
     Case(

@@ -145,7 +145,7 @@ def test_an_output_folder_that_vanishes_is_one_clear_line(
     done = run_here("prepare slow.png -o out/faces.h5 --workers 1 -q", monkeypatch, capfd)
     thread.join(timeout=10)
     assert done.code == 1
-    assert done.stderr == ("facegen: cannot write out/faces.h5: No such file or directory\n")
+    assert done.stderr == "facegen: the folder out does not exist; create it first\n"
     assert not (here / "out").exists()
 
 

@@ -264,7 +264,7 @@ def test_an_error_is_one_line_and_exit_code_1(toy_weights: Path, tmp_path: Path)
 def test_the_input_is_not_overwritten(toy_faces: Path, toy_weights: Path, tmp_path: Path):
     path = tmp_path / "faces.h5"
     shutil.copy(toy_faces, path)
-    with pytest.raises(InputError, match="is the input; choose another output"):
+    with pytest.raises(OutputError, match="is the input; choose another output"):
         encode([path], path, weights=toy_weights, force=True)
     assert path.read_bytes() == toy_faces.read_bytes()
 

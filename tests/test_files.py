@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from conftest import run_python
 
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.files import atomic_output, check_output, output_errors, sha256_of
-
-
-def dead_process() -> int:
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def write(path: Path, text: str, **options: bool) -> None:
@@ -31,7 +23,7 @@ def test_the_output_appears_only_when_the_block_succeeds(tmp_path):
     path = tmp_path / "out.txt"
     with atomic_output(path) as temporary:
         temporary.write_text("new")
-        assert temporary.parent == tmp_path
+        assert temporary.path.parent == tmp_path
         assert not path.exists()
     assert path.read_text() == "new"
     assert os.listdir(tmp_path) == ["out.txt"]
@@ -93,36 +85,39 @@ def test_a_folder_without_permission_is_an_output_error(tmp_path):
         check_output(tmp_path / "out.txt")
 
 
-@pytest.mark.parametrize("name", ["faces.h5", "faces [1].h5", "f*?.h5", "grün.h5", "a.1.tmp"])
-def test_leftovers_of_killed_processes_are_removed(tmp_path, name):
-    leftover = tmp_path / f".{name}.{dead_process()}.tmp"
-    leftover.write_text("half")
-    write(tmp_path / name, "whole")
-    assert os.listdir(tmp_path) == [name]
+LEFTOVER = ".facegen-0123456789abcdef.tmp"
 
 
-def test_temporary_files_of_living_processes_are_kept(tmp_path):
-    others = [tmp_path / f".out.txt.{pid}.tmp" for pid in (1, os.getppid())]
-    for other in others:
-        other.write_text("another process is at work")
+def test_leftovers_of_killed_runs_are_removed(tmp_path):
+    (tmp_path / LEFTOVER).write_text("half")
     write(tmp_path / "out.txt", "whole")
-    assert all(other.exists() for other in others)
+    assert os.listdir(tmp_path) == ["out.txt"]
 
 
-def test_files_that_only_look_like_leftovers_are_kept(tmp_path):
-    dead = dead_process()
+@pytest.mark.parametrize("lock", [fcntl.LOCK_SH, fcntl.LOCK_EX])
+def test_temporary_files_of_living_runs_are_kept(tmp_path, lock):
+    with open(tmp_path / LEFTOVER, "w") as other:
+        fcntl.flock(other, lock)
+        write(tmp_path / "out.txt", "whole")
+    assert set(os.listdir(tmp_path)) == {LEFTOVER, "out.txt"}
+
+
+def test_what_only_looks_like_a_leftover_is_kept(tmp_path):
     names = {
-        f".other.txt.{dead}.tmp",
-        f".out.txt.{dead}.tmp.bak",
-        f"out.txt.{dead}.tmp",
-        ".out.txt.x.tmp",
-        f".out.txt.old.{dead}.tmp",
-        ".out.txt.99999999999999999999.tmp",
+        f"{LEFTOVER}.bak",
+        LEFTOVER.removeprefix("."),
+        LEFTOVER.replace("f.", "g."),
+        ".facegen-0123.tmp",
+        ".out.txt.1.tmp",
     }
     for name in names:
         (tmp_path / name).write_text("keep me")
+    folder, link, pipe = (LEFTOVER.replace("0123", number) for number in ("1111", "2222", "3333"))
+    (tmp_path / folder).mkdir()
+    (tmp_path / link).symlink_to(tmp_path / ".out.txt.1.tmp")
+    os.mkfifo(tmp_path / pipe)
     write(tmp_path / "out.txt", "whole")
-    assert set(os.listdir(tmp_path)) == names | {"out.txt"}
+    assert set(os.listdir(tmp_path)) == names | {folder, link, pipe, "out.txt"}
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from facegen.codec import Graph
 from facegen.errors import FacegenError
+from facegen.files import atomic_output
 from facegen.options import ACTIVATIONS, ModelOptions
 
 tf = pytest.importorskip("tensorflow")
@@ -99,7 +100,8 @@ def test_arrays_come_back_from_disk_as_float16_and_vectors_exactly(tmp_path):
     from facegen.model import build_decoder
 
     model = trained_like(OPTIONS[0]).decoder
-    write_arrays(model.weights, tmp_path / "decoder.h5")
+    with atomic_output(tmp_path / "decoder.h5") as temporary:
+        write_arrays(model.weights, temporary)
     fresh = build_decoder(OPTIONS[0])
     load_arrays(fresh, tmp_path / "decoder.h5")
     for before, after in zip(model.weights, fresh.weights, strict=True):
@@ -116,7 +118,8 @@ def test_arrays_of_another_network_are_refused(tmp_path):
     from facegen.export import load_arrays, write_arrays
     from facegen.model import build_decoder
 
-    write_arrays(build_decoder(OPTIONS[0]).weights, tmp_path / "decoder.h5")
+    with atomic_output(tmp_path / "decoder.h5") as temporary:
+        write_arrays(build_decoder(OPTIONS[0]).weights, temporary)
     for change in ({"batch_norm": False}, {"latent_dim": 5}):
         other = build_decoder(replace(OPTIONS[0], **change))
         with pytest.raises(InputError, match=r"decoder\.h5"):

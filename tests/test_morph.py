@@ -19,7 +19,7 @@ from facegen.describing import info
 from facegen.encoding import encode
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.faces import FaceSet
-from facegen.files import sha256_of
+from facegen.files import Temporary, sha256_of
 from facegen.generating import generate
 from facegen.latents import read_latents
 from facegen.morphing import linear, morph, path_between, spherical
@@ -198,7 +198,9 @@ def test_a_morph_goes_there_and_back_and_says_how_it_was_made(
     shown = []
     write = animation.WRITERS[suffix]
 
-    def write_and_keep(frames: np.ndarray, path: Path, text: str, fps: float, scale: int) -> None:
+    def write_and_keep(
+        frames: np.ndarray, path: Temporary, text: str, fps: float, scale: int
+    ) -> None:
         shown.append(frames)
         write(frames, path, text, fps, scale)
 

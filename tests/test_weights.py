@@ -206,10 +206,11 @@ def test_installed_weights_come_before_those_of_the_repository(tmp_path, monkeyp
 
 
 def test_write_config_records_the_digests_of_all_files(tmp_path):
-    for name in FILES:
-        (tmp_path / name).write_text(f"content of {name}")
     parts: dict[str, Any] = {"model": {}, "training": {"a": 1}, "data": {"b": 2}, "metrics": {}}
-    write_config(tmp_path.joinpath, **parts)
+    with publish_model(tmp_path) as stage:
+        for name in FILES:
+            stage(name).write_text(f"content of {name}")
+        write_config(stage, **parts)
     config = json.loads((tmp_path / "config.json").read_text())
     assert {name: config[name] for name in parts} == parts
     for name in FILES:
@@ -219,19 +220,23 @@ def test_write_config_records_the_digests_of_all_files(tmp_path):
 
 
 def test_write_config_needs_every_file(tmp_path):
-    for name in FILES[1:]:
-        (tmp_path / name).write_text("x")
+    def write_all_but_one() -> None:
+        with publish_model(tmp_path) as stage:
+            for name in FILES[1:]:
+                stage(name).write_text("x")
+            write_config(stage, model={}, training={}, data={}, metrics={})
+
     with pytest.raises(MissingFileError, match=FILES[0]):
-        write_config(tmp_path.joinpath, model={}, training={}, data={}, metrics={})
-    assert not (tmp_path / "config.json").exists()
+        write_all_but_one()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_crisp_decoder_that_is_not_recorded_is_not_used(copy: Path):
-    for name in CRISP_FILES:
-        (copy / name).write_bytes(b"whole")
     weights = Weights.load(copy)
-    assert weights.decoder() == "decoder"
-    add_crisp(copy.joinpath, weights, {"note": "made up"})
+    with publish_model(copy) as stage:
+        for name in (*CRISP_FILES, "MODEL_CARD.md"):
+            stage(name).write_bytes(b"whole")
+        add_crisp(stage, weights, {"note": "made up"})
     recorded = Weights.load(copy)
     assert recorded.decoder() == "crisp_decoder"
     assert set(recorded.config["files"]) == {*FILES, *CRISP_FILES}

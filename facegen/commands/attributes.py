@@ -75,10 +75,8 @@ def command(
         facegen attributes latents.h5 --json | jq '.labels[0]'
     """
     from facegen.attributing import attributes
-    from facegen.files import check_output
     from facegen.latents import Latents
 
-    check_output(output, force=force)
     with Latents.open(latents) as store:
         total = len(store)
     with console.progress(total, "face") as progress:

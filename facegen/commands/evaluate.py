@@ -109,10 +109,7 @@ def command(
     from facegen.files import atomic_output, check_output
     from facegen.generating import Sampler
 
-    force = force or output is None
-    output = check_output(output or DEFAULT_OUTPUT, force=force)
-    if plot is not None:
-        check_output(plot, force=force)
+    overwrite = force or output is None  # the default name is there to be overwritten
     skipped: list[dict[str, str]] = []
 
     def on_skip(name: str, reason: str) -> None:
@@ -120,6 +117,9 @@ def command(
         console.warn(f"skipped {name}: {reason}")
 
     with FaceSet.open(sources[0]) as faces:
+        output = check_output(output or DEFAULT_OUTPUT, force=overwrite)
+        if plot is not None:
+            check_output(plot, force=force)
         total = len(faces.rows("train"))
     with console.progress(total, "face") as progress:
         result = evaluate(
@@ -135,7 +135,7 @@ def command(
             progress=progress,
             on_skip=on_skip,
         )
-    with atomic_output(output, force=force) as temporary:
+    with atomic_output(output, force=overwrite) as temporary:
         temporary.write_text(to_json(result, indent=2) + "\n")
     if plot is not None:
         from facegen.plots import plot_evaluation

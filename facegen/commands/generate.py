@@ -262,7 +262,8 @@ def command(
 
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
     move = find_move(codec.weights)
-    output, force = output or DEFAULT_OUTPUT, force or output is None
+    force = force or (output is None and individual is None)  # only a sheet has a default name
+    output = output or DEFAULT_OUTPUT
     with ExitStack() as stack:
         numbers: Sequence[int] = range(28 if count is None else count)
         if latents is not None:
