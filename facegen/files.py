@@ -152,9 +152,11 @@ class Temporary:
 
     def _write_zeros(self, end: int) -> None:
         """Makes the file `end` bytes long, if it is shorter."""
-        place = os.fstat(self.descriptor).st_size
+        before = os.lseek(self.descriptor, 0, os.SEEK_CUR)
+        place = os.lseek(self.descriptor, 0, os.SEEK_END)
         while place < end:
-            place += os.pwrite(self.descriptor, bytes(min(BLOCK, end - place)), place)
+            place += os.write(self.descriptor, bytes(min(BLOCK, end - place)))
+        os.lseek(self.descriptor, before, os.SEEK_SET)
 
     def truncate(self, size: int) -> None:
         """Gives back what was reserved behind `size` bytes."""

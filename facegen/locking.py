@@ -47,7 +47,7 @@ class LockFile:
     def _read(self, descriptor: int) -> None:
         """Refuses a file that is not empty and holds no process number."""
         ordinary = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        content = os.pread(descriptor, LOCK_BYTES + 1, 0) if ordinary else b"?"
+        content = os.read(descriptor, LOCK_BYTES + 1) if ordinary else b"?"
         if content and not (content.isdigit() and len(content) <= LOCK_BYTES):
             raise OutputError(f"{self.path} is no lock file of facegen's; name another")
         self.holder = content.decode()
@@ -55,7 +55,8 @@ class LockFile:
     def _write_number(self, descriptor: int) -> None:
         with suppress(OSError):  # a full disk; the number is only there to be told
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, str(os.getpid()).encode())
 
     @undisturbed
     def take(self) -> bool:

@@ -21,6 +21,7 @@ PUBLISHERS = {"files.py", "locking.py"}
 HDF5 = "hdf5.py"
 BY_NAME = {HDF5, "animation.py", "encoding.py"}  # HDF5 and ffmpeg write there, or it is read there
 
+GIVERS = {"atomic_output", "temporary_file", "publish_model"}
 OF_PATHS = {"unlink", "rename", "rmdir", "touch", "symlink_to", "hardlink_to", "removedirs"}
 OF_PATHS |= {"rmtree", "savefig", "tofile", "to_csv", "savetxt", "memmap", "flock", "lockf"}
 OF_MODULES = {
