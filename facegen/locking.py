@@ -81,6 +81,10 @@ class LockFile:
                 self._made = self._made or self.holder != ""  # a killed facegen's
                 if self._made:
                     self._write_number(descriptor)
+        except OSError:  # no locks here
+            if self._made and is_named(self.path, descriptor):
+                os.unlink(self.path)
+            raise
         finally:
             if self._descriptor is None:
                 os.close(descriptor)

@@ -319,11 +319,11 @@ def test_a_file_system_that_reserves_nothing_will_do(
 
 
 def test_a_full_disk_is_found_out_there_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def write_nothing(descriptor: int, data: bytes, place: int) -> int:
+    def write_nothing(descriptor: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     refuse_to_reserve(monkeypatch, errno.EOPNOTSUPP)
-    monkeypatch.setattr(os, "pwrite", write_nothing)
+    monkeypatch.setattr(os, "write", write_nothing)
     with pytest.raises(OutputError, match=r"cannot write .*faces.h5: No space left on device"):
         write_faces(tmp_path / "faces.h5")
     assert os.listdir(tmp_path) == []
