@@ -129,7 +129,9 @@ def test_a_training_that_is_not_finished_is_its_checkpoint(folder: Path, tmp_pat
 def test_a_checkpoint_of_refine_is_told_apart_and_its_json_has_no_nan(tmp_path: Path):
     history = [{"epoch": 1, "pixel_loss": 0.5, "latent_loss": float("nan")}]
     state = {"options": {"seed": 3}, "history": history, "step": 17, "sums": {}, "model": "abc"}
-    save_checkpoint(tmp_path / "crisp_checkpoint.h5", [np.zeros((2, 3)), np.zeros(4)], state)
+    save_checkpoint(tmp_path / "crisp_checkpoint.h5", [np.zeros((2, 3)), np.zeros(4)], {})
+    with h5py.File(tmp_path / "crisp_checkpoint.h5", "a") as file:
+        file.attrs["state"] = json.dumps(state)  # as facegen 0.1 wrote it
     found, _ = describe(tmp_path / "crisp_checkpoint.h5")
     expected = {"command": "refine", "epochs_done": 1, "step": 17, "arrays": 2, "numbers": 10}
     assert {name: found[name] for name in expected} == expected
