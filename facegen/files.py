@@ -236,6 +236,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
+@undisturbed  # what runs in the block is not part of it
 def temporary_file(folder: Path) -> Iterator[Temporary]:
     """Gives a file that is gone at the end, unless it has been published."""
     _remove_leftovers(folder)

@@ -103,6 +103,7 @@ class LockFile:
 
 
 @contextmanager
+@undisturbed  # what runs in the block is not part of it
 def hold_lock(lock: Path, says: str, *, patience: float = 0.0) -> Iterator[None]:
     """Holds a lock file (`LockFile`).
 
