@@ -4,7 +4,7 @@
 # CELEBA holds img_align_celeba.zip, identity_CelebA.txt and list_attr_celeba.txt. FOLDER gets the
 # face set, the four models and all their sheets, plots and numbers. Hours on two cores; whatever
 # stops it, the same command goes on where it was. EPOCHS (24, as the articles) can be fewer.
-# Counting faces needs OpenCV: pip install 'facegen[detector]'.
+# Judging faces needs pip install 'facegen[quality]'.
 set -euo pipefail
 examples=$(cd "$(dirname "$0")" && pwd)
 folder=${1:?"name a folder for the results"}
@@ -84,7 +84,7 @@ analyze() {
         --perplexity 10 --early-exaggeration 16 -o "$name-tsne-10.png" --force
 }
 
-# Shares of faces that a detector finds, for every way to choose points.
+# What two networks make of the faces, for every way to choose points.
 detect() {
     print "$1-samplers.md" python "$examples/sampler_table.py" faces.h5 "$1.h5" --weights "$1" \
         --n 100 --folder "$1-samplers"

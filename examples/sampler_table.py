@@ -1,9 +1,9 @@
 """python examples/sampler_table.py FACES.h5 LATENTS.h5 [--weights ...]: the samplers compared.
 
-For each way to choose points: 1,200 faces, how many of them a detector takes for faces, how near
+For each way to choose points: 1,200 faces, in how many of them a network sees a face, how near
 they are to held-out real faces and how different from each other (docs/quality.md). Then the log
 density of held-out points, by which distributions can be compared without looking at faces.
-Prints the Markdown tables of docs/samplers.md. Needs OpenCV: pip install 'facegen[detector]'.
+Prints the Markdown tables of docs/samplers.md. Needs pip install 'facegen[quality]'.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from facegen.generating import Generation
 from facegen.latents import Latents
 from facegen.samplers import make_sampler
 
-GROUPS = 4  # over which the patch distance is averaged, as in facegen evaluate
 SWEEP = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 5, 8, 10)  # article XI
-COLUMNS = ("options", "mean radius", "faces detected", "patch distance", "diversity", "warning")
+COLUMNS = ("options", "mean radius", "found", "kernel distance", "recall", "diversity", "warning")
 
 
 def ways(fitted: dict[str, Path]) -> dict[str, dict[str, Any]]:
@@ -47,8 +46,9 @@ def cells(figures: dict[str, Any], radius: float | None, warning: str) -> list[s
     """A row of the table, but for its name."""
     return [
         "" if radius is None else f"{radius:.1f}",
-        f"{100 * figures['detected']:.1f} %",
-        " / ".join(f"{value:.0f}" for value in figures["patch_distance"].values()),
+        f"{100 * figures['faces']['found']:.1f} %",
+        f"{figures['objects']['kernel_distance']:.1f}",
+        f"{figures['objects']['recall']:.2f}",
         f"{figures['diversity']:.3f}",
         next((word for word in ("nearer", "further") if f"lie {word}" in warning), ""),
     ]
@@ -102,20 +102,18 @@ def main() -> None:
     parser.add_argument("latents", type=Path, help="of these weights")
     parser.add_argument("--weights", type=Path, help="by default the model of facegen")
     parser.add_argument("--decoder", choices=["plain", "crisp"], help="as facegen's")
-    parser.add_argument(
-        "--n", type=int, default=300, help="faces of each of 4 groups (%(default)s)"
-    )
+    parser.add_argument("--n", type=int, default=1200, help="faces of each kind (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keeps, and finds again, the fitted samplers")
     options = parser.parse_args()
-    weights, count = Weights.load(options.weights), GROUPS * options.n
+    weights, count = Weights.load(options.weights), options.n
     codec = Codec(weights, decoder=options.decoder)
     with FaceSet.open(options.faces) as faces:
-        held_out = sampling.select(faces.rows("test"), 2 * count, seed=options.seed)
-        real, other = faces.read(held_out[:count]), faces.read(held_out[count:])
-
-    def judge(pixels: np.ndarray) -> dict[str, Any]:
-        return evaluating.figures(pixels, real, groups=GROUPS, detector=True)
+        real, other = (
+            faces.read(np.sort(sampling.select(faces.rows(split), count, seed=options.seed)))
+            for split in ("test", "train")
+        )
+    judge = evaluating.Measure(real, networks=True).figures
 
     show(*COLUMNS)
     show(*["---"] * len(COLUMNS))
@@ -127,7 +125,7 @@ def main() -> None:
             figures = judge(Generation(codec, sampler, options.seed).faces(range(count)))
             radius = float(np.linalg.norm(points.astype(np.float64), axis=1).mean())
             show(name, *cells(figures, radius, radii.warning(points) if radii else ""))
-        if len(other) == count:
+        if len(other) == len(real) == count:
             show("real faces", *cells(judge(other), None, ""))
         print()
         show_densities(options.latents, fitted)

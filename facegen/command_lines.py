@@ -58,7 +58,7 @@ def _evaluate(made: dict[str, Any]) -> list[str]:
         weights, sampler = subject["weights"], subject["sampler"]
         options |= {"weights": weights["name"], "decoder": weights.get("decoder", "plain")}
         options |= {name: value for name, value in sampler.items() if name != "name"}
-    options["detector"] = "opencv" in stamp["versions"]
+    options["pixels_only"] = not stamp.get("networks")
     return ["evaluate", "FACES.h5", *_options(options)]
 
 

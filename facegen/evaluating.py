@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,15 +17,17 @@ from facegen.codec import Codec
 from facegen.errors import InputError, MissingFileError
 from facegen.faces import FaceSet
 from facegen.generating import Generation, Sampler
+from facegen.memorised import nearest
 from facegen.reconstructing import load_photos, reconstruct
 from facegen.weights import Weights
 
+if TYPE_CHECKING:
+    from facegen.judging import Judges
+
 FORMAT = "facegen-evaluation"
-DEFINITIONS = 1  # the version of the numbers' definitions: raise it whenever one changes
-BATCH = 1000
-MAX_GROUPS = 4  # of faces, over which the patch distance is averaged: one alone is off by 10 %
-NEAREST_SIZE = 32  # pixels, at which faces are compared with training faces: detail varies anyway
-QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+DEFINITIONS = 2  # the version of the numbers' definitions: raise it whenever one changes
+GROUP = 300  # faces of which the patch distance is taken, since it depends on their number
+DEFAULT_COUNT = 2000  # faces of each kind, or as many as there are
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ def evaluate(
     decoder: str | None = None,
     images: str | os.PathLike | None = None,
     sampler: Sampler = Sampler(),
-    count: int = 300,
+    count: int | None = None,
     seed: int = 0,
-    detector: bool = False,
+    networks: bool = True,
     threads: int | None = None,
     progress: Callable[[int], object] = lambda done: None,
     on_skip: Callable[[str, str], object] = lambda name, reason: None,
@@ -90,10 +92,10 @@ def evaluate(
         weights, decoder: the model to judge; by default the one that comes with facegen.
         images: a folder or a face set to judge instead.
         sampler: where the model's points come from.
-        count: faces of a group, on which the patch distance depends; twice as many held-out
-            faces are needed. As many groups are judged as there are held-out faces for, up to 4.
+        count: faces of each kind: judged, held out, and others of the training people. By default
+            as many as there are of each, at most 2,000.
         seed: of the points and of the choice of faces.
-        detector: also count faces that OpenCV finds.
+        networks: have two networks judge as well (`facegen.judging`).
         progress: called with the number of training faces compared.
         on_skip: called with the name and the reason of each of the images that can't be used.
 
@@ -107,32 +109,102 @@ def evaluate(
     """
     with FaceSet.open(faces_path) as faces:
         _check_faces(faces)
+        count = _count(faces, count)
         if images is not None:
-            subject = pictures(images, MAX_GROUPS * count, size=faces.size, seed=seed)
+            subject = pictures(images, count, size=faces.size, seed=seed)
             for name, reason in subject.skipped:
                 on_skip(name, reason)
-            count = min(count, len(subject.pixels))
-            groups = min(_groups(faces, count), len(subject.pixels) // count)
-            subject = replace(subject, pixels=subject.pixels[: groups * count])
+            count = len(subject.pixels)
         else:
-            groups = _groups(faces, count)
             codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
             _check_size(codec, faces)
-            subject = generated(codec, sampler, groups * count, seed=seed)
-        total = groups * count
-        held_out = sampling.select(faces.rows("test"), 2 * total, seed=seed)
-        real, other = faces.read(held_out[:total]), faces.read(held_out[total:])
+            subject = generated(codec, sampler, count, seed=seed)
+        real, other = (
+            faces.read(np.sort(sampling.select(faces.rows(split), count, seed=seed)))
+            for split in ("test", "train")
+        )
+        measure = Measure(real, networks=networks, threads=threads)
         result: dict[str, Any] = {
             "format": FORMAT,
-            "stamp": stamp(faces, count=count, groups=groups, seed=seed, detector=detector),
+            "stamp": stamp(faces, measure, seed=seed),
             "subject": subject.provenance,
-            "figures": figures(subject.pixels, real, groups=groups, detector=detector),
-            "real": figures(other, real, groups=groups, detector=detector),
-            "nearest": nearest(subject, real, faces, seed=seed, progress=progress),
+            "figures": measure.figures(subject.pixels),
+            "real": measure.figures(other),
+            "nearest": nearest(subject.pixels, measure, faces, subject.codec, seed, progress),
         }
     if subject.codec is not None:
-        result["reconstruction"] = reconstruction(subject.codec, real)
+        result |= of_held_out(subject.codec, measure, seed=seed)
     return result
+
+
+class Measure:
+    """Held-out real faces, by which pictures are judged.
+
+    Attributes:
+        real: uint8 (N, size, size, 3).
+        judges: the networks that judge; None without.
+    """
+
+    def __init__(self, real: np.ndarray, *, networks: bool, threads: int | None = None):
+        self.real = real
+        self.judges: Judges | None = None
+        if networks:
+            from facegen.judging import Judges
+
+            self.judges = Judges(real, threads=threads)
+
+    def figures(self, pixels: np.ndarray) -> dict[str, Any]:
+        """The figures of as many pictures as there are real faces."""
+        groups = max(1, len(pixels) // GROUP)
+        pairs = zip(np.array_split(self.real, groups), np.array_split(pixels, groups), strict=True)
+        distances = [
+            quality.patch_distances(one, other, seed=group)
+            for group, (one, other) in enumerate(pairs)
+        ]
+        return {
+            "patch_distance": {
+                size: float(np.mean([distance[size] for distance in distances]))
+                for size in distances[0]
+            },
+            "texture": quality.texture_difference(self.real, pixels),
+            "sharpness": quality.sharpness(pixels),
+            "diversity": quality.diversity(pixels),
+            "colours": quality.colours(pixels),
+            "grid": quality.grid_power(pixels),
+            "spectrum": quality.radial_spectrum(pixels).tolist(),
+            **(self.judges.figures(pixels) if self.judges else {}),
+        }
+
+
+def of_held_out(codec: Codec, measure: Measure, *, seed: int) -> dict[str, Any]:
+    """What a model makes of the held-out faces: posterior samples, and what mu decodes to."""
+    mu, logvar = codec.encode(measure.real)
+    limit = codec.weights.model.epsilon_limit
+    z = sampling.reparameterize(mu, logvar, range(len(mu)), seed=seed, limit=limit)
+    reconstructions = reconstruct(codec, measure.real)
+    return {
+        "posterior": measure.figures(codec.decode(z)),
+        "reconstructions": measure.figures(reconstructions),
+        "reconstruction": reconstruction(measure.real, reconstructions),
+    }
+
+
+def _count(faces: FaceSet, count: int | None) -> int:
+    """How many faces of each kind, if there are as many.
+
+    Raises:
+        InputError: there are fewer held-out or training faces.
+    """
+    found = {split: len(faces.rows(split)) for split in ("test", "train")}
+    count = min(DEFAULT_COUNT, *found.values()) if count is None else count
+    for split, number in found.items():
+        if number < max(2, count):
+            what = {"test": "held-out", "train": "training"}[split]
+            raise InputError(
+                f"{faces.path} has {number} {what} faces, fewer than the {max(2, count)} that are "
+                "needed: choose a smaller --n (at least 2) or add photos"
+            )
+    return count
 
 
 def _check_faces(faces: FaceSet) -> None:
@@ -153,134 +225,27 @@ def _check_size(codec: Codec, faces: FaceSet) -> None:
         )
 
 
-def _groups(faces: FaceSet, count: int) -> int:
-    """How many groups of `count` faces there are held-out faces for, twice over."""
-    held_out = len(faces.rows("test"))
-    if count < 2 or held_out < 2 * count:
-        raise InputError(
-            f"{faces.path} has {held_out} test images; {count} faces need {2 * count}: choose a "
-            "smaller --n (at least 2) or hold out more"
-        )
-    return min(MAX_GROUPS, held_out // (2 * count))
-
-
-def stamp(faces: FaceSet, *, count: int, groups: int, seed: int, detector: bool) -> dict[str, Any]:
+def stamp(faces: FaceSet, measure: Measure, *, seed: int) -> dict[str, Any]:
     """All that must be equal before two results may be compared."""
-    versions = {"facegen": facegen.__version__, "definitions": DEFINITIONS}
-    if detector:
-        import cv2
-
-        versions["opencv"] = cv2.__version__
     return {
         "faces": faces.fingerprint,
         "crop": faces.crop,
         "size": faces.size,
-        "count": count,
-        "groups": groups,
+        "count": len(measure.real),
         "seed": seed,
-        "versions": versions,
+        "networks": measure.judges.digests if measure.judges else {},
+        "versions": {"facegen": facegen.__version__, "definitions": DEFINITIONS},
     }
 
 
-def figures(pixels: np.ndarray, real: np.ndarray, *, groups: int, detector: bool) -> dict[str, Any]:
-    """The figures of some pictures, with as many real faces as the measure."""
-    distances = [
-        quality.patch_distances(one, other, seed=group)
-        for group, (one, other) in enumerate(
-            zip(np.split(real, groups), np.split(pixels, groups), strict=True)
-        )
-    ]
-    found: dict[str, Any] = {
-        "patch_distance": {
-            size: float(np.mean([distance[size] for distance in distances]))
-            for size in distances[0]
-        },
-        "texture": quality.texture_difference(real, pixels),
-        "sharpness": quality.sharpness(pixels),
-        "diversity": quality.diversity(pixels),
-        "spectrum": quality.radial_spectrum(pixels).tolist(),
-    }
-    if detector:
-        found["detected"] = quality.detected_share(pixels)
-    return found
-
-
-def reconstruction(codec: Codec, real: np.ndarray) -> dict[str, float | None]:
+def reconstruction(real: np.ndarray, pixels: np.ndarray) -> dict[str, float | None]:
     """How near held-out faces come back from mu; psnr is None if not one pixel is off."""
-    pixels = reconstruct(codec, real)
     psnr = quality.psnr(real, pixels)
     return {
         "excess": quality.cross_entropy(real, pixels) - quality.cross_entropy_floor(real),
         "psnr": psnr if np.isfinite(psnr) else None,
         "ssim": quality.ssim(real, pixels),
     }
-
-
-def nearest(
-    subject: Subject,
-    real: np.ndarray,
-    faces: FaceSet,
-    *,
-    seed: int,
-    progress: Callable[[int], object] = lambda done: None,
-) -> dict[str, Any]:
-    """Distances to the nearest training face, beside those of held-out real faces.
-
-    A model that repeats its training faces is nearer to them than strangers are. Training sees
-    mirrored faces too, so a face's mirror image counts as the face. A blurred face is nearer to
-    everything; so `nearer_to_training` asks for the share of faces that are nearer to one of some
-    training faces than to one of as many held-out faces: one half, if nothing is memorised.
-    Source of the idea: Meehan, Chaudhuri and Dasgupta 2020, "A non-parametric test to detect
-    data-copying in generative models".
-    """
-    spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pixels": _shrink}
-    if subject.codec is not None:
-        codec = subject.codec
-        spaces["latents"] = lambda pixels: codec.encode(pixels)[0]
-    queries = {
-        (space, who): [view(pixels), view(np.ascontiguousarray(pixels[:, :, ::-1]))]
-        for space, view in spaces.items()
-        for who, pixels in (("subject", subject.pixels), ("real", real))
-    }
-    found = {key: np.full(len(views[0]), np.inf) for key, views in queries.items()}
-    for rows, chunk in faces.iterate("train", BATCH):
-        seen = {space: view(chunk) for space, view in spaces.items()}
-        for key, views in queries.items():
-            for query in views:
-                near = quality.nearest_distances(query, seen[key[0]])
-                np.minimum(found[key], near, out=found[key])
-        progress(len(rows))
-    result: dict[str, Any] = {space: {} for space in spaces}
-    for (space, who), distances in found.items():
-        result[space][who] = _quantiles(distances)
-    for space, view in spaces.items():
-        result[space]["nearer_to_training"] = _nearer_to_training(
-            queries[space, "subject"][0], view, faces, seed=seed
-        )
-    return result
-
-
-def _shrink(pixels: np.ndarray) -> np.ndarray:
-    return quality.shrink(pixels, NEAREST_SIZE)
-
-
-def _nearer_to_training(
-    query: np.ndarray, view: Callable[[np.ndarray], np.ndarray], faces: FaceSet, *, seed: int
-) -> float:
-    held_out, training = faces.rows("test"), faces.rows("train")
-    count = min(len(held_out), len(training))
-    near = [
-        quality.nearest_distances(
-            query, view(faces.read(np.sort(sampling.select(rows, count, seed=seed))))
-        )
-        for rows in (training, held_out)
-    ]
-    return float((near[0] < near[1]).mean())
-
-
-def _quantiles(values: np.ndarray) -> dict[str, float]:
-    found = np.quantile(values, QUANTILES)
-    return {f"{q:g}": float(value) for q, value in zip(QUANTILES, found, strict=True)}
 
 
 def provenance(result: dict[str, Any]) -> dict[str, Any]:

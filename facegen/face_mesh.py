@@ -17,6 +17,7 @@ from PIL import Image
 from facegen.detecting import installed_graph
 from facegen.errors import FacegenError
 from facegen.hardware import available_cpus
+from facegen.notices import silence
 
 GRAPH = "face_landmark.tflite"
 SIZE = 192  # of the pictures that it takes
@@ -72,15 +73,17 @@ class FaceMesh:
             raise FacegenError("the face network is not installed: pip install 'facegen[quality]'")
         from ai_edge_litert.interpreter import Interpreter
 
+        self.path = path
         with warnings.catch_warnings():  # of memory, which a small graph does not need
             warnings.simplefilter("ignore", UserWarning)
             self._interpreter = Interpreter(
-                str(path),
+                model_path=str(path),
                 num_threads=threads or available_cpus(),
                 experimental_preserve_all_tensors=True,
             )
-        self._interpreter.resize_tensor_input(0, (BATCH, SIZE, SIZE, 3))
-        self._interpreter.allocate_tensors()
+        with silence():  # it announces its delegate
+            self._interpreter.resize_tensor_input(0, (BATCH, SIZE, SIZE, 3))
+            self._interpreter.allocate_tensors()
         self._tensors = {t["name"]: t["index"] for t in self._interpreter.get_tensor_details()}
 
     def find(self, pixels: np.ndarray) -> FoundFaces:

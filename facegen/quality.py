@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from facegen.errors import FacegenError
 from facegen.images import to_float
 from facegen.sampling import generator
 
@@ -21,7 +20,7 @@ COARSEST_CYCLES = 4  # texture begins above so many cycles a picture
 DIVERSITY_SIZE = 24  # pixels: detail does not count as diversity
 SSIM_WINDOW, SSIM_SIGMA, SSIM_K1, SSIM_K2 = 11, 1.5, 0.01, 0.03
 MIN_SIZE = SSIM_WINDOW  # pixels a side, for which all numbers are defined
-DETECTOR_SIZE = 192  # pixels: the cascade's window is 24, and it was made for larger faces
+GRID_PERIODS = (2, 4, 8, 16)  # pixels: of the doublings
 CHUNK = 1000  # pictures compared at a time
 
 
@@ -270,28 +269,30 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     return float((similarity / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))).mean())
 
 
-def detected_share(pixels: np.ndarray) -> float:
-    """The share of pictures in which OpenCV's cascade finds a frontal face.
+def colours(pixels: np.ndarray) -> dict[str, list[float]]:
+    """Mean and standard deviation of each channel over all pixels, in [0, 1]."""
+    values = to_float(pixels).reshape(-1, pixels.shape[-1]).astype(np.float64)
+    return {"mean": values.mean(0).tolist(), "deviation": values.std(0).tolist()}
 
-    Each is enlarged to 192 pixels. Source: Viola and Jones 2001; Lienhart and Maydt 2002.
 
-    Raises:
-        FacegenError: opencv-python-headless, of version 4, is not installed.
+def grid_power(pixels: np.ndarray) -> dict[str, float]:
+    """How much power lies at the frequencies of a decoder's strides, relative to those beside.
+
+    A pattern that repeats every 2, 4, 8 or 16 pixels, as doublings can leave one, stands out of
+    the spectrum of the luminance along the rows and the columns; about 1 without one.
+
+    Returns:
+        The ratio by the period in pixels, such as {"2": 1.0, "4": 1.1}.
     """
-    try:
-        import cv2
-
-        cascade = cv2.CascadeClassifier(
-            cv2.data.haarcascades + "haarcascade_frontalface_default.xml"
-        )
-    except (ImportError, AttributeError) as error:  # OpenCV 5 has no cascades
-        raise FacegenError(
-            "the face detector needs OpenCV 4: pip install 'facegen[detector]'"
-        ) from error
-    found = 0
-    for picture in pixels:
-        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        size = (DETECTOR_SIZE, DETECTOR_SIZE)
-        large = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC)
-        found += len(cascade.detectMultiScale(large, 1.1, 3)) > 0
-    return found / len(pixels)
+    size = pixels.shape[1]
+    images = luminance(pixels)
+    power = (np.abs(np.fft.fft2(images - images.mean((1, 2), keepdims=True))) ** 2).mean(0)
+    found = {}
+    for period in GRID_PERIODS:
+        if size % period or size // period < 3:
+            continue
+        place = size // period
+        beside = [place + step for step in (-2, -1, 1, 2) if place + step <= size // 2]
+        lines = np.stack([power[:, 0], power[0]])
+        found[str(period)] = float(lines[:, place].sum() / (lines[:, beside].mean(1).sum() + 1e-12))
+    return found

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from facegen import quality
+from facegen import quality, sampling
 from facegen.cli import cli
 from facegen.codec import Codec
 from facegen.commands.evaluate import table
@@ -21,12 +21,17 @@ from facegen.generating import Sampler
 from facegen.plots import plot_evaluation
 from facegen.weights import Weights
 
-COUNT = 15  # of the 30 toy test faces, half are the measure
+COUNT = 15  # of the 30 toy test faces
+
+
+def judge(faces: Path, **options) -> dict:
+    """An evaluation without the networks, which test_judging.py is about."""
+    return evaluate(faces, networks=False, **options)
 
 
 @pytest.fixture(scope="module")
 def result(toy_faces: Path, toy_weights: Path) -> dict:
-    return evaluate(toy_faces, weights=toy_weights, count=COUNT, seed=3)
+    return judge(toy_faces, weights=toy_weights, count=COUNT, seed=3)
 
 
 def write_faces(path: Path, images: np.ndarray) -> Path:
@@ -47,7 +52,8 @@ def test_the_result_is_json_with_the_figures_of_the_generated_faces(result, toy_
     assert result["subject"]["sampler"] == {"name": "normal", "sigma": 1.0}
 
 
-def test_real_faces_are_nearer_to_real_faces_than_generated_ones(result):
+def test_real_faces_are_nearer_to_real_faces_than_generated_ones(toy_faces, toy_weights):
+    result = judge(toy_faces, weights=toy_weights)  # of as many faces as there are
     for size, distance in result["real"]["patch_distance"].items():
         assert distance < result["figures"]["patch_distance"][size]
     assert result["real"]["texture"] < result["figures"]["texture"]
@@ -57,9 +63,7 @@ def test_the_reconstruction_is_measured_on_the_same_held_out_faces(result, toy_f
     reconstruction = result["reconstruction"]
     assert reconstruction["excess"] > 0
     assert 0 < reconstruction["ssim"] < 1
-    again = evaluate(
-        toy_faces, weights=toy_weights, count=COUNT, seed=3, sampler=Sampler(r_limit=1)
-    )
+    again = judge(toy_faces, weights=toy_weights, count=COUNT, seed=3, sampler=Sampler(r_limit=1))
     assert again["reconstruction"] == reconstruction
     assert again["real"] == result["real"]
     assert again["figures"] != result["figures"]
@@ -71,7 +75,7 @@ def test_memorised_faces_are_found_out(toy_faces: Path, tmp_path: Path):
         mirrored = np.ascontiguousarray(faces.read(faces.rows("train")[:COUNT])[:, :, ::-1])
     for images in (copied, mirrored):
         source = write_faces(tmp_path / "copied.h5", images)
-        near = evaluate(toy_faces, images=source, count=COUNT)["nearest"]["pixels"]
+        near = judge(toy_faces, images=source, count=COUNT)["nearest"]["pixels"]
         assert near["subject"]["1"] < 2e-3  # the root of float32's rounding
         assert near["real"]["0"] > 0.01
         source.unlink()
@@ -82,7 +86,7 @@ def test_held_out_faces_are_no_nearer_to_training_faces(toy_faces: Path, tmp_pat
         # Half of the toy people: strangers to both the training faces and the chosen ones.
         held_out = faces.read(faces.rows("test"))
     source = write_faces(tmp_path / "held-out.h5", held_out)
-    near = evaluate(toy_faces, images=source, count=COUNT)["nearest"]["pixels"]
+    near = judge(toy_faces, images=source, count=COUNT)["nearest"]["pixels"]
     assert near["nearer_to_training"] == 0  # each of them is itself among the held-out faces
     assert near["subject"]["0.5"] == pytest.approx(near["real"]["0.5"], rel=0.5)
 
@@ -96,21 +100,38 @@ def test_a_folder_of_pictures_can_be_judged(toy_faces: Path, toy_weights: Path, 
     pixels = Codec(Weights.load(toy_weights)).decode(z)
     for i, face in enumerate(pixels):
         Image.fromarray(face).save(folder / f"{i}.png")
-    result = evaluate(toy_faces, images=folder)
+    result = judge(toy_faces, images=folder)
     assert result["stamp"]["count"] == 6
     assert result["figures"]["sharpness"] == quality.sharpness(pixels)
     assert "reconstruction" not in result
 
 
 def test_too_few_held_out_faces_are_refused(toy_faces: Path, toy_weights: Path):
-    with pytest.raises(InputError, match="30 test images; 16 faces need 32: choose a smaller --n"):
-        evaluate(toy_faces, weights=toy_weights, count=16)
+    with pytest.raises(InputError, match="30 held-out faces, fewer than the 31 that are needed"):
+        judge(toy_faces, weights=toy_weights, count=31)
+
+
+def test_all_held_out_faces_are_the_measure_by_default(toy_faces: Path, toy_weights: Path):
+    assert judge(toy_faces, weights=toy_weights)["stamp"]["count"] == 30
+
+
+def test_what_the_model_makes_of_held_out_faces_is_judged_too(result, toy_faces, toy_weights):
+    codec = Codec(Weights.load(toy_weights))
+    with FaceSet.open(toy_faces) as faces:
+        real = faces.read(np.sort(sampling.select(faces.rows("test"), COUNT, seed=3)))
+    mu, logvar = codec.encode(real)
+    noise = sampling.normal(range(COUNT), 8, seed=3, stream=sampling.EPSILON)
+    z = mu + np.exp(logvar / 2) * np.clip(noise, -5, 5)
+    assert result["reconstructions"]["sharpness"] == quality.sharpness(codec.decode(mu))
+    assert result["posterior"]["sharpness"] == pytest.approx(
+        quality.sharpness(codec.decode(z)), rel=1e-3
+    )
 
 
 def test_pictures_of_another_size_are_refused(toy_faces: Path, tmp_path: Path):
     source = write_faces(tmp_path / "large.h5", np.zeros((5, 40, 40, 3), np.uint8))
     with pytest.raises(InputError, match="faces of 40 pixels, not 32"):
-        evaluate(toy_faces, images=source)
+        judge(toy_faces, images=source)
 
 
 def test_results_with_different_stamps_refuse_to_be_compared(result):
@@ -154,7 +175,7 @@ def test_the_command_writes_its_result_and_compares(
     for seed in (0, 1):
         output = tmp_path / f"{seed}.json"
         arguments = ["evaluate", toy_faces, "--weights", toy_weights, "--n", COUNT, "-o", output]
-        done = CliRunner().invoke(cli, [*map(str, arguments), "--seed", str(seed)])
+        done = CliRunner().invoke(cli, [*map(str, arguments), "--pixels-only", "--seed", str(seed)])
         assert done.exit_code == 0, done.output
         assert done.stdout == f"{output}\n"
         outputs.append(str(output))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis.extra import numpy as npst
 
 from facegen import quality
-from facegen.errors import FacegenError
 from facegen.quality import cross_entropy_floor
 
 faces = npst.arrays(np.uint8, npst.array_shapes(min_dims=4, max_dims=4, max_side=4))
@@ -205,12 +203,20 @@ def test_ssim_is_that_of_the_definition_in_every_window():
     assert quality.ssim(a, a) == pytest.approx(1)
 
 
-def test_the_detector_finds_no_face_in_blank_pictures():
-    pytest.importorskip("cv2")
-    assert quality.detected_share(np.full((3, 96, 96, 3), 90, np.uint8)) == 0
+def test_colours_are_means_and_deviations_of_the_channels():
+    pixels = np.zeros((2, 4, 4, 3), np.uint8)
+    pixels[0, :, :, 0] = 255
+    pixels[:, :, :, 1] = 51
+    found = quality.colours(pixels)
+    assert found["mean"] == pytest.approx([0.5, 0.2, 0])
+    assert found["deviation"] == pytest.approx([0.5, 0, 0])
 
 
-def test_a_missing_detector_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(FacegenError, match=r"pip install 'facegen\[detector\]'"):
-        quality.detected_share(noise(12, 1))
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_a_pattern_stands_out_at_its_period(period: int):
+    clean = noise(40, 1)
+    dotted = clean.astype(np.int16)
+    dotted[:, ::period] += 20 * period
+    dotted = np.clip(dotted, 0, 255).astype(np.uint8)
+    assert max(quality.grid_power(clean).values()) < 2
+    assert quality.grid_power(dotted)[str(period)] > 5

@@ -38,15 +38,13 @@ DEFAULT_OUTPUT = Path("evaluation.json")
     "--n",
     "count",
     type=click.IntRange(2, 100_000),
-    default=300,
-    show_default=True,
-    help="Faces of each kind. Numbers of different counts can't be compared.",
+    help="Faces of each kind.  [default: as many as are held out, at most 2000]",
 )
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of points and of the choice of faces."
 )
 @click.option(
-    "--detector", is_flag=True, help="Count faces that OpenCV finds: pip install facegen[detector]."
+    "--pixels-only", is_flag=True, help="Without the two networks that facegen[quality] brings."
 )
 @click.option(
     "--compare", is_flag=True, help="Compare saved results side by side; SOURCES are these."
@@ -66,9 +64,9 @@ def command(
     decoder: str | None,
     r_limit: float | None,
     sigma: float | None,
-    count: int,
+    count: int | None,
     seed: int,
-    detector: bool,
+    pixels_only: bool,
     compare: bool,
     plot: Path | None,
     output: Path | None,
@@ -81,8 +79,10 @@ def command(
 
     The measure is the held-out faces of FACES.h5, at the size it was prepared for. The numbers
     are explained in docs/quality.md; only results of the same faces, count, seed and versions
-    can be compared. Of a folder, the first photos that can be used are judged; one that can't be
-    is skipped with its name and the reason on stderr, and the exit code is then 3.
+    can be compared. Two networks that took no part in the training judge how near the faces are
+    to real ones, and how various; --pixels-only does without them. Of a folder, the first photos
+    that can be used are judged; one that can't be is skipped with its name and the reason on
+    stderr, and the exit code is then 3.
 
     \b
     Examples:
@@ -130,7 +130,7 @@ def command(
             sampler=Sampler(sigma=1.0 if sigma is None else sigma, r_limit=r_limit),
             count=count,
             seed=seed,
-            detector=detector,
+            networks=not pixels_only,
             threads=threads,
             progress=progress,
             on_skip=on_skip,
@@ -156,14 +156,24 @@ def summary(result: dict[str, Any], part: str = "figures") -> dict[str, str]:
         "sharpness": f"{found['sharpness']:.4f}",
         "diversity": f"{found['diversity']:.3f}",
     }
-    if "detected" in found:
-        cells["detected"] = f"{found['detected']:.3f}"
+    for judge in ("objects", "faces"):
+        if judge in found:
+            cells |= _judgement(judge, found[judge])
     if part == "figures" and "reconstruction" in result:
         back = result["reconstruction"]
-        cells["excess"] = f"{back['excess']:.0f}"
-        cells["psnr"] = "-" if back["psnr"] is None else f"{back['psnr']:.1f}"
+        cells |= {"excess": f"{back['excess']:.0f}", "psnr": f"{back['psnr']:.1f}"}
         cells["ssim"] = f"{back['ssim']:.3f}"
     return cells
+
+
+def _judgement(judge: str, found: dict[str, float]) -> dict[str, str]:
+    """What a network makes of pictures, by name."""
+    shares = "/".join(f"{found[name]:.2f}" for name in ("precision", "recall", "coverage"))
+    cells = {
+        f"{judge}: kernel distance": f"{found['kernel_distance']:.1f}",
+        f"{judge}: precision/recall/coverage": shares,
+    }
+    return cells | ({f"{judge}: found": f"{found['found']:.3f}"} if "found" in found else {})
 
 
 def table(results: dict[str, dict[str, Any]]) -> list[str]:

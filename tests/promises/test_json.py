@@ -44,7 +44,7 @@ COMMANDS = {
     "analyze clusters": "analyze clusters latents.h5 --clusters 2,3",
     "analyze tsne": "analyze tsne latents.h5 --perplexity 5 --engine sklearn --threads 1",
     "analyze report": "analyze report latents.h5 --skip tsne -o OUT/report.html",
-    "evaluate": "evaluate faces.h5 --n 5 -o OUT/evaluation.json",
+    "evaluate": "evaluate faces.h5 --n 5 --pixels-only -o OUT/evaluation.json",
     "info": "info latents.h5",
 }
 BY_PROCESS = {  # they bring TensorFlow
@@ -244,7 +244,8 @@ def test_evaluate_refuses_faces_that_its_numbers_are_not_defined_for(
 @pytest.mark.parametrize("size", [11, 12, 17])
 def test_evaluate_gives_numbers_for_the_smallest_faces(size: int, tmp_path: Path):
     faces = write_faces(tmp_path / "faces.h5", size, np.arange(30) < 20)
-    done = facegen("evaluate", faces, "--images", faces, "--n", 5, "-o", tmp_path / "r", "--json")
+    options = ["--images", faces, "--n", 5, "--pixels-only", "-o", tmp_path / "r", "--json"]
+    done = facegen("evaluate", faces, *options)
     assert done.exit_code == 0, done.output
     strict(done.stdout)
     strict((tmp_path / "r").read_text())
