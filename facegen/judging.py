@@ -44,7 +44,10 @@ class Judges:
             InputError: there are too few faces.
         """
         if len(real) <= NEIGHBOURS:
-            raise InputError(f"{len(real)} faces are too few; at least {NEIGHBOURS + 1} are needed")
+            raise InputError(
+                f"{len(real)} faces are too few for the judges; at least {NEIGHBOURS + 1} are "
+                "needed, or --pixels-only"
+            )
         path = installed_network("lite1")
         self._mesh = FaceMesh(threads=threads)
         self.digests = {"objects": sha256_of(path), "faces": sha256_of(self._mesh.path)}

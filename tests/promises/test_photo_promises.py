@@ -259,13 +259,14 @@ def folder_of(folder: Path, good: int) -> Path:
 
 def test_evaluate_reports_what_it_skips(toy_faces: Path, tmp_path: Path):
     folder = folder_of(tmp_path / "photos", good=4)
-    command = ("evaluate", toy_faces, "--images", folder, "--n", 2, "--json", "-q", "--force")
+    command = ("evaluate", toy_faces, "--images", folder, "--n", 2, "--pixels-only", "--json", "-q")
+    command += ("--force",)
     lines = [f"facegen: skipped {n}.png: not an image that facegen reads" for n in (0, 2)]
     done = facegen(*command, "-o", tmp_path / "result.json")
     assert done.exit_code == 3
     assert done.stderr.splitlines() == [*lines, "facegen: 2 skipped"]
     assert [one["name"] for one in json.loads(done.stdout)["skipped"]] == ["0.png", "2.png"]
-    assert json.loads((tmp_path / "result.json").read_text())["stamp"]["groups"] == 2
+    assert json.loads((tmp_path / "result.json").read_text())["stamp"]["count"] == 2
     done = facegen(*command, "-o", tmp_path / "strict.json", "--strict")
     assert done.exit_code == 1
     assert done.stderr.splitlines() == [*lines, "facegen: 2 skipped (--strict)"]
