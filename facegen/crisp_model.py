@@ -20,9 +20,11 @@ from facegen.feature_network import FeatureNetwork
 from facegen.model import Adam, Autoencoder
 
 BETA_1, BETA_2 = 0.0, 0.99
-# Of each four points of the prior two are normal, one is normal with another deviation, one
-# uniform in a cube, as people ask for them with --truncation, --sigma and --r-limit.
+# Of each eight points of the prior four are normal, one is normal with another deviation, three are
+# uniform in cubes, most of them large: as people ask for them with --truncation and --r-limit.
 SIGMA, R_LIMIT = (0.5, 1.5), (0.5, 2.6)
+KINDS = 4 * ["normal"] + ["sigma"] + 3 * ["cube"]
+MU_SHARE = 4  # three in four reconstructions decode mu: the prior is like sampled points anyway
 # Added to a step's seed (seed, step), so that draws for different purposes are independent.
 SIGMA_STREAM, EPSILON_STREAM = np.array([0, 1 << 40]), np.array([0, 1 << 41])
 CUBE_STREAM = np.array([0, 3 << 40])
@@ -41,12 +43,12 @@ def variety(images):
 def prior_points(count: int, latent_dim: int, seed):
     """Points like those that people decode, float32 (count, latent_dim)."""
     normal = tf.random.stateless_normal((count, latent_dim), seed)
-    sigmas = tf.random.stateless_uniform((count, 1), seed + SIGMA_STREAM, *SIGMA)
+    where = tf.random.stateless_uniform((count, 1), seed + SIGMA_STREAM)
     cube = tf.random.stateless_uniform((count, latent_dim), seed + CUBE_STREAM, -1, 1)
-    low, high = R_LIMIT
-    limits = low + (high - low) * (sigmas - SIGMA[0]) / (SIGMA[1] - SIGMA[0])
-    kind = tf.range(count)[:, None] % 4
-    return tf.where(kind == 3, limits * cube, tf.where(kind == 2, sigmas * normal, normal))
+    kinds = np.array([KINDS[i % len(KINDS)] for i in range(count)])[:, None]
+    wider = (SIGMA[0] + (SIGMA[1] - SIGMA[0]) * where) * normal
+    limit = R_LIMIT[1] - (R_LIMIT[1] - R_LIMIT[0]) * where**2
+    return tf.where(kinds == "cube", limit * cube, tf.where(kinds == "sigma", wider, normal))
 
 
 class CrispModel:
@@ -119,7 +121,7 @@ class CrispModel:
     def adversarial_step(self, batch, seed, pull):
         """One step of decoder and opponents, from one forward pass.
 
-        Half of the real faces are also reconstructed: half of these decode mu, half a sampled z.
+        Half of the real faces are also reconstructed, from mu or from a sampled z.
         As many faces as there are real ones come from points of the prior. A reconstruction is
         seen by the opponents with the shift and the colours of its original, so that the frozen
         network's maps of the two can be compared.
@@ -179,7 +181,7 @@ class CrispModel:
         if self.plain.options.kind == "vae":
             mu, logvar = outputs
             noise = tf.random.stateless_normal((half, dim), seed + EPSILON_STREAM)
-            sampled = tf.cast(tf.range(half)[:, None] % 2, tf.float32)
+            sampled = tf.cast(tf.range(half)[:, None] % MU_SHARE == MU_SHARE - 1, tf.float32)
             mu += sampled * tf.exp(logvar / 2) * noise
         else:
             mu = outputs

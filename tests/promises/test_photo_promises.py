@@ -259,8 +259,8 @@ def folder_of(folder: Path, good: int) -> Path:
 
 def test_evaluate_reports_what_it_skips(toy_faces: Path, tmp_path: Path):
     folder = folder_of(tmp_path / "photos", good=4)
-    command = ("evaluate", toy_faces, "--images", folder, "--n", 2, "--pixels-only", "--json", "-q")
-    command += ("--force",)
+    command = ["evaluate", toy_faces, "--images", folder, "--n", 2, "--pixels-only"]
+    command += ["--json", "-q", "--force"]
     lines = [f"facegen: skipped {n}.png: not an image that facegen reads" for n in (0, 2)]
     done = facegen(*command, "-o", tmp_path / "result.json")
     assert done.exit_code == 3
