@@ -121,6 +121,10 @@ def command(
         if plot is not None:
             check_output(plot, force=force)
         total = len(faces.rows("train"))
+    if not pixels_only:
+        from facegen.hardware import limit_hardware
+
+        limit_hardware(cpu_threads=threads)
     with console.progress(total, "face") as progress:
         result = evaluate(
             sources[0],
