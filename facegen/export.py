@@ -266,7 +266,7 @@ def _same_encoder(folder: Path, encoder_sha256: str) -> Weights | None:
     """The weights in a folder, if they have this encoder; else None."""
     try:
         weights = existing_weights(folder)
+        same = weights is not None and weights.digest("encoder.tflite") == encoder_sha256
     except InputError:  # damaged, and about to be replaced
         return None
-    same = weights is not None and weights.digest("encoder.tflite") == encoder_sha256
     return weights if same else None

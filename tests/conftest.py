@@ -163,6 +163,17 @@ def photos_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder "photos" with two photos in it, beside which the work is done."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("photos")
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        draw_photo(40, 40).save(folder / name)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def files(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all that outputs can be made from."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import draw_photo
 
 from facegen.analyzing import analyze_radius
 from facegen.codec import Codec
@@ -20,17 +19,6 @@ from facegen.reconstructing import load_photos
 from facegen.retouching import sharpen
 from facegen.sharpening import Sharpening
 from facegen.weights import Weights
-
-
-@pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder "photos" with two photos in it, beside which the work is done."""
-    monkeypatch.chdir(tmp_path)
-    folder = Path("photos")
-    folder.mkdir()
-    for name in ("a.png", "b.png"):
-        draw_photo(40, 40).save(folder / name)
-    return folder
 
 
 @pytest.mark.parametrize("kind", [str, Path])

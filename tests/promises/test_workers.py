@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import draw_photo, run_python
+from conftest import run_python
 
 HOST = """
 import multiprocessing, sys
@@ -19,17 +19,6 @@ import facegen
     except facegen.FacegenError as error:
         print(type(error).__name__, error)
 """
-
-
-@pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder "photos" with two photos in it, beside which the work is done."""
-    monkeypatch.chdir(tmp_path)
-    folder = Path("photos")
-    folder.mkdir()
-    for name in ("a.png", "b.png"):
-        draw_photo(40, 40).save(folder / name)
-    return folder
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
