@@ -30,7 +30,7 @@ ANALYSES = ("radius", "coordinates", "logvar")
 
 def make_store(rows: int, folder: Path) -> Path:
     """A store of points like a VAE's; batches are those before, turned by a coordinate."""
-    from facegen.storing import write_latents
+    from facegen.io.latent_writer import write_latents
 
     path = folder / f"{rows}.h5"
     random = np.random.default_rng(0)
@@ -50,10 +50,10 @@ def make_store(rows: int, folder: Path) -> Path:
 
 def measure_rates(path: Path, repeats: int) -> dict[str, list[float]]:
     """Rows a second of reading alone, of each of ANALYSES and of the report's pass."""
-    from facegen.analyzing import analyze_coordinates, analyze_logvar, analyze_radius
-    from facegen.latents import Latents
-    from facegen.scanning import Coordinates, Noise, scan
-    from facegen.stamping import iterate_rows
+    from facegen.analysis.results import iterate_rows
+    from facegen.analysis.scan import Coordinates, Noise, scan
+    from facegen.api.analyze import analyze_coordinates, analyze_logvar, analyze_radius
+    from facegen.io.latent_store import Latents
 
     def read() -> None:
         with h5py.File(path) as file:

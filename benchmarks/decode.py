@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=512, help="a round (%(default)s)")
     parser.add_argument("--threads", type=int, default=measure.cpus(), help="(%(default)s)")
     options = parser.parse_args()
-    from facegen.weights import Weights
+    from facegen.io.weights import Weights
 
     weights = Weights.load(options.weights)
     workers, faces = {}, {}

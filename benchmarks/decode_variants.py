@@ -13,9 +13,9 @@ from pathlib import Path
 import measure
 import numpy as np
 
-from facegen import sampling
-from facegen.images import to_pixels
-from facegen.weights import Weights
+from facegen.images.pixels import to_pixels
+from facegen.io.weights import Weights
+from facegen.latent import random_points
 
 Decode = Callable[[np.ndarray], np.ndarray]  # points to pixels, uint8
 
@@ -24,7 +24,7 @@ KERAS_BATCH = 128  # the fastest of 32, 64 and 128; PyTorch's too
 
 
 def facegen(weights: Weights, threads: int, *, decoder: str) -> Decode:
-    from facegen.codec import Codec
+    from facegen.model.codec import Codec
 
     return Codec(weights, decoder=decoder, threads=threads).decode
 
@@ -38,8 +38,8 @@ def _keras_decoder(weights: Weights, threads: int):
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     import keras
 
-    from facegen.export import load_arrays
-    from facegen.model import build_decoder
+    from facegen.model.autoencoder import build_decoder
+    from facegen.model.export import load_arrays
 
     trained = build_decoder(weights.model)
     load_arrays(trained, weights.path / "decoder.h5")
@@ -61,7 +61,7 @@ def litert_stock(weights: Weights, threads: int) -> Decode:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    from facegen.codec import Graph
+    from facegen.model.codec import Graph
 
     signature = [tf.TensorSpec([None, *decoder.input_shape[1:]], tf.float32)]
     function = tf.function(lambda z: decoder(z, training=False), input_signature=signature)
@@ -159,7 +159,7 @@ def main() -> None:
     chosen = parser.parse_args()
     weights = Weights.load(chosen.weights)
     decode = VARIANTS[chosen.variant](weights, chosen.threads)
-    z = sampling.normal(range(chosen.images), weights.model.latent_dim, seed=0)
+    z = random_points.normal(range(chosen.images), weights.model.latent_dim, seed=0)
     np.save(chosen.output, decode(z[:32]))
     measure.serve(lambda times: [decode(z) for _ in range(times)])
 

@@ -38,11 +38,11 @@ def measure_rates(
     faces_path: Path, weights_path: str | None, folder: Path, threads: int, repeats: int
 ) -> dict[str, list[float]]:
     """Faces a second of encode, whole, of the bare graph and of the bare write."""
-    from facegen.codec import BATCH_SIZE, Graph
-    from facegen.encoding import encode
-    from facegen.faces import FaceSet
-    from facegen.images import to_float
-    from facegen.weights import Weights
+    from facegen.api.encode import encode
+    from facegen.images.pixels import to_float
+    from facegen.io.face_set import FaceSet
+    from facegen.io.weights import Weights
+    from facegen.model.codec import BATCH_SIZE, Graph
 
     weights = Weights.load(weights_path)
     graph = Graph(weights.file("encoder.tflite").read_bytes(), threads=threads)

@@ -19,15 +19,15 @@ from measure import summary
 
 def measure_clusters(path: Path, rows: int) -> float:
     """Seconds of 2, 4, ..., 80 clusters."""
-    from facegen.grouping import analyze_clusters
+    from facegen.api.analyze_clusters import analyze_clusters
 
     return measure.seconds(partial(analyze_clusters, path, count=rows))
 
 
 def measure_tsne(path: Path, rows: int, threads: int) -> dict[str, float]:
     """Seconds of t-SNE by each engine that is installed."""
-    from facegen.embedding import choose_engine
-    from facegen.grouping import analyze_tsne
+    from facegen.analysis.embedding import choose_engine
+    from facegen.api.analyze_tsne import analyze_tsne
 
     run = partial(analyze_tsne, path, count=rows, threads=threads)
     engines = dict.fromkeys([choose_engine(), "sklearn"])

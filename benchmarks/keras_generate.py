@@ -9,19 +9,19 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from facegen import sampling
-from facegen.export import load_arrays  # imports Keras and TensorFlow
-from facegen.images import to_pixels
-from facegen.model import build_decoder, tf
-from facegen.sheets import make_sheet, save_png
-from facegen.weights import Weights
+from facegen.images.pixels import to_pixels
+from facegen.images.sheets import make_sheet, save_png
+from facegen.io.weights import Weights
+from facegen.latent import random_points
+from facegen.model.autoencoder import build_decoder, tf
+from facegen.model.export import load_arrays  # imports Keras and TensorFlow
 
 
 def main(weights_path: str, output: str, seed: int) -> None:
     weights = Weights.load(weights_path)
     decoder = build_decoder(weights.model)
     load_arrays(decoder, Path(weights_path) / "decoder.h5")
-    z = sampling.uniform(range(28), weights.model.latent_dim, seed=seed, r_limit=2.5)
+    z = random_points.uniform(range(28), weights.model.latent_dim, seed=seed, r_limit=2.5)
     sheet, grid = make_sheet(to_pixels(tf.sigmoid(decoder(z, training=False)).numpy()))
     save_png(sheet, output, {"command": "keras"}, grid=grid)
 

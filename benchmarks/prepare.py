@@ -16,8 +16,8 @@ import numpy as np
 from measure import summary
 from PIL import Image
 
-from facegen.images import CELEBA_BOX, CELEBA_SIZE
-from facegen.preparing import prepare
+from facegen.api.prepare import prepare
+from facegen.images.photos import CELEBA_BOX, CELEBA_SIZE
 
 SIZE = 96
 

@@ -22,7 +22,7 @@ SIZE = 96
 
 def make_face_set(path: Path, count: int) -> None:
     """Writes so many faces of noise."""
-    from facegen.faces import FaceSetWriter
+    from facegen.io.face_set import FaceSetWriter
 
     random = np.random.default_rng(1)
     with FaceSetWriter(path, size=SIZE, source="noise", crop="none") as writer:
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=25_000, help="(%(default)s)")
     parser.add_argument("--rows", type=int, default=2_500, help="(%(default)s)")
     options = parser.parse_args()
-    from facegen.faces import FaceSet
+    from facegen.io.face_set import FaceSet
 
     folder = Path(tempfile.mkdtemp(prefix="facegen-benchmark-"))
     try:

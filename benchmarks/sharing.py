@@ -24,8 +24,8 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=256, help="a round (%(default)s)")
     parser.add_argument("--threads", type=int, default=measure.cpus(), help="(%(default)s)")
     options = parser.parse_args()
-    from facegen.codec import Codec
-    from facegen.weights import Weights
+    from facegen.io.weights import Weights
+    from facegen.model.codec import Codec
 
     weights = Weights.load(options.weights)
     z = np.random.default_rng(0).standard_normal((options.faces, weights.model.latent_dim))

@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="by default the model that comes with facegen")
     options = parser.parse_args()
     # default_weights_path imports nothing large.
-    from facegen.weights import default_weights_path
+    from facegen.io.weights import default_weights_path
 
     weights = options.weights or default_weights_path()
     path = str(weights.resolve())

@@ -48,7 +48,7 @@ def _start_tensorflow(threads: int):
 def facegen(batch: np.ndarray, threads: int, *, jit: bool = False) -> Run:
     """facegen's own step."""
     tf = _start_tensorflow(threads)
-    from facegen.model import Adam, Autoencoder
+    from facegen.model.autoencoder import Adam, Autoencoder
 
     model = Autoencoder(OPTIONS)
     model.optimizer = Adam(LEARNING_RATE)

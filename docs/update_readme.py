@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from sections import write_or_check
 
-from facegen.cli import COMMANDS, cli
+from facegen.cli.main import COMMANDS, cli
 
 README = Path(__file__).parent.parent / "README.md"
 SECTION = "made by docs/update_readme.py"

@@ -22,12 +22,12 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from facegen.codec import Codec
-from facegen.directions import Directions, find_directions
-from facegen.faces import FaceSet
-from facegen.latents import Latents
-from facegen.sampling import select
-from facegen.weights import Weights
+from facegen.io.face_set import FaceSet
+from facegen.io.latent_store import Latents
+from facegen.io.weights import Weights
+from facegen.latent.directions import Directions, find_directions
+from facegen.latent.random_points import select
+from facegen.model.codec import Codec
 
 LABELS = ("Smiling", "Male", "Eyeglasses", "Blond_Hair", "Young")
 WITHOUT = {

@@ -22,7 +22,7 @@ import numpy as np
 
 ENCODE = """
 import sys
-from facegen.encoding import encode
+from facegen.api.encode import encode
 faces, output, weights = sys.argv[1:]
 encode([faces], output, weights=weights or None, seed=5, flush_seconds=0)
 """

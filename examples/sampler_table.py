@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from facegen import Codec, FaceSet, Weights, evaluating, fit, sampling
-from facegen.fitted import FittedSampler
-from facegen.generating import Generation
-from facegen.latents import Latents
-from facegen.samplers import make_sampler
+from facegen import Codec, FaceSet, Weights, fit
+from facegen.api import evaluate
+from facegen.api.generate import Generation
+from facegen.io.latent_store import Latents
+from facegen.latent import random_points
+from facegen.latent.sampler_choice import make_sampler
+from facegen.latent.samplers import FittedSampler
 
 SWEEP = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 5, 8, 10)  # article XI
 COLUMNS = ("options", "mean radius", "found", "kernel distance", "recall", "diversity", "warning")
@@ -110,10 +112,10 @@ def main() -> None:
     codec = Codec(weights, decoder=options.decoder)
     with FaceSet.open(options.faces) as faces:
         real, other = (
-            faces.read(np.sort(sampling.select(faces.rows(split), count, seed=options.seed)))
+            faces.read(np.sort(random_points.select(faces.rows(split), count, seed=options.seed)))
             for split in ("test", "train")
         )
-    judge = evaluating.Measure(real, networks=True).figures
+    judge = evaluate.Measure(real, networks=True).figures
 
     show(*COLUMNS)
     show(*["---"] * len(COLUMNS))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 
+from facegen.cli.terminal import standard_streams
 from facegen.notices import hidden_notices
-from facegen.stopping import StopSignals
-from facegen.terminal import standard_streams
+from facegen.signals import StopSignals
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
                 signals.install()
                 stack.enter_context(hidden_notices())
                 stack.enter_context(standard_streams())
-                from facegen.cli import run
+                from facegen.cli.main import run
 
                 code = run()
             finally:
@@ -33,7 +33,7 @@ def main() -> None:
             if signals.number:  # whatever the error is: C code turns what it catches into its own
                 code = 128 + signals.number
             else:
-                from facegen.cli import report
+                from facegen.cli.main import report
 
                 code = report(error)
     sys.exit(code)

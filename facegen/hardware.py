@@ -4,49 +4,7 @@ from __future__ import annotations
 
 import os
 
-from facegen.errors import FacegenError, InputError
-from facegen.notices import silence
-
 
 def available_cpus() -> int:
     """Processors this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def limit_hardware(
-    *, cpu_only: bool = False, cpu_threads: int | None = None, gpu_memory: int | None = None
-) -> None:
-    """Limits TensorFlow in this process; call it before anything computes.
-
-    Args:
-        cpu_only: hide all GPUs.
-        cpu_threads: threads for the CPU; by default one per processor.
-        gpu_memory: MB of memory to use at most on each visible GPU, as a logical device.
-
-    Raises:
-        InputError: a GPU memory limit was given, but there is no GPU, or all are to be hidden.
-        FacegenError: TensorFlow has already started in this process.
-    """
-    if cpu_only and gpu_memory is not None:
-        raise InputError("cpu_only hides the GPUs that gpu_memory limits; choose one of them")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silence():
-        import tensorflow as tf
-
-    try:
-        if cpu_threads is not None:
-            tf.config.threading.set_intra_op_parallelism_threads(cpu_threads)
-            tf.config.threading.set_inter_op_parallelism_threads(cpu_threads)
-        if cpu_only:
-            tf.config.set_visible_devices([], "GPU")
-        elif gpu_memory is not None:
-            gpus = tf.config.get_visible_devices("GPU")
-            if not gpus:
-                raise InputError("--gpu-memory: TensorFlow finds no GPU here; leave the option out")
-            limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory)
-            for gpu in gpus:
-                tf.config.set_logical_device_configuration(gpu, [limit])
-    except RuntimeError as error:
-        raise FacegenError(
-            "hardware limits must be set before TensorFlow starts in this process"
-        ) from error

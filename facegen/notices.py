@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from facegen.stopping import undisturbed
+from facegen.signals import undisturbed
 
 _lock = threading.Lock()
 _standard_error: int | None = None  # what descriptor 2 is outside of `silence`, in a command

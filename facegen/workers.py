@@ -18,7 +18,7 @@ from PIL import Image
 
 from facegen.errors import FacegenError
 from facegen.notices import are_hidden, hide_notices
-from facegen.stopping import REASONS
+from facegen.signals import REASONS
 
 Result = TypeVar("Result")
 

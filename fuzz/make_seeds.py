@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from facegen import faces, hdf5
-from facegen.checkpoint import save_checkpoint
-from facegen.sheets import make_sheet, save_png
-from facegen.storing import write_latents
+from facegen.images.sheets import make_sheet, save_png
+from facegen.io import face_set, hdf5
+from facegen.io.checkpoint import save_checkpoint
+from facegen.io.latent_writer import write_latents
 
 SEEDS = Path(__file__).parent / "seeds"
 
@@ -64,9 +64,9 @@ def write_sheets(folder: Path) -> None:
 
 
 def write_faces(folder: Path) -> None:
-    """A face set as facegen.faces describes it, but without chunks, which take 1 MiB."""
+    """A face set as facegen.io.face_set describes it, but without chunks, which take 1 MiB."""
     with h5py.File(folder / "faces.h5", "w") as file:
-        hdf5.set_format(file, faces.FORMAT, faces.FORMAT_VERSION)
+        hdf5.set_format(file, face_set.FORMAT, face_set.FORMAT_VERSION)
         file.attrs.update({"source": "toys", "crop": "none", "size": 4, "fingerprint": ""})
         file["images"] = np.full((3, 4, 4, 3), 9, np.uint8)
         file.create_dataset("names", data=["a.png", "b.png", "ç.png"], dtype=hdf5.TEXT)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from facegen.checkpoint import read_state, restore_checkpoint
 from facegen.errors import FacegenError, InputError
-from facegen.faces import FaceSet
-from facegen.images import load_face, load_upright, open_photo
-from facegen.latents import Latents
-from facegen.sheets import read_grid, read_provenance
+from facegen.images.photos import load_face, load_upright
+from facegen.images.sheets import read_grid
+from facegen.io.checkpoint import read_state, restore_checkpoint
+from facegen.io.face_set import FaceSet
+from facegen.io.latent_store import Latents
+from facegen.io.pictures import open_photo
+from facegen.io.provenance import read_provenance
 
 MAX_PIXELS = 1 << 20  # so that an input takes milliseconds
 ROWS = 100

@@ -22,11 +22,11 @@ import numpy as np
 from conftest import draw_photo
 from PIL import Image, PngImagePlugin
 
-from facegen.faces import FaceSetWriter
-from facegen.latents import Origin
+from facegen.io.face_set import FaceSetWriter
+from facegen.io.latent_store import Origin
+from facegen.io.latent_writer import write_latents
+from facegen.io.weights import FILES, Weights, publish_model, write_config
 from facegen.options import ModelOptions
-from facegen.storing import write_latents
-from facegen.weights import FILES, Weights, publish_model, write_config
 
 Make = Callable[[Path], Any]
 

@@ -15,11 +15,11 @@ from hypothesis import settings
 from PIL import Image
 
 import facegen as package
-from facegen.attributing import attributes
-from facegen.cli import cli
-from facegen.encoding import encode
-from facegen.faces import FaceSetWriter, is_test_row
-from facegen.fitting import fit
+from facegen.api.attributes import attributes
+from facegen.api.encode import encode
+from facegen.api.fit import fit
+from facegen.cli.main import cli
+from facegen.io.face_set import FaceSetWriter, is_test_row
 
 # The machine may be busy with a training run, and a slow example is no failure.
 settings.register_profile("facegen", deadline=None, max_examples=50, derandomize=True)

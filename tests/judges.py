@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facegen.evaluating import evaluate
-from facegen.face_mesh import FaceMesh
-from facegen.faces import FaceSet
-from facegen.judging import Judges
+from facegen.api.evaluate import evaluate
+from facegen.images.face_mesh import FaceMesh
+from facegen.io.face_set import FaceSet
+from facegen.model.judges import Judges
 
 
 def blurred(pixels: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from facegen.hardware import limit_hardware
+from facegen.api.train import train
+from facegen.model.devices import limit_hardware
 from facegen.options import ModelOptions, TrainingOptions
-from facegen.training import train
 
 TOY_MODEL = ModelOptions(
     image_size=32, latent_dim=8, filters=(8, 16), kernels=(3, 3), strides=(2, 2), seed=1

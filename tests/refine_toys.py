@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from make_toy_weights import TOY_MODEL
 
-from facegen import crisp_trainer
-from facegen.checkpoint import read_state
-from facegen.crisp_options import CrispOptions
+from facegen.api.refine import refine
 from facegen.errors import FacegenError
-from facegen.hardware import limit_hardware
-from facegen.refining import refine
-from facegen.trainer import Progress
+from facegen.io.checkpoint import read_state
+from facegen.model import adversarial_trainer
+from facegen.model.devices import limit_hardware
+from facegen.model.trainer import Progress
+from facegen.options import CrispOptions
 
 OPTIONS = CrispOptions(
     epochs=3,
@@ -44,7 +44,7 @@ def stop(progress: Progress) -> None:
 
 def runs(faces: str, here: Path) -> None:
     refine(here / "unbroken", faces, options=OPTIONS)
-    crisp_trainer.CHECKPOINT_SECONDS = -1  # a checkpoint after every step
+    adversarial_trainer.CHECKPOINT_SECONDS = -1  # a checkpoint after every step
     try:
         refine(here / "resumed", faces, options=OPTIONS, report=stop)
     except StoppedError:
@@ -54,7 +54,7 @@ def runs(faces: str, here: Path) -> None:
     refine(here / "resumed", faces, resume=True)
     shutil.copytree(here / "resumed", here / "twice")
     refine(here / "twice", faces, resume=True, note="Exported twice.")  # it was done
-    crisp_trainer.CHECKPOINT_SECONDS = 1000
+    adversarial_trainer.CHECKPOINT_SECONDS = 1000
     wild = replace(OPTIONS, imitation_epochs=0)
     refine(here / "wild", faces, options=replace(wild, epochs=1))
     try:
@@ -68,9 +68,9 @@ def layers(path: Path) -> None:
     import keras
     import tensorflow as tf
 
-    from facegen.crisp import CrispDecoder, UpsamplingConvolution
-    from facegen.crisp_model import prior_points
-    from facegen.discriminator import (
+    from facegen.model.adversarial import prior_points
+    from facegen.model.crisp_decoder import CrispDecoder, UpsamplingConvolution
+    from facegen.model.discriminator import (
         SpectralConvolution,
         draw_views,
         feature_difference,

@@ -13,14 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facegen import aligning
-from facegen.aligning import ALIGNED_EYES, align_face, crop_aligned, fit_similarity, load_photo
-from facegen.cli import cli
-from facegen.detecting import FaceDetector, is_installed
+from facegen.api.generate import generate
+from facegen.cli.main import cli
 from facegen.errors import FacegenError, InputError
-from facegen.faces import FaceSet
-from facegen.generating import generate
-from facegen.images import CELEBA_BOX, load_face, load_upright
+from facegen.images import alignment
+from facegen.images.alignment import (
+    ALIGNED_EYES,
+    align_face,
+    crop_aligned,
+    fit_similarity,
+    load_photo,
+)
+from facegen.images.face_detector import FaceDetector, is_installed
+from facegen.images.photos import CELEBA_BOX, load_face, load_upright
+from facegen.io.face_set import FaceSet
 
 needs_detector = pytest.mark.skipif(not is_installed(), reason="needs facegen[photos]")
 
@@ -100,7 +106,7 @@ def test_photos_that_need_no_alignment_are_taken_as_they_are(monkeypatch: pytest
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("no face was to be sought")
 
-    monkeypatch.setattr(aligning, "align_face", refuse)
+    monkeypatch.setattr("facegen.images.alignment.align_face", refuse)
     for width, height, box in ((178, 218, None), (96, 96, None), (300, 400, (10, 20, 200, 220))):
         data = jpeg(draw_photo(width, height))
         found, note = load_photo(data, size=96, box=box)
@@ -113,7 +119,7 @@ def test_photos_that_need_no_alignment_are_taken_as_they_are(monkeypatch: pytest
 
 
 def test_without_the_extra_the_middle_is_taken_and_it_says_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(aligning, "is_installed", lambda: False)
+    monkeypatch.setattr("facegen.images.alignment.is_installed", lambda: False)
     data = jpeg(draw_photo(300, 400))
     found, note = load_photo(data, size=96)
     np.testing.assert_array_equal(found, load_face(data, size=96))
@@ -173,7 +179,7 @@ def test_a_face_is_found_turned_and_cropped(
     matrix = similarity(angle, scale, 0, 0)
     matrix[:, 2] = np.array([600, 400]) - apply(matrix, np.array([89.0, 112.0]))
     photo = turned_photo(generated_face, matrix, (1200, 1000))
-    eyes = aligning.find_eyes(photo, FaceDetector())
+    eyes = alignment.find_eyes(photo, FaceDetector())
     assert eyes is not None
     error = np.linalg.norm(eyes - apply(matrix, ALIGNED_EYES), axis=1) / scale
     assert error.max() < 6  # of 178 pixels; CelebA's own eyes differ by about 2
@@ -187,7 +193,7 @@ def test_the_largest_of_several_faces_is_taken(generated_face: Image.Image):
     photo = Image.new("RGB", (1000, 600), (90, 80, 75))
     photo.paste(generated_face.resize((178, 218)), (50, 100))
     photo.paste(generated_face.resize((356, 436)), (500, 80))
-    eyes = aligning.find_eyes(photo, FaceDetector())
+    eyes = alignment.find_eyes(photo, FaceDetector())
     assert eyes is not None
     np.testing.assert_allclose(eyes, ALIGNED_EYES * 2 + (500, 80), atol=10)
 
@@ -199,7 +205,7 @@ def test_a_photo_without_a_face_is_refused_or_taken_as_it_is():
         load_photo(data, size=96, align="yes")
     found, note = load_photo(data, size=96)
     np.testing.assert_array_equal(found, load_face(data, size=96))
-    assert note == aligning.NO_FACE
+    assert note == alignment.NO_FACE
 
 
 @needs_detector
@@ -224,6 +230,6 @@ def test_prepare_aligns_a_folder_and_skips_what_has_no_face(
 
 
 def test_a_missing_detector_is_a_clear_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("facegen.detecting.PACKAGE", "no_such_package")
+    monkeypatch.setattr("facegen.images.face_detector.PACKAGE", "no_such_package")
     with pytest.raises(FacegenError, match="finding faces needs an extra"):
         FaceDetector()

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from facegen import analysis, embedding, scanning
+from facegen.analysis import embedding, scan, statistics
 from facegen.errors import FacegenError, InputError
 
 DIM = 12
@@ -31,26 +31,26 @@ def batches(*arrays: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
         yield tuple(array[start : start + size] for array in arrays)
 
 
-Part = TypeVar("Part", scanning.Coordinates, scanning.Noise)
+Part = TypeVar("Part", scan.Coordinates, scan.Noise)
 
 
-def scan(part: Part, *arrays: np.ndarray, size: int = 7, left_out: int = 0) -> Part:
+def scanned(part: Part, *arrays: np.ndarray, size: int = 7, left_out: int = 0) -> Part:
     """The part, after a pass over the rows, of which so many must be left out."""
-    assert scanning.scan(batches(*arrays, size=size), part) == left_out  # type: ignore[arg-type]
+    assert scan.scan(batches(*arrays, size=size), part) == left_out  # type: ignore[arg-type]
     return part
 
 
-def coordinates(*arrays: np.ndarray, axes: tuple[int, ...] = (), **options) -> scanning.Coordinates:
-    return scan(scanning.Coordinates(arrays[0].shape[1], axes), *arrays, **options)
+def coordinates(*arrays: np.ndarray, axes: tuple[int, ...] = (), **options) -> scan.Coordinates:
+    return scanned(scan.Coordinates(arrays[0].shape[1], axes), *arrays, **options)
 
 
-def noise(*arrays: np.ndarray, limit: float = scanning.NOISE_LIMIT, **options) -> scanning.Noise:
-    return scan(scanning.Noise(arrays[0].shape[1], limit), *arrays, **options)
+def noise(*arrays: np.ndarray, limit: float = scan.NOISE_LIMIT, **options) -> scan.Noise:
+    return scanned(scan.Noise(arrays[0].shape[1], limit), *arrays, **options)
 
 
 def test_coordinates_are_those_of_numpy_in_double_precision():
     mu, logvar, z = vae_points()
-    numbers = analysis.coordinate_numbers(coordinates(mu, logvar, z))
+    numbers = statistics.coordinate_numbers(coordinates(mu, logvar, z))
     m, v = mu.astype(float), logvar.astype(float)
     kl = ((m**2 + np.exp(v) - 1 - v) / 2).mean(axis=0)
     expected = {
@@ -88,7 +88,7 @@ def test_sums_keep_their_digits_over_many_rows_and_with_a_mean_of_ten_deviations
 
 def test_the_noise_is_measured_as_the_articles_measure_it():
     mu, logvar, z = vae_points()
-    numbers = analysis.logvar_numbers(noise(mu, logvar, z, limit=0.3))
+    numbers = statistics.logvar_numbers(noise(mu, logvar, z, limit=0.3))
     away = np.abs(z.astype(float) - mu)
     radius_z, radius_mu = (np.linalg.norm(p.astype(float), axis=1) for p in (z, mu))
     difference = np.abs(radius_z - radius_mu)
@@ -113,7 +113,9 @@ def test_the_noise_is_measured_as_the_articles_measure_it():
 
 def test_nothing_depends_on_the_batches():
     arrays = vae_points()
-    one, other = (analysis.coordinate_numbers(coordinates(*arrays, size=size)) for size in (1, 500))
+    one, other = (
+        statistics.coordinate_numbers(coordinates(*arrays, size=size)) for size in (1, 500)
+    )
     for name, values in one["coordinates"].items():
         np.testing.assert_allclose(values, other["coordinates"][name], atol=2e-6)
 
@@ -121,7 +123,7 @@ def test_nothing_depends_on_the_batches():
 def test_batches_are_taken_one_by_one():
     alive = 0
 
-    def source() -> Iterator[scanning.Batch]:
+    def source() -> Iterator[scan.Batch]:
         nonlocal alive
         for batch in batches(*vae_points(), size=50):
             alive += 1
@@ -129,8 +131,8 @@ def test_batches_are_taken_one_by_one():
             alive -= 1
             assert alive == 0
 
-    found = scanning.Coordinates(DIM)
-    assert scanning.scan(source(), found) == 0
+    found = scan.Coordinates(DIM)
+    assert scan.scan(source(), found) == 0
     assert found.rows == 500
 
 
@@ -139,20 +141,20 @@ def test_batches_are_taken_one_by_one():
 def test_rows_that_are_not_finite_are_counted_and_left_out(array: int, value: float):
     arrays = vae_points()
     sound = [np.delete(a, [3, 99], 0) for a in arrays]
-    expected = analysis.coordinate_numbers(coordinates(*sound))
+    expected = statistics.coordinate_numbers(coordinates(*sound))
     arrays[array][3, 5] = value
     arrays[array][99, 0] = value
     found = coordinates(*arrays, size=64, left_out=2)
     assert found.rows == 498
-    for name, values in analysis.coordinate_numbers(found)["coordinates"].items():
+    for name, values in statistics.coordinate_numbers(found)["coordinates"].items():
         np.testing.assert_allclose(values, expected["coordinates"][name], atol=2e-6)
-    numbers = analysis.logvar_numbers(noise(*arrays, size=64, left_out=2))
-    for part, values in analysis.logvar_numbers(noise(*sound)).items():
+    numbers = statistics.logvar_numbers(noise(*arrays, size=64, left_out=2))
+    for part, values in statistics.logvar_numbers(noise(*sound)).items():
         assert numbers[part] == pytest.approx(values), part
 
 
 @pytest.mark.parametrize(
-    ("array", "limit"), [(0, scanning.LARGEST), (2, scanning.LARGEST), (1, scanning.LARGEST_LOGVAR)]
+    ("array", "limit"), [(0, scan.LARGEST), (2, scan.LARGEST), (1, scan.LARGEST_LOGVAR)]
 )
 def test_a_row_beyond_the_limit_is_left_out_whatever_its_neighbours(array: int, limit: float):
     arrays = vae_points()
@@ -166,12 +168,12 @@ def test_a_row_beyond_the_limit_is_left_out_whatever_its_neighbours(array: int, 
 def test_parts_find_in_one_pass_what_each_finds_in_its_own():
     arrays = vae_points()
     arrays[0][3, 5], arrays[1][99, 0] = np.nan, np.inf
-    first, second = scanning.Coordinates(DIM, (0, 4)), scanning.Noise(DIM, 0.3)
-    assert scanning.scan(batches(*arrays, size=64), first, second) == 2  # type: ignore[arg-type]
+    first, second = scan.Coordinates(DIM, (0, 4)), scan.Noise(DIM, 0.3)
+    assert scan.scan(batches(*arrays, size=64), first, second) == 2  # type: ignore[arg-type]
     alone = coordinates(*arrays, axes=(0, 4), size=64, left_out=2)
-    assert analysis.coordinate_numbers(first) == analysis.coordinate_numbers(alone)
+    assert statistics.coordinate_numbers(first) == statistics.coordinate_numbers(alone)
     other = noise(*arrays, limit=0.3, size=64, left_out=2)
-    assert analysis.logvar_numbers(second) == analysis.logvar_numbers(other)
+    assert statistics.logvar_numbers(second) == statistics.logvar_numbers(other)
     np.testing.assert_array_equal(second.radii("mu"), other.radii("mu"))
 
 
@@ -180,17 +182,17 @@ def test_points_without_a_finite_row_are_refused():
     with pytest.raises(InputError, match="no row of finite numbers"):
         coordinates(mu, mu, mu)
     with pytest.raises(InputError, match="no row of finite numbers"):
-        scanning.finite_radii([mu])
+        scan.finite_radii([mu])
 
 
 def test_an_ae_has_coordinates_but_neither_kl_nor_noise():
     mu, _, _ = vae_points()
     arrays = mu, np.full_like(mu, -np.inf), mu
-    numbers = analysis.coordinate_numbers(coordinates(*arrays))
+    numbers = statistics.coordinate_numbers(coordinates(*arrays))
     assert numbers["rows"] == 500
     assert (numbers["kl"], numbers["active"], numbers["active_units"]) == (None, None, 8)
     with pytest.raises(InputError, match="an AE's: it has no logvar"):
-        analysis.logvar_numbers(noise(*arrays))
+        statistics.logvar_numbers(noise(*arrays))
 
 
 def test_a_row_of_an_ae_with_a_logvar_is_not_sound():
@@ -220,7 +222,7 @@ def test_radii_are_as_exact_as_they_are_asked_to_be():
     points = np.random.default_rng(4).normal(size=(100, 256)).astype(np.float32)
     expected = np.linalg.norm(points.astype(float), axis=1)
     for dtype, exact in ((np.float32, 5e-7), (np.float64, 1e-14)):
-        found = scanning.radii(points, dtype)
+        found = scan.radii(points, dtype)
         assert found.dtype == dtype
         np.testing.assert_allclose(found, expected, rtol=exact)
 
@@ -228,8 +230,8 @@ def test_radii_are_as_exact_as_they_are_asked_to_be():
 def test_radii_are_counted_as_numpy_counts_them():
     random = np.random.default_rng(1)
     points = random.normal(size=(3000, 40)).astype(np.float32)
-    radii, left_out = scanning.finite_radii(b for (b,) in batches(points, size=128))
-    numbers = analysis.radius_numbers(radii, 40, intervals=[(6, 7)])
+    radii, left_out = scan.finite_radii(b for (b,) in batches(points, size=128))
+    numbers = statistics.radius_numbers(radii, 40, intervals=[(6, 7)])
     expected = np.linalg.norm(points.astype(float), axis=1)
     assert left_out == 0
     np.testing.assert_allclose(radii, expected, rtol=1e-6)
@@ -243,17 +245,17 @@ def test_radii_are_counted_as_numpy_counts_them():
 
 
 def test_radii_beyond_the_histogram_are_told():
-    numbers = analysis.radius_numbers(np.array([1.0, 1.2, 60.0]), 4, max_radius=10)
+    numbers = statistics.radius_numbers(np.array([1.0, 1.2, 60.0]), 4, max_radius=10)
     assert (numbers["histogram"]["beyond"], numbers["peak"]) == (1, 1.25)
-    numbers = analysis.radius_numbers(np.array([1.0, 50.0, 60.0]), 4, max_radius=10)
+    numbers = statistics.radius_numbers(np.array([1.0, 50.0, 60.0]), 4, max_radius=10)
     assert (numbers["histogram"]["beyond"], numbers["peak"]) == (2, None)
-    assert analysis.radius_numbers(np.array([50.0]), 4)["peak"] is None
+    assert statistics.radius_numbers(np.array([50.0]), 4)["peak"] is None
 
 
 @pytest.mark.parametrize("dim", [2, 256])
 def test_the_reference_is_the_chi_distribution(dim: int):
     """Its mean is sqrt(2) G((k+1)/2) / G(k/2); for k = 2 the quantiles are sqrt(-2 ln(1-q))."""
-    chi = analysis.radius_numbers(np.ones(1), dim)["chi"]
+    chi = statistics.radius_numbers(np.ones(1), dim)["chi"]
     mean = math.sqrt(2) * math.exp(math.lgamma((dim + 1) / 2) - math.lgamma(dim / 2))
     assert chi["mean"] == pytest.approx(mean)
     if dim == 2:
@@ -268,9 +270,9 @@ def rules(scale: float = 1.0, **changes) -> list[str]:
     arguments: dict = {
         "non_finite_rows": 0,
         "coordinates": {"kl": 3.0, "active": 5, "active_units": 5},
-        "radius": analysis.radius_numbers(radii, DIM),
+        "radius": statistics.radius_numbers(radii, DIM),
     }
-    return analysis.broken_rules(**{**arguments, **changes})
+    return statistics.broken_rules(**{**arguments, **changes})
 
 
 def test_a_sound_store_breaks_no_rule():

@@ -14,15 +14,15 @@ from click.testing import Result
 from conftest import facegen
 from PIL import Image
 
-from facegen.analyzing import analyze_coordinates, analyze_radius
-from facegen.describing import info
-from facegen.encoding import encode
+from facegen.analysis.report_page import Section, make_page
+from facegen.api.analyze import analyze_coordinates, analyze_radius
+from facegen.api.analyze_clusters import sample_rows
+from facegen.api.analyze_report import analyze_report
+from facegen.api.encode import encode
+from facegen.api.info import info
 from facegen.errors import InputError, MissingFileError, OutputError
-from facegen.grouping import sample_rows
-from facegen.latents import Latents, Origin
-from facegen.report_page import Section, make_page
-from facegen.reporting import analyze_report
-from facegen.storing import write_latents
+from facegen.io.latent_store import Latents, Origin
+from facegen.io.latent_writer import write_latents
 
 ROWS, DIM = 200, 16
 ATTRIBUTES = ["Smiling", "Male"]

@@ -15,19 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facegen.attributing import GroupSums, attributes
-from facegen.codec import Codec
-from facegen.describing import info
-from facegen.directions import Directions, Move, Source, find_directions, remove
-from facegen.editing import MovedPoints, edit, edit_sheet, moved_points
-from facegen.encoding import encode
+from facegen.api.attributes import GroupSums, attributes
+from facegen.api.edit import edit, edit_sheet, moved_points
+from facegen.api.encode import encode
+from facegen.api.generate import Generation
+from facegen.api.info import info
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.generating import Generation, Sampler
-from facegen.latents import read_latents
-from facegen.points import PointReader
-from facegen.sheets import read_grid, read_provenance
-from facegen.storing import write_latents
-from facegen.weights import Weights
+from facegen.images.sheets import read_grid
+from facegen.io.attribute_file import Source
+from facegen.io.latent_store import read_latents
+from facegen.io.latent_writer import write_latents
+from facegen.io.provenance import read_provenance
+from facegen.io.weights import Weights
+from facegen.latent.directions import Directions, Move, find_directions, remove
+from facegen.latent.samplers import MovedPoints, Sampler
+from facegen.model.codec import Codec
+from facegen.model.named_points import PointReader
 
 
 @pytest.fixture(scope="module")

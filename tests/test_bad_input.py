@@ -21,7 +21,7 @@ from bad_files import folder, picture
 from bad_input_cases import CASES, DONE, SKIPPED, Case
 from conftest import REPOSITORY, python_environment
 
-from facegen import stopping
+from facegen import signals
 from facegen.__main__ import main
 
 TESTS = Path(__file__).parent
@@ -47,8 +47,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run_here(command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Done:
     """Runs the command in this process, all of it but the handlers of signals."""
     monkeypatch.setattr(sys, "argv", ["facegen", *shlex.split(command)])
-    monkeypatch.setattr(stopping.StopSignals, "install", lambda self: None)
-    monkeypatch.setattr(stopping.StopSignals, "finish", lambda self: None)
+    monkeypatch.setattr(signals.StopSignals, "install", lambda self: None)
+    monkeypatch.setattr(signals.StopSignals, "finish", lambda self: None)
     if Path("stdin").exists():
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("stdin").read_bytes())))
     capfd.readouterr()

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from facegen.checkpoint import read_state, restore_checkpoint, save_checkpoint
 from facegen.errors import InputError, MissingFileError
+from facegen.io.checkpoint import read_state, restore_checkpoint, save_checkpoint
 
 
 class Variable:

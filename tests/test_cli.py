@@ -19,9 +19,10 @@ from click.testing import CliRunner
 from conftest import python_environment, run_python
 from PIL import Image
 
-from facegen.cli import COMMANDS, cli
-from facegen.locking import hold_lock
-from facegen.sheets import read_grid, read_provenance
+from facegen.cli.main import COMMANDS, cli
+from facegen.images.sheets import read_grid
+from facegen.io.locks import hold_lock
+from facegen.io.provenance import read_provenance
 
 FACEGEN = ("-m", "facegen")
 
@@ -158,13 +159,13 @@ def test_importing_facegen_loads_nothing_heavy():
 
 
 def test_help_loads_nothing_heavy():
-    run = "from facegen.cli import cli; cli.main(['--help'], standalone_mode=False)"
+    run = "from facegen.cli.main import cli; cli.main(['--help'], standalone_mode=False)"
     loads_nothing_heavy(run, "numpy", "h5py", "ai_edge_litert")
 
 
 def test_generating_loads_neither_tensorflow_nor_h5py(toy_weights: Path, tmp_path: Path):
     arguments = ["generate", "--weights", str(toy_weights), "-q"]
-    run = f"from facegen.cli import cli; cli.main({arguments}, standalone_mode=False)"
+    run = f"from facegen.cli.main import cli; cli.main({arguments}, standalone_mode=False)"
     loads_nothing_heavy(run, "h5py", cwd=tmp_path)
 
 
@@ -305,7 +306,7 @@ def test_reconstruct_puts_originals_over_reconstructions(
     toy_weights: Path, toy_faces: Path, tmp_path: Path
 ):
     from facegen import Codec, FaceSet, Weights
-    from facegen.sampling import select
+    from facegen.latent.random_points import select
 
     arguments = ["reconstruct", toy_faces, "--weights", toy_weights, "--seed", 4, "--n", 9]
     done = facegen(*arguments, "-o", "r.png", cwd=tmp_path)

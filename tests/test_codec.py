@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facegen import codec as codec_module
-from facegen.codec import Codec
 from facegen.errors import InputError
-from facegen.faces import FaceSet
-from facegen.weights import Weights
+from facegen.io.face_set import FaceSet
+from facegen.io.weights import Weights
+from facegen.model import codec as codec_module
+from facegen.model.codec import Codec
 
 
 @pytest.fixture(scope="module")

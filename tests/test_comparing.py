@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegen.comparing import BATCH, animation_difference, picture_difference, store_difference
+from facegen.recipes.comparison import (
+    BATCH,
+    animation_difference,
+    picture_difference,
+    store_difference,
+)
 
 
 def write(path: Path, **datasets: np.ndarray) -> Path:

@@ -14,15 +14,15 @@ from click.testing import CliRunner
 from conftest import run_python
 from PIL import Image
 
-from facegen.cli import cli
-from facegen.codec import Codec
-from facegen.crisp_options import CrispOptions
-from facegen.crisp_trainer import illness
+from facegen.api.refine import read_crisp_options, refine
+from facegen.cli.main import cli
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.refining import read_crisp_options, refine
-from facegen.sheets import read_provenance
-from facegen.torch_files import INSTALLED, installed_network
-from facegen.weights import Weights
+from facegen.io.provenance import read_provenance
+from facegen.io.torch_files import INSTALLED, installed_network
+from facegen.io.weights import Weights
+from facegen.model.adversarial_trainer import illness
+from facegen.model.codec import Codec
+from facegen.options import CrispOptions
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from conftest import python_environment
 
-from facegen.codec import Codec
-from facegen.directions import find_directions
-from facegen.faces import FaceSet
-from facegen.images import to_float
-from facegen.preparing import prepare
-from facegen.quality import cross_entropy_floor, sharpness
-from facegen.sampling import normal
-from facegen.weights import CRISP_FILES, FILES, Weights
+from facegen.analysis.quality import cross_entropy_floor, sharpness
+from facegen.api.prepare import prepare
+from facegen.images.pixels import to_float
+from facegen.io.face_set import FaceSet
+from facegen.io.weights import CRISP_FILES, FILES, Weights
+from facegen.latent.directions import find_directions
+from facegen.latent.random_points import normal
+from facegen.model.codec import Codec
 
 CELEBA = os.environ.get("FACEGEN_CELEBA", "")
 
@@ -49,8 +49,8 @@ def test_its_figures_are_those_of_a_healthy_vae(weights: Weights):
 
 def test_keras_gives_the_same_pictures_to_within_one_level(weights: Weights):
     tf = pytest.importorskip("tensorflow")
-    from facegen.export import load_arrays
-    from facegen.model import build_decoder
+    from facegen.model.autoencoder import build_decoder
+    from facegen.model.export import load_arrays
 
     decoder = build_decoder(weights.model)
     load_arrays(decoder, weights.file("decoder.h5"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facegen.distributions import frechet_distance, kernel_distance, neighbourhoods
+from facegen.analysis.distributions import frechet_distance, kernel_distance, neighbourhoods
 
 
 def normal(count: int, dimensions: int, *, seed: int, shift: float = 0.0) -> np.ndarray:

@@ -18,16 +18,16 @@ import pytest
 from conftest import REPOSITORY, python_environment, run_python, toy_images
 from PIL import Image
 
-from facegen import encoding, latents
-from facegen.codec import Codec
-from facegen.encoding import encode, encode_rows
+from facegen.api.encode import encode, encode_rows
+from facegen.api.prepare import prepare
 from facegen.errors import FacegenError, InputError, OutputError
-from facegen.faces import FaceSet, FaceSetWriter
-from facegen.latents import Origin
-from facegen.locking import exclusive
-from facegen.preparing import prepare
-from facegen.storing import LatentsWriter
-from facegen.weights import Weights
+from facegen.io import latent_store
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.latent_store import Origin
+from facegen.io.latent_writer import LatentsWriter
+from facegen.io.locks import exclusive
+from facegen.io.weights import Weights
+from facegen.model.codec import Codec
 
 ARRAYS = ("mu", "logvar", "z")
 LABELS = ("names", "split", "identities", "attributes", "attribute_names")
@@ -110,7 +110,7 @@ def test_points_do_not_depend_on_the_batch_size(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(encoding, "BATCH", 7)
+    monkeypatch.setattr("facegen.api.encode.BATCH", 7)
     encode([toy_faces], tmp_path / "latents.h5", weights=toy_weights, seed=5, threads=1)
     assert_same_datasets(tmp_path / "latents.h5", toy_store)
 
@@ -143,7 +143,7 @@ def test_a_broken_off_run_goes_on_to_the_same_store(
     monkeypatch: pytest.MonkeyPatch,
 ):
     path = tmp_path / "latents.h5"
-    monkeypatch.setattr(encoding, "BATCH", 20)
+    monkeypatch.setattr("facegen.api.encode.BATCH", 20)
     with monkeypatch.context() as broken:
         stop_after(4, broken)
         with pytest.raises(OSError, match="stopped by the test"):
@@ -219,7 +219,7 @@ def bad_input(what: str, folder: Path, toy_faces: Path) -> Path:
         write_faces(path, np.zeros((0, 32, 32, 3), np.uint8))
     elif what == "store":
         with h5py.File(path, "w") as file:
-            file.attrs.update({"format": latents.FORMAT, "format_version": 1})
+            file.attrs.update({"format": latent_store.FORMAT, "format_version": 1})
     else:
         shutil.copy(toy_faces, path)
         if what == "truncated":
@@ -302,7 +302,7 @@ def test_photos_give_what_preparing_and_encoding_them_gives(toy_weights: Path, t
 
 HOLD = """
 import sys, time
-from facegen.locking import exclusive
+from facegen.io.locks import exclusive
 with exclusive(sys.argv[1]):
     print("locked", flush=True)
     time.sleep(60)
@@ -354,7 +354,7 @@ def test_a_store_can_be_read_while_it_is_written(
 INTERRUPT = """
 import os, signal, sys
 from facegen.__main__ import main
-from facegen.storing import LatentsWriter
+from facegen.io.latent_writer import LatentsWriter
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell ignores it
 append, number = LatentsWriter.append, int(sys.argv.pop())

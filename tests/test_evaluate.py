@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from facegen import quality, sampling
-from facegen.cli import cli
-from facegen.codec import Codec
-from facegen.commands.evaluate import table
+from facegen.analysis import quality
+from facegen.analysis.evaluation import check_comparable, read_result
+from facegen.analysis.plots import plot_evaluation
+from facegen.api.evaluate import evaluate
+from facegen.cli.evaluate import table
+from facegen.cli.main import cli
 from facegen.errors import InputError, MissingFileError
-from facegen.evaluating import check_comparable, evaluate, read_result
-from facegen.faces import FaceSet, FaceSetWriter
-from facegen.generating import Sampler
-from facegen.plots import plot_evaluation
-from facegen.weights import Weights
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.weights import Weights
+from facegen.latent import random_points
+from facegen.latent.samplers import Sampler
+from facegen.model.codec import Codec
 
 COUNT = 15  # of the 30 toy test faces
 
@@ -118,9 +120,9 @@ def test_all_held_out_faces_are_the_measure_by_default(toy_faces: Path, toy_weig
 def test_what_the_model_makes_of_held_out_faces_is_judged_too(result, toy_faces, toy_weights):
     codec = Codec(Weights.load(toy_weights))
     with FaceSet.open(toy_faces) as faces:
-        real = faces.read(np.sort(sampling.select(faces.rows("test"), COUNT, seed=3)))
+        real = faces.read(np.sort(random_points.select(faces.rows("test"), COUNT, seed=3)))
     mu, logvar = codec.encode(real)
-    noise = sampling.normal(range(COUNT), 8, seed=3, stream=sampling.EPSILON)
+    noise = random_points.normal(range(COUNT), 8, seed=3, stream=random_points.EPSILON)
     z = mu + np.exp(logvar / 2) * np.clip(noise, -5, 5)
     assert result["reconstructions"]["sharpness"] == quality.sharpness(codec.decode(mu))
     assert result["posterior"]["sharpness"] == pytest.approx(

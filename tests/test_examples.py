@@ -15,7 +15,7 @@ import click
 import pytest
 from conftest import REPOSITORY, python_environment
 
-from facegen.cli import cli
+from facegen.cli.main import cli
 
 EXAMPLES = REPOSITORY / "examples"
 

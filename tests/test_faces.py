@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen.errors import InputError, MissingFileError, OutputError
-from facegen.faces import FaceSet, FaceSetWriter, is_test_row
+from facegen.io.face_set import FaceSet, FaceSetWriter, is_test_row
 
 people_lists = st.lists(st.integers(-1, 12), min_size=2, max_size=60)
 
@@ -241,7 +241,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path, limit, image
         "import resource, signal, sys\n"
         "import numpy as np\n"
         "from facegen.errors import OutputError\n"
-        "from facegen.faces import FaceSetWriter\n"
+        "from facegen.io.face_set import FaceSetWriter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "try:\n"

@@ -11,7 +11,7 @@ import pytest
 from conftest import run_python
 
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.files import atomic_output, check_output, output_errors, sha256_of
+from facegen.io.files import atomic_output, check_output, output_errors, sha256_of
 
 
 def write(path: Path, text: str, **options: bool) -> None:
@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path):
     script.write_text(
         "import resource, signal, sys\n"
         "from facegen.errors import OutputError\n"
-        "from facegen.files import atomic_output\n"
+        "from facegen.io.files import atomic_output\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "try:\n"

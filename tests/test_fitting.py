@@ -15,18 +15,20 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.covariance import oas
 
-from facegen import sampling
-from facegen.describing import info
-from facegen.encoding import encode
+from facegen.api.encode import encode
+from facegen.api.fit import fit
+from facegen.api.info import info
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.fitted import Fit, FittedSampler
-from facegen.fitting import Moments, fit, oas_shrinkage, shrunk_factor
-from facegen.latents import Origin
-from facegen.radii import RadiusQuantiles
+from facegen.io.latent_store import Origin
+from facegen.io.latent_writer import write_latents
+from facegen.io.provenance import read_provenance
+from facegen.io.sampler_file import Fit
+from facegen.io.weights import Weights
+from facegen.latent import random_points
+from facegen.latent.gaussians import JointMoments, oas_shrinkage, shrunk_factor
+from facegen.latent.radius_quantiles import RadiusQuantiles
+from facegen.latent.samplers import FittedSampler
 from facegen.seeds import MAX_SEED
-from facegen.sheets import read_provenance
-from facegen.storing import write_latents
-from facegen.weights import Weights
 
 MEAN = np.array([3.0, -1.0, 0.5, 20.0])
 FACTOR = np.array([[2, 0, 0, 0], [1, 1, 0, 0], [0, 0.5, 0.3, 0], [-0.5, 0, 0.1, 0.2]])
@@ -69,7 +71,7 @@ def three_components() -> FittedSampler:
 
 def test_moments_in_batches_are_those_of_the_whole():
     points = normal_points(1000) + 1e4
-    moments = Moments()
+    moments = JointMoments()
     for batch in np.split(points, [1, 7, 600]):
         moments.add(batch)
     np.testing.assert_allclose(moments.mean, points.mean(axis=0), rtol=1e-12)
@@ -153,7 +155,7 @@ def test_a_mixture_finds_two_clusters(tmp_path: Path):
 def test_a_mixture_of_many_rows_is_fitted_to_a_choice_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("facegen.fitting.MIXTURE_ROWS", 400)
+    monkeypatch.setattr("facegen.api.fit.MIXTURE_ROWS", 400)
     store = write_store(tmp_path / "latents.h5", normal_points(2000))
     options = {"kind": "mixture", "components": 2}
     one, again, other = (fit(store, seed=seed, **options) for seed in (1, 1, 2))  # type: ignore[arg-type]
@@ -195,7 +197,7 @@ def test_a_point_is_its_mean_plus_its_factor_times_the_noise_of_its_row():
 
 @given(
     st.integers(0, MAX_SEED),
-    st.lists(st.integers(0, sampling.MAX_ROW), min_size=1, max_size=6),
+    st.lists(st.integers(0, random_points.MAX_ROW), min_size=1, max_size=6),
 )
 def test_a_row_does_not_depend_on_the_others(seed: int, rows: list[int]):
     sampler = three_components()
@@ -211,7 +213,7 @@ def test_the_unit_gaussian_gives_normal_points():
         means=np.zeros((1, 3), np.float32),
         factors=np.eye(3, dtype=np.float32)[None],
     )
-    expected = sampling.normal(range(20), 3, seed=4)
+    expected = random_points.normal(range(20), 3, seed=4)
     np.testing.assert_array_equal(sampler.sample(range(20), 3, seed=4), expected)
 
 
@@ -345,7 +347,7 @@ def test_generating_with_a_sampler_needs_no_scikit_learn(
     arguments = ["generate", "--weights", str(toy_weights), "-q", "--sampler", "s.h5"]
     code = (
         "import sys\n"
-        "from facegen.cli import cli\n"
+        "from facegen.cli.main import cli\n"
         "from facegen.notices import hidden_notices\n"
         f"with hidden_notices(): cli.main({arguments}, standalone_mode=False)\n"
         "sys.exit(sum(name in sys.modules for name in ('sklearn', 'scipy', 'tensorflow')))"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facegen.codec import Graph
 from facegen.errors import FacegenError
-from facegen.files import atomic_output
+from facegen.io.files import atomic_output
+from facegen.model.codec import Graph
 from facegen.options import ACTIVATIONS, ModelOptions
 
 tf = pytest.importorskip("tensorflow")
@@ -15,7 +15,7 @@ tf = pytest.importorskip("tensorflow")
 
 def trained_like(options: ModelOptions):
     """A model whose batch norms and biases are not the trivial ones of a fresh model."""
-    from facegen.model import Autoencoder
+    from facegen.model.autoencoder import Autoencoder
 
     model = Autoencoder(options)
     random = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def trained_like(options: ModelOptions):
 )
 @pytest.mark.parametrize("channels", [3, 16])
 def test_a_transposed_convolution_equals_convolutions_and_depth_to_space(size, stride, channels):
-    from facegen.graphs import transposed_convolution
+    from facegen.model.graphs import transposed_convolution
 
     random = np.random.default_rng(size * 10 + stride)
     kernel = random.normal(size=(size, size, channels, 5)).astype(np.float32)
@@ -67,8 +67,8 @@ OPTIONS = [
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: f"{o.kind}-{o.filters}-{o.activation}")
 def test_exported_graphs_give_the_pictures_of_keras(options):
-    from facegen.export import check_graphs
-    from facegen.graphs import export_decoder, export_encoder
+    from facegen.model.export import check_graphs
+    from facegen.model.graphs import export_decoder, export_encoder
 
     model = trained_like(options)
     size = options.image_size
@@ -83,8 +83,8 @@ def test_exported_graphs_give_the_pictures_of_keras(options):
 
 
 def test_a_graph_of_another_model_is_refused_with_the_difference():
-    from facegen.export import check_graphs
-    from facegen.graphs import export_decoder, export_encoder
+    from facegen.model.export import check_graphs
+    from facegen.model.graphs import export_decoder, export_encoder
 
     options = OPTIONS[0]
     model = trained_like(options)
@@ -96,8 +96,8 @@ def test_a_graph_of_another_model_is_refused_with_the_difference():
 
 
 def test_arrays_come_back_from_disk_as_float16_and_vectors_exactly(tmp_path):
-    from facegen.export import load_arrays, round_to_float16, write_arrays
-    from facegen.model import build_decoder
+    from facegen.model.autoencoder import build_decoder
+    from facegen.model.export import load_arrays, round_to_float16, write_arrays
 
     model = trained_like(OPTIONS[0]).decoder
     with atomic_output(tmp_path / "decoder.h5") as temporary:
@@ -115,8 +115,8 @@ def test_arrays_of_another_network_are_refused(tmp_path):
     from dataclasses import replace
 
     from facegen.errors import InputError
-    from facegen.export import load_arrays, write_arrays
-    from facegen.model import build_decoder
+    from facegen.model.autoencoder import build_decoder
+    from facegen.model.export import load_arrays, write_arrays
 
     with atomic_output(tmp_path / "decoder.h5") as temporary:
         write_arrays(build_decoder(OPTIONS[0]).weights, temporary)

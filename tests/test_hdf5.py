@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import facegen
-from facegen import hdf5
 from facegen.errors import InputError, MissingFileError
+from facegen.io import hdf5
 
 KIND = "facegen-thing"
 

@@ -15,7 +15,9 @@ from hypothesis.extra import numpy as npst
 from PIL import Image, JpegImagePlugin
 
 from facegen.errors import InputError
-from facegen.images import centre_square, crop_box, load_face, open_photo, to_float, to_pixels
+from facegen.images.photos import centre_square, crop_box, load_face
+from facegen.images.pixels import to_float, to_pixels
+from facegen.io.pictures import open_photo
 
 ORIENTATION = 0x0112
 BYTES = np.arange(256, dtype=np.uint8)

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from facegen.cli import cli
-from facegen.describing import info
-from facegen.encoding import encode
+from facegen.api.encode import encode
+from facegen.api.info import info
+from facegen.cli.main import cli
 from facegen.errors import FacegenError, InputError
-from facegen.sheets import save_png
-from facegen.weights import Weights
+from facegen.images.sheets import save_png
+from facegen.io.weights import Weights
 
 
 def run_info(path: Path, *options: str) -> str:

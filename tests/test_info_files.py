@@ -13,11 +13,11 @@ from bad_files import keras_bytes, lambda_config
 from conftest import facegen
 from PIL import Image, PngImagePlugin
 
-from facegen.checkpoint import save_checkpoint
-from facegen.describing import info
-from facegen.encoding import encode
+from facegen.api.encode import encode
+from facegen.api.info import info
 from facegen.errors import InputError
-from facegen.sheets import save_png
+from facegen.images.sheets import save_png
+from facegen.io.checkpoint import save_checkpoint
 
 
 def describe(path: Path) -> tuple[dict, list[str]]:

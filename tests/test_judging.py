@@ -10,7 +10,7 @@ import pytest
 from conftest import run_python
 
 from facegen.errors import FacegenError
-from facegen.face_mesh import FaceMesh, FoundFaces
+from facegen.images.face_mesh import FaceMesh, FoundFaces
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,6 @@ def test_a_shape_does_not_depend_on_where_the_face_is_how_large_and_how_turned()
 
 
 def test_without_the_face_network_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("facegen.face_mesh.installed_graph", lambda name: None)
+    monkeypatch.setattr("facegen.images.face_mesh.installed_graph", lambda name: None)
     with pytest.raises(FacegenError, match=r"pip install 'facegen\[quality\]'"):
         FaceMesh()

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facegen import hdf5
 from facegen.errors import InputError, MissingFileError, OutputError
-from facegen.latents import Latents, Origin, iterate_latents, read_latents
-from facegen.storing import LatentsWriter, write_latents
+from facegen.io import hdf5
+from facegen.io.latent_store import Latents, Origin, iterate_latents, read_latents
+from facegen.io.latent_writer import LatentsWriter, write_latents
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -16,7 +16,7 @@ SMALL = ModelOptions(image_size=16, latent_dim=4, filters=(6, 8), kernels=(3, 3)
 
 
 def test_the_article_network_has_the_parameters_counted_by_hand():
-    from facegen.model import build_decoder, build_encoder
+    from facegen.model.autoencoder import build_decoder, build_encoder
 
     options = ModelOptions(batch_norm=False)
     pairs = [(3, 32), (32, 64), (64, 128), (128, 256)]
@@ -29,7 +29,7 @@ def test_the_article_network_has_the_parameters_counted_by_hand():
 
 
 def test_batch_norm_brings_four_arrays_a_channel_and_takes_the_bias_away():
-    from facegen.model import build_encoder
+    from facegen.model.autoencoder import build_encoder
 
     plain = ModelOptions(batch_norm=False)
     normed = build_encoder(ModelOptions()).count_params() - build_encoder(plain).count_params()
@@ -40,7 +40,7 @@ def test_batch_norm_brings_four_arrays_a_channel_and_takes_the_bias_away():
 
 
 def test_an_autoencoder_has_one_output_and_no_kl_loss():
-    from facegen.model import Autoencoder
+    from facegen.model.autoencoder import Autoencoder
 
     model = Autoencoder(ModelOptions(kind="ae", **_small()))
     images = np.zeros((2, 16, 16, 3), np.uint8)
@@ -57,7 +57,7 @@ def _small() -> dict:
 
 
 def test_binary_cross_entropy_is_mean_over_channels_sum_over_pixels_mean_over_batch():
-    from facegen.model import reconstruction_loss
+    from facegen.model.autoencoder import reconstruction_loss
 
     random = np.random.default_rng(0)
     images = random.random((3, 5, 4, 2)).astype(np.float32)
@@ -71,7 +71,7 @@ def test_binary_cross_entropy_is_mean_over_channels_sum_over_pixels_mean_over_ba
 def test_the_gradient_of_the_cross_entropy_is_that_of_automatic_differentiation():
     import tensorflow as tf
 
-    from facegen.model import reconstruction_loss
+    from facegen.model.autoencoder import reconstruction_loss
 
     random = np.random.default_rng(7)
     images = tf.constant(random.random((3, 5, 4, 2)), tf.float32)
@@ -86,7 +86,7 @@ def test_the_gradient_of_the_cross_entropy_is_that_of_automatic_differentiation(
 
 
 def test_mean_squared_error_is_reduced_like_the_cross_entropy():
-    from facegen.model import reconstruction_loss
+    from facegen.model.autoencoder import reconstruction_loss
 
     random = np.random.default_rng(1)
     images = random.random((3, 5, 4, 2)).astype(np.float32)
@@ -97,7 +97,7 @@ def test_mean_squared_error_is_reduced_like_the_cross_entropy():
 
 
 def test_kl_divergence_is_zero_for_a_unit_normal_and_known_for_others():
-    from facegen.model import kl_divergence
+    from facegen.model.autoencoder import kl_divergence
 
     zeros = np.zeros((2, 3), np.float32)
     assert float(kl_divergence(zeros, zeros)) == 0
@@ -109,7 +109,7 @@ def test_kl_divergence_is_zero_for_a_unit_normal_and_known_for_others():
 
 
 def test_fused_batch_norm_trains_and_predicts_like_keras():
-    from facegen.model import BatchNormalization
+    from facegen.model.autoencoder import BatchNormalization
 
     random = np.random.default_rng(2)
     ours, theirs = BatchNormalization(), keras.layers.BatchNormalization()
@@ -129,7 +129,7 @@ def test_fused_batch_norm_trains_and_predicts_like_keras():
 
 
 def test_fused_adam_takes_the_steps_of_keras_adam():
-    from facegen.model import Adam
+    from facegen.model.autoencoder import Adam
 
     random = np.random.default_rng(3)
     ours, theirs = Adam(0.01), keras.optimizers.Adam(0.01)
@@ -143,7 +143,7 @@ def test_fused_adam_takes_the_steps_of_keras_adam():
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
-    from facegen.model import Autoencoder
+    from facegen.model.autoencoder import Autoencoder
 
     def weights(seed: int) -> np.ndarray:
         model = Autoencoder(ModelOptions(seed=seed, **_small()))
@@ -156,7 +156,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
 def test_building_a_model_leaves_the_global_generators_alone():
     import random
 
-    from facegen.model import Autoencoder
+    from facegen.model.autoencoder import Autoencoder
 
     before = random.getstate(), str(np.random.get_state())  # noqa: NPY002
     Autoencoder(ModelOptions(dropout=0.1, **_small()))
@@ -164,7 +164,7 @@ def test_building_a_model_leaves_the_global_generators_alone():
 
 
 def test_kl_loss_in_the_metrics_includes_the_factor():
-    from facegen.model import Autoencoder
+    from facegen.model.autoencoder import Autoencoder
 
     images = np.random.default_rng(4).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     losses = {}
@@ -176,13 +176,13 @@ def test_kl_loss_in_the_metrics_includes_the_factor():
 
 
 def test_epsilon_beyond_the_limit_is_cut():
-    from facegen.model import Autoencoder
+    from facegen.model.autoencoder import Autoencoder
 
     images = np.random.default_rng(5).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     cut = Autoencoder(ModelOptions(epsilon_limit=0.0, **_small()))
     free = Autoencoder(ModelOptions(**_small()))
     logits = cut.decoder(cut.mu(images / np.float32(255)))
-    from facegen.model import reconstruction_loss
+    from facegen.model.autoencoder import reconstruction_loss
 
     from_mu = float(reconstruction_loss(images / np.float32(255), logits, "bce"))
     assert float(cut.test_step(images)["reco_loss"]) == pytest.approx(from_mu, rel=1e-6)
@@ -194,8 +194,8 @@ def test_the_recorded_radii_are_of_points_whose_noise_is_cut(toy_faces):
 
     But one in 1250 is nearer, so the least radii are not compared.
     """
-    from facegen.export import latent_radii
-    from facegen.faces import FaceSet
+    from facegen.io.face_set import FaceSet
+    from facegen.model.export import latent_radii
 
     def encoder(images, training):
         logvar = np.full((len(images), 8), 2 * np.log(1000.0), np.float32)

@@ -12,20 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facegen import animation
-from facegen.animation import find_ffmpeg, read_mp4_provenance, save_animation, there_and_back
-from facegen.codec import Codec
-from facegen.describing import info
-from facegen.encoding import encode
+from facegen.api.encode import encode
+from facegen.api.generate import generate
+from facegen.api.info import info
+from facegen.api.morph import morph
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.faces import FaceSet
-from facegen.files import Temporary, sha256_of
-from facegen.generating import generate
-from facegen.latents import read_latents
-from facegen.morphing import linear, morph, path_between, spherical
-from facegen.points import PointReader
-from facegen.sheets import read_grid, read_provenance
-from facegen.weights import Weights
+from facegen.images import animation
+from facegen.images.animation import (
+    find_ffmpeg,
+    read_mp4_provenance,
+    save_animation,
+    there_and_back,
+)
+from facegen.images.sheets import read_grid
+from facegen.io.face_set import FaceSet
+from facegen.io.files import Temporary, sha256_of
+from facegen.io.latent_store import read_latents
+from facegen.io.provenance import read_provenance
+from facegen.io.weights import Weights
+from facegen.latent.interpolation import linear, path_between, spherical
+from facegen.model.codec import Codec
+from facegen.model.named_points import PointReader
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from facegen.cli import cli
+from facegen.api.output_names import fill_name
+from facegen.cli.main import cli
 from facegen.errors import InputError
-from facegen.naming import fill_name
 
 
 def test_fields_are_filled_wherever_they_stand():

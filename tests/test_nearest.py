@@ -12,11 +12,12 @@ from conftest import facegen
 from PIL import Image
 
 from facegen import Codec, FaceSet, Latents, Weights, generate
-from facegen.encoding import encode
+from facegen.api.encode import encode
+from facegen.api.nearest import TrainingFaces, nearest_rows
 from facegen.errors import InputError, OutputError
-from facegen.nearest import TrainingFaces, nearest_rows
-from facegen.sheets import read_grid, read_provenance
-from facegen.storing import write_latents
+from facegen.images.sheets import read_grid
+from facegen.io.latent_writer import write_latents
+from facegen.io.provenance import read_provenance
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def write_store(path: Path, mu: np.ndarray, is_test: np.ndarray) -> Path:
 def test_the_nearest_rows_are_those_of_brute_force(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ):
-    monkeypatch.setattr("facegen.nearest.BATCH", batch)
+    monkeypatch.setattr("facegen.api.nearest.BATCH", batch)
     random = np.random.default_rng(0)
     mu = random.standard_normal((200, 6)).astype(np.float32)
     is_test = random.random(200) < 0.3

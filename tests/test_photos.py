@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from facegen import photos
 from facegen.errors import InputError, MissingFileError
-from facegen.photos import count_photos, find_photos
+from facegen.images.photo_sources import count_photos, find_photos
 
 MEMBERS = {"b.jpg": b"bee" * 700, "a/c.PNG": b"sea", "readme.txt": b"text", ".hidden.jpg": b"no"}
 TAR_MODES = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
@@ -264,7 +263,7 @@ def test_a_tar_cut_within_a_header_is_an_input_error(tmp_path):
 
 
 def test_huge_photos_are_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "MAX_PHOTO_BYTES", 100)
+    monkeypatch.setattr("facegen.images.photo_sources.MAX_PHOTO_BYTES", 100)
     good, bad = {"a.jpg": b"x" * 100}, {"a.jpg": b"x" * 101}
     (tmp_path / "b.jpg").write_bytes(b"x" * 101)
     sources = [make_zip(tmp_path / "b.zip", bad), make_tar(tmp_path / "b.tar", bad)]
@@ -277,7 +276,7 @@ def test_huge_photos_are_refused_unread(tmp_path, monkeypatch):
 
 
 def test_a_zip_bomb_is_stopped_whatever_size_it_declares(tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "MAX_PHOTO_BYTES", 1000)
+    monkeypatch.setattr("facegen.images.photo_sources.MAX_PHOTO_BYTES", 1000)
     path = make_zip(tmp_path / "bomb.zip", {"a.jpg": bytes(100_000)})
     data = path.read_bytes().replace((100_000).to_bytes(4, "little"), (999).to_bytes(4, "little"))
     path.write_bytes(data)

@@ -17,12 +17,11 @@ import pytest
 from conftest import python_environment
 from PIL import Image
 
-from facegen import preparing
+from facegen.api.prepare import _read_batches, prepare, read_attributes, read_identities
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.faces import FaceSet, is_test_row
-from facegen.images import load_face
-from facegen.photos import Photo
-from facegen.preparing import prepare, read_attributes, read_identities
+from facegen.images.photo_sources import Photo
+from facegen.images.photos import load_face
+from facegen.io.face_set import FaceSet, is_test_row
 
 
 def names_in(path: Path) -> list[str]:
@@ -93,18 +92,18 @@ def test_the_number_of_workers_changes_nothing(many_photos, tmp_path):
 
 def test_the_size_of_batches_changes_nothing(many_photos, tmp_path, monkeypatch):
     prepare([many_photos], tmp_path / "usual.h5", size=16, workers=1)
-    monkeypatch.setattr(preparing, "BATCH_BYTES", 2000)
+    monkeypatch.setattr("facegen.api.prepare.BATCH_BYTES", 2000)
     prepare([many_photos], tmp_path / "small.h5", size=16, workers=1)
     with FaceSet.open(tmp_path / "usual.h5") as a, FaceSet.open(tmp_path / "small.h5") as b:
         assert a.fingerprint == b.fingerprint
 
 
 def test_large_photos_make_small_batches(monkeypatch):
-    monkeypatch.setattr(preparing, "BATCH_BYTES", 100)
-    monkeypatch.setattr(preparing, "BATCH_PHOTOS", 3)
+    monkeypatch.setattr("facegen.api.prepare.BATCH_BYTES", 100)
+    monkeypatch.setattr("facegen.api.prepare.BATCH_PHOTOS", 3)
     sizes = [10, 99, 1, 1, 1, 1, 100, 50]
     photos = [Photo(str(size), partial(bytes, size)) for size in sizes]
-    batches = preparing._read_batches(photos, lambda name, reason: None)
+    batches = _read_batches(photos, lambda name, reason: None)
     found = [[len(data) for _, data in batch] for batch in batches]
     assert found == [[10, 99], [1, 1, 1], [1, 100], [50]]
 
@@ -292,7 +291,7 @@ def test_an_interrupted_run_leaves_nothing(many_photos, tmp_path, workers):
 
 
 def test_a_killed_worker_is_reported(many_photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(preparing, "load_photo", lambda *_, **__: os.kill(os.getpid(), 9))
+    monkeypatch.setattr("facegen.api.prepare.load_photo", lambda *_, **__: os.kill(os.getpid(), 9))
     with pytest.raises(FacegenError, match=r"a worker process was killed.*--workers 1"):
         prepare([many_photos], tmp_path / "faces.h5", size=8, workers=2)
     assert os.listdir(tmp_path) == []
@@ -300,8 +299,8 @@ def test_a_killed_worker_is_reported(many_photos, tmp_path, monkeypatch):
 
 WAIT_AT_THE_FIRST_BATCH = """
 import sys, time
-from facegen.photos import Photo
-from facegen.preparing import prepare
+from facegen.images.photo_sources import Photo
+from facegen.api.prepare import prepare
 
 def wait(done):
     print("working", flush=True)

@@ -21,16 +21,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from facegen.attribute_options import Amounts
-from facegen.cli import cli
-from facegen.console import BOX, SIZES, FiniteFloat, NumberList
+from facegen.cli.attribute_options import Amounts
+from facegen.cli.main import cli
+from facegen.cli.options import BOX, SIZES, FiniteFloat, NumberList
+from facegen.cli.terminal import printable
 from facegen.errors import FacegenError, InputError
-from facegen.faces import FaceSet, FaceSetWriter
-from facegen.files import atomic_output
-from facegen.photos import as_text, find_photos
-from facegen.rows import MAX_ROW, format_rows, parse_rows
-from facegen.sharpening import Sharpening
-from facegen.terminal import printable
+from facegen.images.photo_sources import as_text, find_photos
+from facegen.images.sharpening import Sharpening
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.files import atomic_output
+from facegen.row_ranges import MAX_ROW, format_rows, parse_rows
 
 sys.path.insert(0, str(REPOSITORY / "fuzz"))
 

@@ -10,8 +10,8 @@ import scipy.ndimage
 from hypothesis import given
 from hypothesis.extra import numpy as npst
 
-from facegen import quality
-from facegen.quality import cross_entropy_floor
+from facegen.analysis import quality
+from facegen.analysis.quality import cross_entropy_floor
 
 faces = npst.arrays(np.uint8, npst.array_shapes(min_dims=4, max_dims=4, max_side=4))
 

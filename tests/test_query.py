@@ -18,15 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facegen.cli import cli
-from facegen.codec import Codec
-from facegen.encoding import encode
+from facegen.api.encode import encode
+from facegen.api.export import export
+from facegen.api.query import Conditions, query, query_rows
+from facegen.cli.main import cli
 from facegen.errors import InputError, OutputError
-from facegen.latents import Latents
-from facegen.querying import Conditions, export, query, query_rows
-from facegen.rows import format_rows, parse_rows
-from facegen.sheets import read_grid, read_provenance
-from facegen.weights import Weights
+from facegen.images.sheets import read_grid
+from facegen.io.latent_store import Latents
+from facegen.io.provenance import read_provenance
+from facegen.io.weights import Weights
+from facegen.model.codec import Codec
+from facegen.row_ranges import format_rows, parse_rows
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def test_a_found_row_tells_what_the_store_knows(toy_store: Path):
 
 
 def test_the_limit_holds_over_batches(toy_store: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("facegen.querying.BATCH", 7)
+    monkeypatch.setattr("facegen.api.query.BATCH", 7)
     for limit in (1, 6, 7, 8, 20, 300, 1000):
         rows = [found["row"] for found in query(toy_store, limit=limit)]
         assert rows == list(range(min(limit, 300)))
@@ -141,7 +143,7 @@ def pipeline(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_reader_who_has_had_enough_is_no_error(toy_store: Path, tmp_path: Path):
     large = tmp_path / "large.h5"  # more output than a pipe holds
-    from facegen.storing import write_latents
+    from facegen.io.latent_writer import write_latents
 
     points = np.ones((20_000, 2), np.float32)
     write_latents(large, [(points, points, points)], ["x" * 50] * 20_000, latent_dim=2)
@@ -281,7 +283,7 @@ def test_npy_is_what_numpy_loads(toy_store: Path, tmp_path: Path):
 def test_csv_holds_every_float_exactly(
     toy_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("facegen.querying.BATCH", 100)
+    monkeypatch.setattr("facegen.api.query.BATCH", 100)
     export(toy_store, tmp_path / "a.csv", kind="csv")
     with open(tmp_path / "a.csv", newline="") as file:
         header, *lines = csv.reader(file)
@@ -292,7 +294,7 @@ def test_csv_holds_every_float_exactly(
 
 
 def test_a_csv_name_with_quotes_and_commas_is_one_field(tmp_path: Path):
-    from facegen.storing import write_latents
+    from facegen.io.latent_writer import write_latents
 
     name = 'a "b", c\nd'
     points = np.zeros((1, 1), np.float32)

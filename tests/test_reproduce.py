@@ -11,9 +11,9 @@ import pytest
 from conftest import draw_photo, facegen
 from PIL import Image, PngImagePlugin
 
-from facegen.encoding import encode
+from facegen.api.encode import encode
 from facegen.errors import FacegenError, InputError
-from facegen.sheets import add_provenance, read_provenance
+from facegen.io.provenance import add_provenance, read_provenance
 
 COMMANDS = {
     "normal": "generate --n 9 --seed 5 --sigma 1.2 --columns 4",

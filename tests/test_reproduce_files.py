@@ -15,10 +15,10 @@ import pytest
 from conftest import facegen
 from PIL import Image
 
-from facegen import animation
-from facegen.checkpoint import save_checkpoint
-from facegen.encoding import encode
+from facegen.api.encode import encode
 from facegen.errors import InputError, OutputError
+from facegen.images import animation
+from facegen.io.checkpoint import save_checkpoint
 
 COMMANDS = {
     "a.gif": "morph seed:5 faces.h5:17 latents.h5:3 --steps 3 --fps 12 --scale 2",

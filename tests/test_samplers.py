@@ -14,15 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facegen import sampling
 from facegen.errors import InputError
-from facegen.generating import Sampler
-from facegen.radii import AtPercentiles, OnShell, RadiusQuantiles, Truncated
-from facegen.samplers import make_sampler
-from facegen.sampling import PointSampler
+from facegen.io.provenance import read_provenance
+from facegen.io.weights import Weights
+from facegen.latent import random_points
+from facegen.latent.radius_quantiles import RadiusQuantiles
+from facegen.latent.sampler_choice import make_sampler
+from facegen.latent.samplers import AtPercentiles, OnShell, PointSampler, Sampler, Truncated
 from facegen.seeds import MAX_SEED
-from facegen.sheets import read_provenance
-from facegen.weights import Weights
 
 QUANTILES = {"0": 10.0, "0.05": 12.0, "0.5": 16.0, "0.95": 17.0, "1": 20.0}
 TRAINING = RadiusQuantiles.parse(QUANTILES)
@@ -49,7 +48,7 @@ def copy_weights(folder: Path, toy_weights: Path, quantiles: object) -> Path:
 def test_points_on_a_shell_have_its_radius_and_keep_their_directions(radius: float):
     points = OnShell(Sampler(), radius).sample(range(50), 256, seed=1)
     np.testing.assert_allclose(norms(points), radius, rtol=1e-6)
-    normal = sampling.normal(range(50), 256, seed=1)
+    normal = random_points.normal(range(50), 256, seed=1)
     cosines = (points * normal).sum(axis=1) / (norms(points) * norms(normal))
     np.testing.assert_allclose(cosines, 1, atol=1e-6)
     assert points.dtype == np.float32
@@ -72,7 +71,9 @@ def test_radii_lie_between_the_percentiles_and_are_distributed_like_the_faces():
     assert 16.9 < radii.max() <= 17 + 1e-5
     assert abs((radii < 16).mean() - 0.5) < 0.04
     directions = sampler.sample(range(4000), 32, seed=3) / radii[:, None]
-    chances = np.array([sampling.generator(3, r, sampling.RADIUS).random() for r in range(4000)])
+    chances = np.array(
+        [random_points.generator(3, r, random_points.RADIUS).random() for r in range(4000)]
+    )
     assert abs(np.corrcoef(chances, directions[:, 0])[0, 1]) < 0.07  # the two are independent
     np.testing.assert_allclose(radii, np.interp(5 + 90 * chances, [5, 50, 95], [12, 16, 17]))
 
@@ -96,7 +97,7 @@ SAMPLERS: list[PointSampler] = [
 @given(
     st.sampled_from(SAMPLERS),
     st.integers(0, MAX_SEED),
-    st.lists(st.integers(0, sampling.MAX_ROW), min_size=1, max_size=6),
+    st.lists(st.integers(0, random_points.MAX_ROW), min_size=1, max_size=6),
 )
 def test_a_row_does_not_depend_on_the_others(sampler: PointSampler, seed: int, rows: list[int]):
     together = sampler.sample(rows, 5, seed=seed)
@@ -132,7 +133,9 @@ def test_quantiles_that_are_none_are_refused(quantiles: object):
 
 
 def points_at(*radii: float) -> np.ndarray:
-    return sampling.scale_to(sampling.normal(range(len(radii)), 64, seed=0), np.array(radii))
+    return random_points.scale_to(
+        random_points.normal(range(len(radii)), 64, seed=0), np.array(radii)
+    )
 
 
 @pytest.mark.parametrize(

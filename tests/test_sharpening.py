@@ -8,7 +8,7 @@ from conftest import draw_photo
 from PIL import Image, ImageEnhance, ImageFilter
 
 from facegen.errors import InputError
-from facegen.sharpening import Sharpening
+from facegen.images.sharpening import Sharpening
 
 MODES = ("L", "LA", "RGB", "RGBA")
 

@@ -14,14 +14,8 @@ from PIL import Image, PngImagePlugin
 
 import facegen
 from facegen.errors import InputError, OutputError
-from facegen.sheets import (
-    MAX_PROVENANCE_BYTES,
-    Grid,
-    make_sheet,
-    read_grid,
-    read_provenance,
-    save_png,
-)
+from facegen.images.sheets import Grid, make_sheet, read_grid, save_png
+from facegen.io.provenance import MAX_PROVENANCE_BYTES, read_provenance
 
 sides = st.integers(1, 12)
 grids = st.builds(
@@ -186,7 +180,7 @@ def test_provenance_has_a_largest_length():
 
 
 def test_longer_provenance_is_refused(monkeypatch):
-    monkeypatch.setattr("facegen.sheets.MAX_PROVENANCE_BYTES", 10)
+    monkeypatch.setattr("facegen.images.sheets.MAX_PROVENANCE_BYTES", 10)
     with pytest.raises(InputError, match="too long"):
         read_provenance(png_with('{"seed": 12}'))
 

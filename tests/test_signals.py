@@ -22,7 +22,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from facegen.encoding import encode
+    from facegen.api.encode import encode
 
     path = tmp_path_factory.mktemp("store") / "latents.h5"
     encode([toy_faces], path, weights=toy_weights, seed=5)

@@ -13,7 +13,7 @@ from conftest import python_environment, run_python
 
 PROGRAM = """
 import os, signal, sys, time
-from facegen.stopping import Stopped, StopSignals, undisturbed
+from facegen.signals import Stopped, StopSignals, undisturbed
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background shell ignores it
 signals = StopSignals()

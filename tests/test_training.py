@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from conftest import python_environment, run_python
 
-from facegen.checkpoint import read_state
-from facegen.codec import Codec
+from facegen.api.train import read_checkpoint_options, train
 from facegen.errors import InputError, MissingFileError, OutputError
-from facegen.faces import FaceSet
+from facegen.io.checkpoint import read_state
+from facegen.io.face_set import FaceSet
+from facegen.io.weights import Weights
+from facegen.model.codec import Codec
+from facegen.model.trainer import training_batches
 from facegen.options import ModelOptions, TrainingOptions
-from facegen.prefetching import prefetch
-from facegen.trainer import training_batches
-from facegen.training import read_checkpoint_options, train
-from facegen.weights import Weights
+from facegen.prefetch import prefetch
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def as_set(images: np.ndarray) -> set[bytes]:
 def test_an_epoch_sees_each_training_image_at_most_once_and_no_test_image(
     toy_faces: Path, monkeypatch: pytest.MonkeyPatch, shuffle_bytes: int
 ):
-    monkeypatch.setattr("facegen.trainer.SHUFFLE_BYTES", shuffle_bytes)
+    monkeypatch.setattr("facegen.model.trainer.SHUFFLE_BYTES", shuffle_bytes)
     with FaceSet.open(toy_faces) as faces:
         batches = list(training_batches(faces, batch_size=32, flip=False, seed=1, epoch=1))
         train_images = as_set(faces.read(faces.rows("train")))

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 import facegen
-from facegen import weights as weights_module
 from facegen.errors import InputError, MissingFileError
-from facegen.options import ModelOptions
-from facegen.sheets import read_grid, read_provenance
-from facegen.weights import (
+from facegen.images.sheets import read_grid
+from facegen.io import weights as weights_module
+from facegen.io.provenance import read_provenance
+from facegen.io.weights import (
     CRISP_FILES,
     FILES,
     Weights,
@@ -27,6 +27,7 @@ from facegen.weights import (
     publish_model,
     write_config,
 )
+from facegen.options import ModelOptions
 
 
 @pytest.fixture

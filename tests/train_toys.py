@@ -15,9 +15,9 @@ from unittest.mock import patch
 
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
 
+from facegen.api.train import train
 from facegen.errors import FacegenError
-from facegen.hardware import limit_hardware
-from facegen.training import train
+from facegen.model.devices import limit_hardware
 
 
 class StoppedError(Exception):
@@ -39,7 +39,7 @@ def main(faces: str, folder: str) -> None:
         (here / "error.json").write_text(json.dumps([type(error).__name__, str(error)]))
     ae = replace(TOY_MODEL, kind="ae", batch_norm=False)
     train(faces, here / "ae", model_options=ae, options=TOY_TRAINING, jit=True)
-    with suppress(StoppedError), patch("facegen.export.model_card", side_effect=StoppedError):
+    with suppress(StoppedError), patch("facegen.model.export.model_card", side_effect=StoppedError):
         train(faces, here / "half_exported", model_options=ae, options=TOY_TRAINING)
 
 

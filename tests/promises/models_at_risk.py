@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
 from refine_toys import OPTIONS
 
-from facegen import crisp_trainer
-from facegen.crisp_trainer import CrispTrainer
-from facegen.hardware import limit_hardware
-from facegen.refining import refine
-from facegen.training import train
+from facegen.api.refine import refine
+from facegen.api.train import train
+from facegen.model import adversarial_trainer
+from facegen.model.adversarial_trainer import CrispTrainer
+from facegen.model.devices import limit_hardware
 
 TWO = replace(TOY_TRAINING, epochs=2)
 OTHER = replace(TOY_MODEL, seed=77)
@@ -63,11 +63,11 @@ def cases(faces: str) -> dict[str, tuple[str, Callable[[Path], object]]]:
         refine(path, faces, options=replace(ONE_EPOCH, batch_size=16), resume=True)
 
     def stopped_while_exporting(path: Path) -> None:
-        with patch("facegen.export.write_config", side_effect=StoppedError):
+        with patch("facegen.model.export.write_config", side_effect=StoppedError):
             train(faces, path, model_options=OTHER, options=TOY_TRAINING, force=True)
 
     def trained_on_for_an_epoch(path: Path) -> None:
-        def stop_after_epoch(progress: crisp_trainer.Progress) -> None:
+        def stop_after_epoch(progress: adversarial_trainer.Progress) -> None:
             if progress.test_metrics is not None:
                 raise StoppedError
 
@@ -105,7 +105,7 @@ def cases(faces: str) -> dict[str, tuple[str, Callable[[Path], object]]]:
 
 def main(faces: str, folder: str) -> None:
     limit_hardware(cpu_only=True, cpu_threads=1)
-    crisp_trainer.CHECKPOINT_SECONDS = -1  # a checkpoint after every step
+    adversarial_trainer.CHECKPOINT_SECONDS = -1  # a checkpoint after every step
     here = Path(folder)
     outcomes: dict[str, list[str] | None] = {}
     for name, (start, act) in cases(faces).items():

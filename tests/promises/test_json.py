@@ -16,11 +16,11 @@ import pytest
 from conftest import facegen, run_python
 
 import facegen as package
-from facegen.cli import cli
+from facegen.cli.main import cli
 from facegen.errors import FacegenError
-from facegen.faces import FaceSetWriter
-from facegen.latents import Latents
-from facegen.storing import write_latents
+from facegen.io.face_set import FaceSetWriter
+from facegen.io.latent_store import Latents
+from facegen.io.latent_writer import write_latents
 from facegen.strict_json import to_json
 
 # Run in a folder with faces.h5, latents.h5, attributes.h5, sampler.h5, photo.png and sheet.png;

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facegen.analyzing import analyze_radius
-from facegen.codec import Codec
-from facegen.encoding import encode
+from facegen.api.analyze import analyze_radius
+from facegen.api.encode import encode
+from facegen.api.prepare import prepare
+from facegen.api.reconstruct import load_photos
+from facegen.api.sharpen import sharpen
 from facegen.errors import InputError
-from facegen.photos import count_photos, find_photos
-from facegen.points import PointReader
-from facegen.preparing import prepare
-from facegen.reconstructing import load_photos
-from facegen.retouching import sharpen
-from facegen.sharpening import Sharpening
-from facegen.weights import Weights
+from facegen.images.photo_sources import count_photos, find_photos
+from facegen.images.sharpening import Sharpening
+from facegen.io.weights import Weights
+from facegen.model.codec import Codec
+from facegen.model.named_points import PointReader
 
 
 @pytest.mark.parametrize("kind", [str, Path])

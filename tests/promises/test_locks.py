@@ -12,7 +12,7 @@ import pytest
 from conftest import facegen
 
 from facegen.errors import OutputError
-from facegen.locking import exclusive, hold_lock
+from facegen.io.locks import exclusive, hold_lock
 
 
 def test_a_data_file_as_lock_is_refused_and_stays(work: Path):

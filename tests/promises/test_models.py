@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from conftest import facegen, run_python
 
-from facegen.checkpoint import read_state, restore_checkpoint, save_checkpoint
+from facegen.api.refine import read_crisp_options, refine
+from facegen.api.train import read_checkpoint_options, train
 from facegen.errors import InputError, OutputError
-from facegen.locking import exclusive
-from facegen.refining import read_crisp_options, refine
-from facegen.training import read_checkpoint_options, train
-from facegen.weights import CONFIG, Weights
+from facegen.io.checkpoint import read_state, restore_checkpoint, save_checkpoint
+from facegen.io.locks import exclusive
+from facegen.io.weights import CONFIG, Weights
 
 
 @pytest.fixture(scope="module")

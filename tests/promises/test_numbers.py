@@ -15,15 +15,16 @@ import pytest
 from conftest import TOY_ATTRIBUTES, facegen, toy_images
 from PIL import Image
 
-from facegen import hdf5, plots
-from facegen.analysis import radius_numbers
-from facegen.embedding import tsne
-from facegen.encoding import encode
+from facegen.analysis import plots
+from facegen.analysis.embedding import tsne
+from facegen.analysis.statistics import radius_numbers
+from facegen.api.encode import encode
+from facegen.api.fit import fit
 from facegen.errors import InputError, OutputError
-from facegen.faces import FaceSet, FaceSetWriter
-from facegen.fitting import fit
-from facegen.rows import parse_rows
-from facegen.storing import write_latents
+from facegen.io import hdf5
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.latent_writer import write_latents
+from facegen.row_ranges import parse_rows
 
 Labels = tuple[np.ndarray | None, np.ndarray | None, list[str]]
 

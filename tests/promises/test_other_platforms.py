@@ -39,7 +39,7 @@ SIGNALS = (
     TAKE_AWAY
     + """
 import time
-from facegen.stopping import Stopped, StopSignals, undisturbed
+from facegen.signals import Stopped, StopSignals, undisturbed
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signals = StopSignals()

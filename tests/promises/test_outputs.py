@@ -19,14 +19,14 @@ import pytest
 from conftest import draw_photo, facegen, python_environment
 from PIL import Image
 
-from facegen.encoding import encode
+from facegen.api.encode import encode
+from facegen.api.fit import fit
 from facegen.errors import OutputError
-from facegen.faces import FaceSet, FaceSetWriter
-from facegen.files import atomic_output
-from facegen.fitting import fit
-from facegen.latents import Latents
-from facegen.sheets import save_png
-from facegen.storing import LatentsWriter
+from facegen.images.sheets import save_png
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.files import atomic_output
+from facegen.io.latent_store import Latents
+from facegen.io.latent_writer import LatentsWriter
 
 LEFTOVER = ".facegen-0123456789abcdef.tmp"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -100,7 +100,7 @@ def test_two_runs_with_one_process_number_each_have_a_temporary_of_their_own(tmp
 
 FAR_AWAY = """
 import sys
-from facegen.files import atomic_output
+from facegen.io.files import atomic_output
 with atomic_output(sys.argv[1]) as temporary:
     temporary.write_text("from far away")
 """
@@ -397,7 +397,7 @@ def test_a_report_and_its_numbers_appear_together_or_not_at_all(work: Path, tmp_
 
 AS_ANOTHER = """
 import fcntl, os, sys
-from facegen.files import atomic_output
+from facegen.io.files import atomic_output
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 with atomic_output("out.txt") as temporary:
     temporary.write_text("whole")

@@ -16,19 +16,21 @@ import pytest
 from conftest import draw_photo, facegen, run_python
 from PIL import Image
 
-from facegen import aligning, images, reconstructing
+from facegen.api import reconstruct
+from facegen.api.evaluate import pictures
+from facegen.api.prepare import read_attributes, read_identities
 from facegen.errors import InputError
-from facegen.evaluating import pictures
-from facegen.faces import FaceSet
-from facegen.images import load_face, open_photo
-from facegen.photos import count_photos, find_photos
-from facegen.preparing import read_attributes, read_identities
+from facegen.images import alignment, photos
+from facegen.images.photo_sources import count_photos, find_photos
+from facegen.images.photos import load_face
+from facegen.io.face_set import FaceSet
+from facegen.io.pictures import open_photo
 
 # Peak of load_face above what was there before, in bytes a pixel, of a photo from stdin.
 MEASURE = """
 import sys
 from PIL import Image
-from facegen.images import load_face
+from facegen.images.photos import load_face
 Image.init()
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if "VmHWM" in line)
@@ -52,7 +54,7 @@ def prepare(source: object, output: Path, *more: object):
 
 def test_importing_facegen_leaves_pillows_guard_as_it_is():
     program = "from PIL import Image; before = Image.MAX_IMAGE_PIXELS\n"
-    program += "import facegen.images, facegen.aligning, facegen.retouching, facegen.preparing\n"
+    program += "import facegen.images.photos, facegen.images.alignment, facegen.api.sharpen, facegen.preparing\n"
     program += "assert Image.MAX_IMAGE_PIXELS == before, Image.MAX_IMAGE_PIXELS\n"
     done = run_python("-c", program)
     assert done.returncode == 0, done.stderr
@@ -76,7 +78,7 @@ def test_a_reader_that_asks_the_hosts_guard_itself_is_told_apart_from_damage(mon
 def test_a_large_face_is_aligned_without_asking_the_hosts_guard(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     matrix = np.array([[1.0, 0, 0], [0, 1.0, 0]])
-    face = aligning.crop_aligned(draw_photo(178, 218), matrix, size=16, box=(19, 40, 159, 180))
+    face = alignment.crop_aligned(draw_photo(178, 218), matrix, size=16, box=(19, 40, 159, 180))
     assert face.size == (16, 16)
 
 
@@ -95,7 +97,7 @@ def test_decoding_takes_at_most_nine_bytes_a_pixel(mode, kind):
     else:
         image = Image.new(mode, (SIDE, SIDE))
     data = bad.picture(kind, image)
-    environment = {**os.environ, "PYTHONPATH": str(Path(images.__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(photos.__file__).parent.parent)}
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], input=data, env=environment, capture_output=True
     )
@@ -112,7 +114,7 @@ def test_a_photo_converted_in_strips_is_the_same(mode, monkeypatch):
         image = image.quantize(9) if mode == "P" else image.convert(mode)
     data = bad.picture("TIFF", image)
     whole = load_face(data, size=16)
-    monkeypatch.setattr(images, "STRIP_PIXELS", 130)  # three rows, and a last one
+    monkeypatch.setattr("facegen.images.photos.STRIP_PIXELS", 130)  # three rows, and a last one
     np.testing.assert_array_equal(load_face(data, size=16), whole)
 
 
@@ -129,10 +131,10 @@ def test_what_a_decoder_takes_is_limited_before_it_decodes(
     kind, options, bytes_a_pixel, monkeypatch
 ):
     data = bad.picture(kind, **options)
-    monkeypatch.setattr(images, "MAX_PIXELS", 1200)  # the photo's own
-    monkeypatch.setattr(images, "PIXEL_BYTES", bytes_a_pixel)
+    monkeypatch.setattr("facegen.images.photos.MAX_PIXELS", 1200)  # the photo's own
+    monkeypatch.setattr("facegen.images.photos.PIXEL_BYTES", bytes_a_pixel)
     open_photo(data, max_pixels=1200)
-    monkeypatch.setattr(images, "PIXEL_BYTES", bytes_a_pixel - 1)
+    monkeypatch.setattr("facegen.images.photos.PIXEL_BYTES", bytes_a_pixel - 1)
     with pytest.raises(InputError, match=rf"40x30 as {kind} takes .* MB to decode, more than"):
         open_photo(data, max_pixels=1200)
     open_photo(data, max_pixels=2400)  # which raises both limits
@@ -143,18 +145,20 @@ def test_what_a_decoder_takes_is_limited_before_it_decodes(
 def test_the_size_of_a_webp_is_known_before_its_decoder_takes_memory(lossless, exif, monkeypatch):
     data = bad.picture("WEBP", lossless=lossless, exif=exif)
     opened = []
-    monkeypatch.setattr(images, "_open", lambda data: opened.append(data))
+    monkeypatch.setattr("facegen.images.photos._open", lambda data: opened.append(data))
     with pytest.raises(InputError, match="40x30 is more than 1199 pixels"):
         open_photo(data, max_pixels=1199)
     assert not opened
 
 
 def test_without_the_extra_no_photo_is_decoded_at_full_size(monkeypatch):
-    monkeypatch.setattr(aligning, "is_installed", lambda: False)
-    monkeypatch.setattr(aligning, "load_upright", lambda *_, **__: pytest.fail("decoded whole"))
-    face, note = aligning.load_photo(bad.picture("JPEG"), size=16)
+    monkeypatch.setattr("facegen.images.alignment.is_installed", lambda: False)
+    monkeypatch.setattr(
+        "facegen.images.alignment.load_upright", lambda *_, **__: pytest.fail("decoded whole")
+    )
+    face, note = alignment.load_photo(bad.picture("JPEG"), size=16)
     assert face.shape == (16, 16, 3)
-    assert note == aligning.NOT_INSTALLED
+    assert note == alignment.NOT_INSTALLED
 
 
 def names(source: Path) -> list[str]:
@@ -275,13 +279,13 @@ def test_evaluate_reports_what_it_skips(toy_faces: Path, tmp_path: Path):
 def test_evaluate_reads_no_more_photos_than_it_judges(tmp_path: Path, monkeypatch):
     folder = folder_of(tmp_path / "photos", good=7)
     read = []
-    load = reconstructing.load_photo
+    load = reconstruct.load_photo
 
     def counted(data: bytes, **options):
         read.append(data)
         return load(data, **options)
 
-    monkeypatch.setattr(reconstructing, "load_photo", counted)
+    monkeypatch.setattr("facegen.api.reconstruct.load_photo", counted)
     subject = pictures(folder, 3, size=32, seed=0)
     assert subject.pixels.shape == (3, 32, 32, 3)
     assert [name for name, _ in subject.skipped] == ["0.png", "2.png"]

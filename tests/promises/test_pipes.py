@@ -92,7 +92,7 @@ def test_with_closed_streams_the_same_file_is_made(name: str, work: Path):
 
 def test_what_others_print_does_not_get_into_a_file(work: Path):
     """The first file that is opened gets the lowest free descriptor."""
-    program = "import os; from facegen.terminal import standard_streams as s\n"
+    program = "import os; from facegen.cli.terminal import standard_streams as s\n"
     program += "with s(), open('o', 'w') as f:"
     program += " os.write(2, b'noise'); os.system('echo noise; echo noise >&2'); f.write('mine')"
     done = shell(f'"{sys.executable}" -c "{program}" <&- >&- 2>&-', cwd=work)

@@ -13,9 +13,9 @@ import pytest
 from conftest import TOY_SIZE, draw_photo, facegen
 from PIL import Image, PngImagePlugin
 
-from facegen.comparing import picture_difference
-from facegen.faces import FaceSetWriter
-from facegen.sheets import PROVENANCE_KEY, add_provenance
+from facegen.io.face_set import FaceSetWriter
+from facegen.io.provenance import PROVENANCE_KEY, add_provenance
+from facegen.recipes.comparison import picture_difference
 
 SHEETS = {
     "generated": ("generate --n 9 --seed 5 --columns 4", "2,3"),

@@ -14,13 +14,14 @@ import pytest
 from conftest import draw_photo, facegen
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 
-from facegen import sheets
+from facegen.api.output_names import fill_name
+from facegen.api.sharpen import sharpen
 from facegen.errors import InputError, OutputError
-from facegen.headers import is_deep
-from facegen.naming import fill_name
-from facegen.retouching import sharpen
-from facegen.sharpening import Sharpening
-from facegen.sheets import make_pair_sheet, make_sheet, open_picture, pair_grid, save_png
+from facegen.images import sheets
+from facegen.images.sharpening import Sharpening
+from facegen.images.sheets import make_pair_sheet, make_sheet, pair_grid, save_png
+from facegen.io.picture_headers import is_deep
+from facegen.io.pictures import open_picture
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- who: me --></x:xmpmeta>'
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -360,7 +361,7 @@ def test_no_sheet_is_made_that_could_not_be_read(monkeypatch):
 
 def test_reconstruct_says_before_the_work_that_the_sheet_would_be_too_large(work, monkeypatch):
     monkeypatch.setattr(sheets, "MAX_SHEET_PIXELS", 1000)
-    monkeypatch.setattr("facegen.reconstructing.reconstruct", lambda *_, **__: pytest.fail("work"))
+    monkeypatch.setattr("facegen.api.reconstruct.reconstruct", lambda *_, **__: pytest.fail("work"))
     done = facegen("reconstruct", "faces.h5", "--n", 2, "--seed", 1, "-o", "large.png")
     assert done.exit_code == 1
     assert str(done.exception) == (

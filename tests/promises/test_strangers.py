@@ -26,16 +26,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from facegen import animation
-from facegen.document_info import document_durations
 from facegen.errors import FacegenError
-from facegen.sheets import (
+from facegen.images import animation
+from facegen.io.provenance import (
     MAX_PROVENANCE_BYTES,
     MAX_PROVENANCE_DEPTH,
     MAX_PROVENANCE_PARTS,
     PROVENANCE_KEY,
     parse_provenance,
 )
+from facegen.recipes.document_info import document_durations
 
 COMMANDS = {
     "sheet.png": "generate --n 4 --seed 5 --columns 2",
@@ -202,7 +202,7 @@ def test_what_a_file_has_no_room_for_is_refused(
     source, changes = HUGE[name]
     suffix = Path(source).suffix
     rewrite(source, f"stranger{suffix}", {**own[source], **changes})
-    monkeypatch.setattr("facegen.reproducing.remake", make_nothing)
+    monkeypatch.setattr("facegen.api.reproduce.remake", make_nothing)
     start = time.monotonic()
     done = facegen("reproduce", f"stranger{suffix}")
     assert time.monotonic() - start < 2
@@ -273,9 +273,10 @@ def gif(blocks: bytes) -> bytes:
 
 MEASURED = r"""
 import contextlib, io, json, re, sys, time
-from facegen.commands import info, reproduce  # what every run takes
-from facegen import describing, reproducing
-from facegen.cli import cli, report
+from facegen.cli import info, reproduce  # what every run takes
+from facegen.api import info
+from facegen.api import reproduce
+from facegen.cli.main import cli, report
 
 def peak():  # not getrusage's, which remembers the process that started this one
     with open("/proc/self/status") as file:

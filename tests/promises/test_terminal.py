@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from conftest import draw_photo, facegen, python_environment, run_python
 
-from facegen.animation import save_animation
-from facegen.encoding import encode
+from facegen.api.encode import encode
 from facegen.errors import InputError
-from facegen.faces import FaceSet, FaceSetWriter
-from facegen.hardware import limit_hardware
+from facegen.images.animation import save_animation
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.model.devices import limit_hardware
 from facegen.strict_json import to_json_line
 
 EVIL = "a\x1b[31m\x1b]0;title\x07\x9b31m\r\n\N{RIGHT-TO-LEFT OVERRIDE}.png"
@@ -140,7 +140,7 @@ def test_errors_draw_nothing_on_a_terminal(
 
 def test_a_warning_of_a_library_draws_nothing_on_a_terminal(tmp_path: Path):
     program = (
-        "import warnings; from facegen.terminal import standard_streams\n"
+        "import warnings; from facegen.cli.terminal import standard_streams\n"
         "with standard_streams(): warnings.warn('\\x1b[31m' + chr(0x9b))"
     )
     done = run_python("-c", program)

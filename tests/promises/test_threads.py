@@ -11,12 +11,12 @@ import pytest
 from conftest import draw_photo, run_python
 from PIL import Image
 
-from facegen.aligning import load_photo
-from facegen.codec import Codec
-from facegen.detecting import is_installed
-from facegen.faces import FaceSet
-from facegen.generating import generate
-from facegen.weights import Weights
+from facegen.api.generate import generate
+from facegen.images.alignment import load_photo
+from facegen.images.face_detector import is_installed
+from facegen.io.face_set import FaceSet
+from facegen.io.weights import Weights
+from facegen.model.codec import Codec
 
 THREADS = 8
 ROUNDS = 25
@@ -25,9 +25,9 @@ NOTICE = "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"  # LiteRT's
 USE_CODEC = """
 import os, sys, threading
 import numpy as np
-from facegen.codec import Codec
+from facegen.model.codec import Codec
 from facegen.notices import hidden_notices
-from facegen.weights import Weights
+from facegen.io.weights import Weights
 
 def use_codec():
     codec = Codec(Weights.load(sys.argv[1]))

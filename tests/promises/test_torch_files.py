@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from facegen.errors import InputError, MissingFileError
-from facegen.torch_files import MAGIC, read_torch_file
+from facegen.io.torch_files import MAGIC, read_torch_file
 
 
 class FloatStorage:

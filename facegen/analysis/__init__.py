@@ -1,0 +1,1 @@
+"""Numbers about latents and pictures, and plots of them."""

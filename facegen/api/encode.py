@@ -1,0 +1,228 @@
+"""encode: faces to their points in the latent space, as a stream that can be broken off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from facegen.errors import InputError
+from facegen.io import hdf5
+from facegen.io.face_set import FaceSet
+from facegen.io.files import Temporary, output_errors, temporary_file
+from facegen.io.inputs import keep_inputs
+from facegen.io.latent_store import LABELS, Origin
+from facegen.io.latent_writer import FLUSH_SECONDS, LatentsWriter
+from facegen.io.locks import exclusive
+from facegen.io.weights import Weights
+from facegen.latent import random_points
+from facegen.model.codec import Codec
+from facegen.paths import AnyPath, Paths, path_list
+from facegen.prefetch import prefetch
+
+BATCH = 128  # faces at a time; no result depends on it
+
+Points = tuple[np.ndarray, np.ndarray, np.ndarray]  # mu, logvar, z
+
+
+@dataclass
+class Encoded:
+    """What `encode` did.
+
+    Attributes:
+        rows: faces in the store.
+        resumed_at: rows that were there before.
+        seed: of epsilon.
+        skipped: (name, reason) of photos that can't be used.
+    """
+
+    rows: int = 0
+    resumed_at: int = 0
+    seed: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def encode_rows(
+    codec: Codec, faces: FaceSet, origin: Origin, start: int
+) -> Generator[Points, None, None]:
+    """Yields mu, logvar and z of the faces from row `start` on, float32 (n, latent_dim) each.
+
+    Two threads work ahead: one reads, one computes (LiteRT lets go of Python's lock).
+    """
+
+    def read() -> Iterator[tuple[range, np.ndarray]]:
+        for first in range(start, len(faces), BATCH):
+            rows = range(first, min(first + BATCH, len(faces)))
+            yield rows, faces.read_range(rows.start, rows.stop)
+
+    def compute() -> Iterator[Points]:
+        with closing(prefetch(read())) as batches:
+            for rows, images in batches:
+                mu, logvar = codec.encode(images)
+                z = random_points.reparameterize(
+                    mu,
+                    logvar,
+                    rows,
+                    seed=origin.seed,
+                    limit=origin.epsilon_limit,
+                    scale=origin.epsilon_scale,
+                )
+                yield mu, logvar, z
+
+    return prefetch(compute())
+
+
+def is_face_set(sources: Paths) -> bool:
+    """Whether the input is a face set, not photos.
+
+    Raises:
+        InputError: it is several things, and a face set among them.
+    """
+    sources = path_list(sources)
+    found = [
+        source
+        for source in sources
+        if Path(source).suffix.lower() in (".h5", ".hdf5")
+        or (os.path.isfile(source) and h5py.is_hdf5(source))
+    ]
+    if found and len(sources) > 1:
+        raise InputError(f"{found[0]} is a face set; encode it alone, or encode photos")
+    return bool(found)
+
+
+@contextmanager
+def _open_faces(
+    sources: Sequence[AnyPath], output: Path, prepare_photos: Callable[[Temporary], None]
+) -> Iterator[FaceSet]:
+    """Opens the face set, or one that is made of the photos beside the output for the while."""
+    if is_face_set(sources):
+        with FaceSet.open(sources[0]) as faces:
+            yield faces
+        return
+    with output_errors(output), temporary_file(output.parent) as temporary:
+        prepare_photos(temporary)
+        with FaceSet.open(temporary.path) as faces:
+            yield faces
+
+
+def _check_faces(faces: FaceSet, source: str, codec: Codec) -> None:
+    if len(faces) == 0:
+        raise InputError(f"{source} has no faces")
+    size = codec.image_size
+    if faces.size != size:
+        raise InputError(
+            f"{source} has faces of {faces.size}x{faces.size} pixels, the weights "
+            f"{codec.weights.name} need {size}x{size}; 'facegen prepare --size {size}' makes them"
+        )
+
+
+def _origin(codec: Codec, faces: FaceSet, source: str, epsilon_scale: float) -> Origin:
+    return Origin(
+        encoder_sha256=codec.weights.digest("encoder.tflite"),
+        fingerprint=faces.fingerprint,
+        epsilon_scale=epsilon_scale,
+        epsilon_limit=codec.weights.model.epsilon_limit,
+        weights=codec.weights.name,
+        source=source,
+    )
+
+
+def _labels(faces: FaceSet) -> dict[str, h5py.Dataset]:
+    return {
+        name: hdf5.dataset(faces.file, name, ndim=ndim, dtype=dtype)
+        for name, (ndim, dtype) in LABELS.items()
+        if name in faces.file
+    }
+
+
+def _append_rows(
+    writer: LatentsWriter, codec: Codec, faces: FaceSet, progress: Callable[[int], None]
+) -> None:
+    with closing(encode_rows(codec, faces, writer.origin, writer.rows_done)) as batches:
+        for points in batches:
+            writer.append(*points)
+            progress(len(points[0]))
+
+
+@keep_inputs()
+def encode(
+    sources: Paths,
+    output: str | os.PathLike,
+    *,
+    weights: str | os.PathLike | None = None,
+    seed: int | None = None,
+    epsilon_scale: float = 1.0,
+    threads: int | None = None,
+    workers: int | None = None,
+    force: bool = False,
+    flush_seconds: float = FLUSH_SECONDS,
+    started: Callable[[int, int], None] = lambda done, rows: None,
+    progress: Callable[[int], None] = lambda done: None,
+    on_skip: Callable[[str, str], None] = lambda name, reason: None,
+) -> Encoded:
+    """Encodes faces into a store (facegen.io.latent_store), or goes on where an earlier run was broken off.
+
+    Row i of the store is face i of the face set: mu, logvar, and z = mu + exp(logvar / 2) *
+    epsilon_scale * epsilon, with epsilon a function of (seed, i). Photos are prepared first, as
+    by `facegen.api.prepare.prepare`, into a face set beside the output that goes when all is done.
+    When resuming they are prepared again: it is their pixels that must be the same as before.
+
+    Args:
+        sources: one face set; or folders, zip or tar archives, and photos.
+        output: latents.h5. A complete one of the same input is left alone.
+        weights: a folder of weights; by default the model that comes with facegen.
+        seed: of epsilon; by default the store's when resuming, else a fresh one.
+        epsilon_scale: factor of epsilon; 0 gives z = mu.
+        threads: threads that compute; by default one per processor.
+        workers: processes that decode photos; by default one per processor.
+        force: begin anew, whatever the output is now.
+        flush_seconds: how often rows become safe from kills and loss of power.
+        started: called when the encoding begins, with the rows there already and all rows.
+        progress: called with the number of faces encoded since the last call; before `started`,
+            of photos prepared.
+        on_skip: called with the name and the reason of each photo that can't be used.
+
+    Raises:
+        MissingFileError, InputError: the input or the weights are missing, damaged, or don't fit
+            each other; the output is no store.
+        OutputError: the output was made from something else, is being written by another
+            process, or can't be written.
+    """
+    output, sources, result = Path(output), path_list(sources), Encoded()
+    codec = Codec(Weights.load(weights), threads=threads)
+    source = ", ".join(Path(s).name for s in sources[:10])
+
+    def prepare_photos(temporary: Temporary) -> None:
+        from facegen.api.prepare import prepare
+
+        result.skipped = prepare(
+            sources,
+            temporary,
+            size=codec.image_size,
+            workers=workers,
+            progress=progress,
+            on_skip=on_skip,
+        ).skipped
+
+    with exclusive(output), _open_faces(sources, output, prepare_photos) as faces:
+        _check_faces(faces, source, codec)
+        with LatentsWriter(
+            output,
+            _origin(codec, faces, source, epsilon_scale),
+            _labels(faces),
+            rows=len(faces),
+            latent_dim=codec.latent_dim,
+            seed=seed,
+            force=force,
+            flush_seconds=flush_seconds,
+        ) as writer:
+            result.rows, result.resumed_at = len(faces), writer.rows_done
+            result.seed = writer.origin.seed
+            started(writer.rows_done, len(faces))
+            _append_rows(writer, codec, faces, progress)
+    return result

@@ -1,0 +1,247 @@
+"""evaluate: how near generated faces are to real ones, in numbers that can be compared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facegen.analysis import evaluation, quality
+from facegen.api.generate import Generation
+from facegen.api.memorised import nearest
+from facegen.api.reconstruct import load_photos, reconstruct
+from facegen.errors import InputError
+from facegen.io.face_set import FaceSet
+from facegen.io.weights import Weights
+from facegen.latent import random_points
+from facegen.latent.samplers import Sampler
+from facegen.model.codec import Codec
+from facegen.version import __version__
+
+if TYPE_CHECKING:
+    from facegen.model.judges import Judges
+
+GROUP = 300  # faces of which the patch distance is taken, since it depends on their number
+DEFAULT_COUNT = 2000  # faces of each kind, or as many as there are
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The pictures to judge.
+
+    Attributes:
+        pixels: uint8 (N, size, size, 3).
+        provenance: where they come from, as JSON.
+        codec: the model, if it is a model that is judged.
+        skipped: (name, reason) of photos that can't be used.
+    """
+
+    pixels: np.ndarray
+    provenance: dict[str, Any]
+    codec: Codec | None = None
+    skipped: Sequence[tuple[str, str]] = ()
+
+
+def generated(codec: Codec, sampler: Sampler, count: int, *, seed: int) -> Subject:
+    """Rows 0 to count - 1 of a model, a sampler and a seed."""
+    generation = Generation(codec, sampler, seed)
+    return Subject(generation.faces(range(count)), generation.provenance(range(count)), codec)
+
+
+def pictures(source: str | os.PathLike, count: int, *, size: int, seed: int) -> Subject:
+    """Pictures of a face set, chosen by seed, or the first ones of a folder that can be used.
+
+    Raises:
+        InputError: there are none, or a face set's have another size.
+    """
+    if str(source).endswith((".h5", ".hdf5")):
+        with FaceSet.open(source) as faces:
+            if faces.size != size:
+                raise InputError(f"{source} has faces of {faces.size} pixels, not {size}")
+            rows = np.sort(random_points.select(faces.rows(), count, seed=seed))
+            provenance = {"source": Path(source).name, "fingerprint": faces.fingerprint}
+            return Subject(faces.read(rows), provenance)
+    photos = load_photos([source], size=size, count=count)
+    return Subject(photos.pixels, {"source": Path(source).name}, skipped=photos.skipped)
+
+
+def evaluate(
+    faces_path: str | os.PathLike,
+    *,
+    weights: str | os.PathLike | None = None,
+    decoder: str | None = None,
+    images: str | os.PathLike | None = None,
+    sampler: Sampler = Sampler(),
+    count: int | None = None,
+    seed: int = 0,
+    networks: bool = True,
+    threads: int | None = None,
+    progress: Callable[[int], object] = lambda done: None,
+    on_skip: Callable[[str, str], object] = lambda name, reason: None,
+) -> dict[str, Any]:
+    """Compares generated faces, or pictures, with the held-out faces of a face set.
+
+    Args:
+        faces_path: faces.h5; its test images are the measure, its training images what a model
+            must not have memorised.
+        weights, decoder: the model to judge; by default the one that comes with facegen.
+        images: a folder or a face set to judge instead.
+        sampler: where the model's points come from.
+        count: faces of each kind: judged, held out, and others of the training people. By default
+            as many as there are of each, at most 2,000.
+        seed: of the points and of the choice of faces.
+        networks: have two networks judge as well (`facegen.model.judges`).
+        progress: called with the number of training faces compared.
+        on_skip: called with the name and the reason of each of the images that can't be used.
+
+    Returns:
+        JSON values: format, stamp, subject, figures of the subject, the same figures of other
+        real faces, nearest, and for a model reconstruction. docs/quality.md explains them.
+
+    Raises:
+        InputError: there are too few held-out faces or none to train on, they are too small, or
+            the sizes don't fit.
+    """
+    with FaceSet.open(faces_path) as faces:
+        _check_faces(faces)
+        count = _count(faces, count)
+        if images is not None:
+            subject = pictures(images, count, size=faces.size, seed=seed)
+            for name, reason in subject.skipped:
+                on_skip(name, reason)
+            count = len(subject.pixels)
+        else:
+            codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
+            _check_size(codec, faces)
+            subject = generated(codec, sampler, count, seed=seed)
+        real, other = (
+            faces.read(np.sort(random_points.select(faces.rows(split), count, seed=seed)))
+            for split in ("test", "train")
+        )
+        measure = Measure(real, networks=networks, threads=threads)
+        result: dict[str, Any] = {
+            "format": evaluation.FORMAT,
+            "stamp": stamp(faces, measure, seed=seed),
+            "subject": subject.provenance,
+            "figures": measure.figures(subject.pixels),
+            "real": measure.figures(other),
+            "nearest": nearest(subject.pixels, measure, faces, subject.codec, seed, progress),
+        }
+    if subject.codec is not None:
+        result |= of_held_out(subject.codec, measure, seed=seed)
+    return result
+
+
+class Measure:
+    """Held-out real faces, by which pictures are judged.
+
+    Attributes:
+        real: uint8 (N, size, size, 3).
+        judges: the networks that judge; None without.
+    """
+
+    def __init__(self, real: np.ndarray, *, networks: bool, threads: int | None = None):
+        self.real = real
+        self.judges: Judges | None = None
+        if networks:
+            from facegen.model.judges import Judges
+
+            self.judges = Judges(real, threads=threads)
+
+    def figures(self, pixels: np.ndarray) -> dict[str, Any]:
+        """The figures of as many pictures as there are real faces."""
+        groups = max(1, len(pixels) // GROUP)
+        pairs = zip(np.array_split(self.real, groups), np.array_split(pixels, groups), strict=True)
+        distances = [
+            quality.patch_distances(one, other, seed=group)
+            for group, (one, other) in enumerate(pairs)
+        ]
+        return {
+            "patch_distance": {
+                size: float(np.mean([distance[size] for distance in distances]))
+                for size in distances[0]
+            },
+            "texture": quality.texture_difference(self.real, pixels),
+            "sharpness": quality.sharpness(pixels),
+            "diversity": quality.diversity(pixels),
+            "colours": quality.colours(pixels),
+            "grid": quality.grid_power(pixels),
+            "spectrum": quality.radial_spectrum(pixels).tolist(),
+            **(self.judges.figures(pixels) if self.judges else {}),
+        }
+
+
+def of_held_out(codec: Codec, measure: Measure, *, seed: int) -> dict[str, Any]:
+    """What a model makes of the held-out faces: posterior samples, and what mu decodes to."""
+    mu, logvar = codec.encode(measure.real)
+    limit = codec.weights.model.epsilon_limit
+    z = random_points.reparameterize(mu, logvar, range(len(mu)), seed=seed, limit=limit)
+    reconstructions = reconstruct(codec, measure.real)
+    return {
+        "posterior": measure.figures(codec.decode(z)),
+        "reconstructions": measure.figures(reconstructions),
+        "reconstruction": reconstruction(measure.real, reconstructions),
+    }
+
+
+def _count(faces: FaceSet, count: int | None) -> int:
+    """How many faces of each kind, if there are as many.
+
+    Raises:
+        InputError: there are fewer held-out or training faces.
+    """
+    found = {split: len(faces.rows(split)) for split in ("test", "train")}
+    count = min(DEFAULT_COUNT, *found.values()) if count is None else count
+    for split, number in found.items():
+        if number < max(2, count):
+            what = {"test": "held-out", "train": "training"}[split]
+            raise InputError(
+                f"{faces.path} has {number} {what} faces, fewer than the {max(2, count)} that are "
+                "needed: choose a smaller --n (at least 2) or add photos"
+            )
+    return count
+
+
+def _check_faces(faces: FaceSet) -> None:
+    """Refuses faces that the numbers are not defined for."""
+    if faces.size < quality.MIN_SIZE:
+        raise InputError(
+            f"{faces.path} has faces of {faces.size} pixels; at least {quality.MIN_SIZE} are needed"
+        )
+    if faces.is_test.all():
+        raise InputError(f"{faces.path} has no training images to compare faces with")
+
+
+def _check_size(codec: Codec, faces: FaceSet) -> None:
+    if codec.image_size != faces.size:
+        raise InputError(
+            f"the weights {codec.weights.name} make faces of {codec.image_size} pixels, "
+            f"{faces.path} has faces of {faces.size}"
+        )
+
+
+def stamp(faces: FaceSet, measure: Measure, *, seed: int) -> dict[str, Any]:
+    """All that must be equal before two results may be compared."""
+    return {
+        "faces": faces.fingerprint,
+        "crop": faces.crop,
+        "size": faces.size,
+        "count": len(measure.real),
+        "seed": seed,
+        "networks": measure.judges.digests if measure.judges else {},
+        "versions": {"facegen": __version__, "definitions": evaluation.DEFINITIONS},
+    }
+
+
+def reconstruction(real: np.ndarray, pixels: np.ndarray) -> dict[str, float | None]:
+    """How near held-out faces come back from mu; psnr is None if not one pixel is off."""
+    psnr = quality.psnr(real, pixels)
+    return {
+        "excess": quality.cross_entropy(real, pixels) - quality.cross_entropy_floor(real),
+        "psnr": psnr if np.isfinite(psnr) else None,
+        "ssim": quality.ssim(real, pixels),
+    }

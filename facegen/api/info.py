@@ -1,0 +1,92 @@
+"""info: what a file of facegen's is, and what it was made from."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from facegen.errors import FacegenError, InputError, MissingFileError
+from facegen.io import keras_files
+from facegen.io.files import sha256_of
+from facegen.io.weights import CHECKPOINT, CONFIG, CRISP_CHECKPOINT, FORMAT, Weights
+from facegen.recipes.document_info import describe_document
+from facegen.recipes.hdf5_info import describe_hdf5
+
+WEIGHTS_FILE = "facegen-weights-file"
+PARTIAL = re.compile(r"\.(.+)\.\d+\.tmp")  # as facegen.io.files names them
+
+
+def info(path: str | os.PathLike) -> dict[str, Any]:
+    """Describes any file that facegen writes, and tells what a file of Keras's is.
+
+    Returns:
+        JSON values. "kind" is the file's format: facegen-latents, facegen-faces,
+        facegen-attributes, facegen-sampler, facegen-checkpoint, facegen-weights (a folder),
+        facegen-arrays and facegen-weights-file (files of it), facegen-picture, facegen-animation,
+        facegen-video, facegen-analysis and facegen-evaluation (JSON), facegen-report (HTML);
+        keras-model, keras-weights.
+
+    Raises:
+        MissingFileError: no such file.
+        InputError: none of these, damaged, or of a newer version.
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        return _describe_folder(path)
+    if not os.path.exists(path):
+        raise MissingFileError(f"{path} does not exist")
+    try:
+        if path.is_file() and h5py.is_hdf5(path):
+            return describe_hdf5(path)
+        if keras_files.is_keras_archive(path):
+            return keras_files.describe_archive(path)
+        return _describe_part(path) or describe_document(path)
+    except InputError as error:
+        if partial := PARTIAL.fullmatch(path.name):
+            raise InputError(
+                f"{path} is a part of {partial[1]}, which is being written, or was when its "
+                "facegen was killed; the next one that writes it removes the part"
+            ) from error
+        raise
+
+
+def _describe_folder(path: Path) -> dict[str, Any]:
+    """A folder of weights, or of a training that is not finished."""
+    if (path / CHECKPOINT).is_file() and not (path / CONFIG).exists():
+        return {"finished": False, **describe_hdf5(path / CHECKPOINT)}
+    weights = Weights.load(path)
+    names = ("format_version", "facegen_version", "training", "data", "metrics", "crisp", "files")
+    checkpoints = (name for name in (CHECKPOINT, CRISP_CHECKPOINT) if (path / name).is_file())
+    return {
+        "kind": FORMAT,
+        "name": weights.name,
+        "model": asdict(weights.model),
+        **{name: weights.config[name] for name in names if name in weights.config},
+        "checkpoints": list(checkpoints),
+    }
+
+
+def _describe_part(path: Path) -> dict[str, Any] | None:
+    """A file of a folder of weights that says nothing of itself: a graph, a table, a text."""
+    if path.suffix not in (".tflite", ".csv", ".md") and path.name != CONFIG:
+        return None
+    try:
+        weights = Weights.load(path.parent)
+    except FacegenError:
+        return None
+    if path.name == CONFIG:
+        return _describe_folder(path.parent)
+    recorded = dict(weights.config["files"]).get(path.name)
+    if recorded is None:
+        return None
+    return {
+        "kind": WEIGHTS_FILE,
+        "weights": weights.name,
+        "sha256": recorded,
+        "intact": sha256_of(path) == recorded,
+    }

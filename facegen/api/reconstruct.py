@@ -1,0 +1,161 @@
+"""reconstruct: originals over their reconstructions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegen.errors import InputError
+from facegen.images.alignment import load_photo
+from facegen.images.photo_sources import find_photos
+from facegen.images.photos import Box
+from facegen.images.sharpening import Sharpening
+from facegen.images.sheets import make_pair_sheet, pair_grid, save_png
+from facegen.io.face_set import FaceSet
+from facegen.io.files import check_output
+from facegen.latent import random_points
+from facegen.model.codec import Codec
+from facegen.model.named_points import photo_source
+from facegen.paths import Paths, path_list
+
+
+@dataclass(frozen=True)
+class Originals:
+    """Faces to reconstruct.
+
+    Attributes:
+        pixels: uint8 (N, size, size, 3).
+        names: N names.
+        rows: N row numbers, which choose the noise where z is sampled.
+        sources: what each comes from, as `facegen.model.named_points.Point`.
+        skipped: (name, reason) of photos that can't be used.
+        notes: (name, reason) of photos whose face was not sought, or not found.
+    """
+
+    pixels: np.ndarray
+    names: list[str]
+    rows: list[int]
+    sources: list[dict[str, Any]]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def choose_from_face_set(
+    path: str | os.PathLike, count: int, *, seed: int, split: str = "test"
+) -> Originals:
+    """Chooses faces of a split by seed: the same ones whenever the face set is the same.
+
+    Raises:
+        InputError: the split is empty, or the file is no face set.
+    """
+    with FaceSet.open(path) as faces:
+        rows = random_points.select(faces.rows(split), count, seed=seed)
+        if not len(rows):
+            raise InputError(f"{path} has no {split} images; choose the other --split")
+        origin = {"faces": Path(path).name, "fingerprint": faces.fingerprint}
+        sources = [{**origin, "row": row} for row in rows.tolist()]
+        return Originals(faces.read(rows), faces.read_names(rows), rows.tolist(), sources)
+
+
+def load_photos(
+    sources: Paths,
+    *,
+    size: int,
+    box: Box | None = None,
+    align: str = "auto",
+    count: int | None = None,
+) -> Originals:
+    """Loads and crops photos (`facegen.images.photo_sources.find_photos`, `facegen.images.alignment.load_photo`).
+
+    Args:
+        count: the first so many that can be used; none is read beyond them. By default all.
+
+    Raises:
+        InputError: not one of them can be used.
+    """
+    pixels, names, origins = [], [], []
+    skipped: list[tuple[str, str]] = []
+    notes: list[tuple[str, str]] = []
+    for source, photo in ((s, photo) for s in path_list(sources) for photo in find_photos([s])):
+        try:
+            data = photo.read()
+            face, note = load_photo(data, size=size, box=box, align=align)
+        except InputError as error:
+            skipped.append((photo.name, str(error)))
+            continue
+        pixels.append(face)
+        names.append(photo.name)
+        origins.append(photo_source(photo.name, data, align, box, source))
+        notes += [(photo.name, note)] if note else []
+        if len(pixels) == count:
+            break
+    if not pixels:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
+        raise InputError(f"no photo could be used ({reasons or 'none found'})")
+    rows = list(range(len(pixels)))
+    return Originals(np.stack(pixels), names, rows, origins, skipped, notes)
+
+
+def reconstruct(
+    codec: Codec, originals: np.ndarray, *, rows: Sequence[int] = (), seed: int | None = None
+) -> np.ndarray:
+    """Encodes and decodes faces.
+
+    Args:
+        originals: uint8 (N, image_size, image_size, 3).
+        rows: N row numbers that choose the noise, used with a seed.
+        seed: sample z = mu + exp(logvar / 2) * epsilon; by default decode mu itself.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    mu, logvar = codec.encode(originals)
+    if seed is None:
+        return codec.decode(mu)
+    limit = codec.weights.model.epsilon_limit
+    return codec.decode(random_points.reparameterize(mu, logvar, rows, seed=seed, limit=limit))
+
+
+def reconstruct_sheet(
+    codec: Codec,
+    originals: Originals,
+    output: str | os.PathLike,
+    *,
+    seed: int,
+    sample: bool = False,
+    columns: int = 7,
+    sharpening: Sharpening = Sharpening(),
+    force: bool = False,
+) -> Path:
+    """Writes a sheet: a row of originals over the row of their reconstructions, and so on.
+
+    Raises:
+        InputError: the faces don't have the model's size, or are too many for one sheet.
+        OutputError: the sheet exists (without `force`) or can't be written.
+    """
+    check_output(output, force=force)
+    pair_grid(len(originals.pixels), columns, *originals.pixels.shape[1:3])  # before the work
+    noise_seed = seed if sample else None
+    pixels = reconstruct(codec, originals.pixels, rows=originals.rows, seed=noise_seed)
+    pixels = sharpening.apply_to_faces(pixels)
+    sheet, grid = make_pair_sheet(originals.pixels, pixels, columns=columns)
+    provenance = {
+        "command": "reconstruct",
+        "weights": {
+            **codec.weights.provenance("encoder"),
+            **codec.weights.provenance(codec.decoder),
+        },
+        "points": originals.sources,
+        "names": originals.names,
+        "rows": originals.rows,
+        "seed": seed,
+        "sample": sample,
+        "sharpening": sharpening.provenance,
+    }
+    save_png(sheet, output, provenance, grid=grid, force=force)
+    return Path(output)

@@ -1,0 +1,174 @@
+"""Outputs made again, by the functions that made them the first time.
+
+A remaker takes what an output needs (`facegen.recipes.materials`), whose provenance says the rest, and
+writes the output to a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from facegen.api.attributes import attributes
+from facegen.api.edit import edit_sheet
+from facegen.api.encode import encode
+from facegen.api.fit import fit
+from facegen.api.generate import Generation, generate_face_set, generate_sheet
+from facegen.api.morph import morph_to_file
+from facegen.api.nearest import TrainingFaces, generate_nearest
+from facegen.api.reconstruct import Originals, reconstruct_sheet
+from facegen.errors import InputError
+from facegen.images.sheets import save_png
+from facegen.io.face_set import FaceSet
+from facegen.io.latent_store import Latents
+from facegen.model.named_points import Point
+from facegen.recipes.ingredients import Nearest
+from facegen.recipes.materials import Materials
+from facegen.recipes.recipe import (
+    AnyRecipe,
+    Edited,
+    Generated,
+    GeneratedFaces,
+    Morphed,
+    Reconstructed,
+)
+from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
+
+
+def _generation(made: Generated, materials: Materials) -> Generation:
+    sampler = materials.sampler(made.sampler)
+    return Generation(materials.codec, sampler, made.seed, made.sharpening)
+
+
+def _remake_generated(made: Generated, materials: Materials, output: Path) -> None:
+    generation = _generation(made, materials)
+    if made.columns is None:
+        save_png(Image.fromarray(generation.faces(made.rows)[0]), output, {})
+    elif made.nearest is None:
+        generate_sheet(generation, made.rows, output, columns=made.columns)
+    else:
+        _remake_nearest(generation, made.rows, made.nearest, made.columns, materials, output)
+
+
+def _remake_nearest(
+    generation: Generation,
+    rows: Sequence[int],
+    nearest: Nearest,
+    columns: int,
+    materials: Materials,
+    output: Path,
+) -> None:
+    with ExitStack() as files:
+        path = materials.find_stored(nearest.store, {"fingerprint": nearest.fingerprint})
+        store = files.enter_context(Latents.open(path))
+        face_set = None
+        if nearest.shown != "reconstructions":
+            shown = materials.find_faces(nearest.shown, nearest.fingerprint)
+            face_set = files.enter_context(FaceSet.open(shown))
+        training = TrainingFaces(store, materials.codec, face_set)
+        generate_nearest(generation, rows, training, output, columns=columns)
+
+
+def _remake_face_set(made: GeneratedFaces, materials: Materials, output: Path) -> None:
+    generate_face_set(_generation(made, materials), made.rows, output, force=True)
+
+
+def _original(point: Point) -> np.ndarray:
+    if point.original is None:  # a source that is a photo or of a face set always has one
+        raise InputError("a point has no original")
+    return point.original
+
+
+def _remake_reconstructed(made: Reconstructed, materials: Materials, output: Path) -> None:
+    points = materials.points(made.sources)
+    originals = Originals(
+        np.stack([_original(point) for point in points]),
+        made.names,
+        made.rows,
+        [point.source for point in points],
+    )
+    reconstruct_sheet(
+        materials.codec,
+        originals,
+        output,
+        seed=made.seed,
+        sample=made.sample,
+        columns=made.columns,
+        sharpening=made.sharpening,
+    )
+
+
+def _remake_edited(made: Edited, materials: Materials, output: Path) -> None:
+    edit_sheet(
+        materials.codec,
+        materials.points(made.sources),
+        materials.move(made.move),
+        output,
+        steps=made.steps,
+        sharpening=made.sharpening,
+    )
+
+
+def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
+    animation: dict[str, Any] = {}
+    if made.fps is not None:
+        animation = {"fps": made.fps, "one_way": made.one_way}
+    morph_to_file(
+        materials.codec,
+        materials.points(made.sources),
+        output,
+        steps=made.steps,
+        path=made.path,
+        scale=made.scale,
+        sharpening=made.sharpening,
+        force=True,
+        **animation,
+    )
+
+
+def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> None:
+    encode(
+        [materials.find_faces(made.source, made.fingerprint)],
+        output,
+        weights=materials.codec.weights.path,
+        seed=made.seed,
+        epsilon_scale=made.epsilon_scale,
+        threads=materials.threads,
+        force=True,
+    )
+
+
+def _remake_sampler(made: FitRecipe, materials: Materials, output: Path) -> None:
+    fit(materials.find_store(made.store), output, **made.options, force=True)
+
+
+def _remake_attributes(made: AttributesRecipe, materials: Materials, output: Path) -> None:
+    store = materials.find_store(made.store)
+    attributes(store, output, without=made.without, min_count=made.min_count, force=True)
+
+
+REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
+    Generated: _remake_generated,
+    GeneratedFaces: _remake_face_set,
+    Reconstructed: _remake_reconstructed,
+    Edited: _remake_edited,
+    Morphed: _remake_morph,
+    EncodeRecipe: _remake_latents,
+    FitRecipe: _remake_sampler,
+    AttributesRecipe: _remake_attributes,
+}
+
+
+def remake(recipe: AnyRecipe, materials: Materials, output: Path) -> None:
+    """Makes an output again.
+
+    Raises:
+        MissingFileError, InputError: something that it was made from is missing, or another.
+        OutputError: it can't be written.
+    """
+    REMAKERS[type(recipe)](recipe, materials, output)

@@ -1,0 +1,103 @@
+"""The command line's options that say how to move faces along labels' directions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facegen.cli.options import PATH, FiniteFloat
+
+if TYPE_CHECKING:
+    from facegen.io.weights import Weights
+    from facegen.latent.directions import Move
+
+
+class Amounts(click.ParamType):
+    """Comma-separated names with a number: 'Smiling=1.5,Male=-1'."""
+
+    name = "amounts"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        amounts = []
+        for part in value.split(","):
+            name, _, number = part.strip().rpartition("=")
+            if not name:
+                self.fail(f"{part!r} is not NAME=AMOUNT, such as Smiling=1.5.", param, ctx)
+            amounts.append((name, FiniteFloat(-100, 100).convert(number, param, ctx)))
+        return tuple(amounts)
+
+
+class NameList(click.ParamType):
+    """Comma-separated names: 'Male,Young'."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def attribute_options(function: Callable) -> Callable:
+    """Adds --attribute, --without and --attributes.
+
+    The command gets `find_move` instead of them: a function of the weights that returns their
+    `facegen.latent.directions.Move`, or None without --attribute.
+    """
+
+    @functools.wraps(function)
+    def command(
+        *,
+        attribute: tuple[tuple[tuple[str, float], ...], ...],
+        without: tuple[str, ...],
+        directions: Path | None,
+        **arguments: Any,
+    ) -> Any:
+        amounts = [amount for group in attribute for amount in group]
+        names = [name for name, _ in amounts]
+        repeated = {name for name in names if names.count(name) > 1 or name in without}
+        if repeated:
+            raise click.UsageError(f"{', '.join(sorted(repeated))} is given twice.")
+        if not names and (without or directions):
+            raise click.UsageError("--without and --attributes go with --attribute.")
+
+        def find_move(weights: Weights) -> Move | None:
+            if not names:
+                return None
+            from facegen.latent.directions import Move, find_directions
+
+            return Move(find_directions(weights, directions), dict(amounts), without)
+
+        return function(find_move=find_move, **arguments)
+
+    for option in (
+        click.option(
+            "--attributes",
+            "directions",
+            type=PATH,
+            metavar="ATTRIBUTES.h5",
+            help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 in the "
+            "weights' folder]",
+        ),
+        click.option(
+            "--without",
+            type=NameList(),
+            default=(),
+            metavar="NAME,...",
+            help="Leave out of the direction what lies along those of these labels.",
+        ),
+        click.option(
+            "--attribute",
+            type=Amounts(),
+            multiple=True,
+            metavar="NAME=AMOUNT,...",
+            help="Move faces along a label's direction: 1 leads from the average face without "
+            "to the average face with, for example Smiling=1.5,Eyeglasses=-1.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,129 @@
+"""facegen encode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from facegen.cli.options import (
+    PATH,
+    SEED,
+    FiniteFloat,
+    console_options,
+    expand_sources,
+    finish_skipped,
+    force_option,
+    null_option,
+    strict_option,
+    weights_options,
+)
+from facegen.cli.terminal import Console
+
+
+class _Bars:
+    """A progress bar for the photos that are prepared, then one for the faces that are encoded."""
+
+    def __init__(self, console: Console, stack: ExitStack, output: Path):
+        self._console, self._stack, self._output = console, stack, output
+        self._update: Callable[[int], object] = lambda done: None
+
+    def start(self, total: int | None, unit: str) -> None:
+        self._update = self._stack.enter_context(self._console.progress(total, unit))
+
+    def start_encoding(self, done: int, rows: int) -> None:
+        if done:
+            there = "complete" if done == rows else f"{done} of {rows} faces are there; going on"
+            self._console.say(f"{self._output}: {there}")
+        self.start(rows, "face")
+        self.count(done)
+
+    def count(self, done: int) -> None:
+        self._update(done)
+
+
+@click.command("encode")
+@click.argument("sources", nargs=-1, required=True, metavar="FACES.h5|SOURCE...")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    default=Path("latents.h5"),
+    show_default=True,
+    help="The store. One that was broken off goes on where it ended; a complete one is left alone.",
+)
+@click.option(
+    "--epsilon-scale",
+    type=FiniteFloat(0, 1000),
+    default=1.0,
+    show_default=True,
+    help="Factor of the noise in z = mu + exp(logvar / 2) * epsilon; 0 gives z = mu.",
+)
+@click.option(
+    "--seed", type=SEED, help="Of epsilon.  [default: the store's that goes on, else a fresh one]"
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Processes that decode photos.  [default: one per processor]",
+)
+@null_option
+@strict_option
+@force_option
+@weights_options
+@console_options
+def command(
+    console: Console,
+    sources: tuple[str, ...],
+    output: Path,
+    epsilon_scale: float,
+    seed: int | None,
+    workers: int | None,
+    null: bool,
+    strict: bool,
+    force: bool,
+    weights: Path | None,
+    threads: int | None,
+) -> None:
+    """Encode faces: write their points to a store, latents.h5.
+
+    The faces come from a face set, or from a folder, a zip or tar archive or photos, which are
+    prepared first. Broken off at any moment, even by a loss of power, the same command goes on.
+
+    \b
+    Examples:
+        facegen encode faces.h5 -o latents.h5
+        facegen encode photos/ -o latents.h5
+        facegen encode faces.h5 --epsilon-scale 0 -o means.h5
+    """
+    from facegen.api.encode import encode, is_face_set
+    from facegen.images.photo_sources import count_photos
+
+    names = expand_sources(sources, null=null)
+    with ExitStack() as stack:
+        bars = _Bars(console, stack, output)
+        if not is_face_set(names):
+            bars.start(count_photos(names), "photo")
+        result = encode(
+            names,
+            output,
+            weights=weights,
+            seed=seed,
+            epsilon_scale=epsilon_scale,
+            threads=threads,
+            workers=workers,
+            force=force,
+            started=bars.start_encoding,
+            progress=bars.count,
+            on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
+        )
+    console.result(
+        output,
+        faces=result.rows,
+        encoded=result.rows - result.resumed_at,
+        seed=result.seed,
+        skipped=[{"name": name, "reason": reason} for name, reason in result.skipped],
+    )
+    finish_skipped(console, len(result.skipped), strict)

@@ -1,0 +1,132 @@
+"""facegen morph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facegen.cli.options import (
+    PATH,
+    FiniteFloat,
+    align_option,
+    box_option,
+    console_options,
+    decoder_option,
+    force_option,
+    read_points,
+    sharpening_options,
+    weights_options,
+)
+from facegen.cli.terminal import Console
+
+if TYPE_CHECKING:
+    from facegen.images.sharpening import Sharpening
+
+DEFAULT_OUTPUT = Path("morph.png")
+STRIP_STEPS, ANIMATION_STEPS = 6, 24
+ANIMATION_SIDE = 288  # pixels, about, of an animation without --scale
+
+
+def _check_usage(output: Path, fps: float | None, one_way: bool) -> None:
+    """Refuses options that don't go together."""
+    suffix = output.suffix.lower()
+    if suffix not in (".png", ".gif", ".webp", ".mp4"):
+        raise click.UsageError(
+            f"-o must end in .png (a strip), .gif, .webp or .mp4 (an animation), not {suffix!r}"
+        )
+    if suffix == ".png" and (fps is not None or one_way):
+        raise click.UsageError("--fps and --one-way go with .gif, .webp and .mp4.")
+
+
+@click.command("morph")
+@click.argument("sources", nargs=-1, required=True, metavar="FACE FACE...")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 1000),
+    help="Steps from a face to the next.  [default: 6 in a strip, 24 in an animation]",
+)
+@click.option(
+    "--path",
+    type=click.Choice(["spherical", "linear"]),
+    default="spherical",
+    show_default=True,
+    help="An arc around the origin, which keeps the radius, or a straight line.",
+)
+@click.option(
+    "--fps",
+    type=FiniteFloat(0, 50, min_open=True),
+    help="Pictures a second of an animation.  [default: 20]",
+)
+@click.option(
+    "--scale",
+    type=click.IntRange(1, 32),
+    help="Enlarge faces so many times.  [default: 1 in a strip; in an animation to about 288 "
+    "pixels]",
+)
+@click.option("--one-way", is_flag=True, help="An animation does not go back to its first face.")
+@align_option
+@box_option
+@sharpening_options
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    help="A strip (.png) or an animation (.gif, .webp, .mp4).  [default: morph.png, overwritten]",
+)
+@force_option
+@decoder_option
+@weights_options
+@console_options
+def command(
+    console: Console,
+    sources: tuple[str, ...],
+    steps: int | None,
+    path: str,
+    fps: float | None,
+    scale: int | None,
+    one_way: bool,
+    align: str,
+    box: tuple[int, int, int, int] | None,
+    sharpening: Sharpening,
+    output: Path | None,
+    force: bool,
+    decoder: str | None,
+    weights: Path | None,
+    threads: int | None,
+) -> None:
+    """Turn one face into the next, as a strip or as an animation.
+
+    FACE is a photo, or a row of a file or a seed: latents.h5:17, faces.h5:3, seed:5:3 (face 3 of
+    'facegen generate --seed 5'); several rows are several faces, as in seed:5:0-3.
+
+    \b
+    Examples:
+        facegen morph me.jpg you.jpg -o us.gif
+        facegen morph seed:5:0-3 seed:5:0 --one-way --fps 25 -o round.webp
+        facegen morph latents.h5:17 seed:5 --path linear --steps 9
+    """
+    output, force = output or DEFAULT_OUTPUT, force or output is None
+    _check_usage(output, fps, one_way)
+
+    from facegen.api.morph import morph_to_file
+    from facegen.io.weights import Weights
+    from facegen.model.codec import Codec
+
+    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
+    points = read_points(console, codec, sources, align=align, box=box)
+    is_strip = output.suffix.lower() == ".png"
+    written = morph_to_file(
+        codec,
+        points,
+        output,
+        steps=steps or (STRIP_STEPS if is_strip else ANIMATION_STEPS),
+        path=path,
+        fps=fps or 20.0,
+        scale=scale or (1 if is_strip else max(1, round(ANIMATION_SIDE / codec.image_size))),
+        one_way=one_way,
+        sharpening=sharpening,
+        force=force,
+    )
+    console.result(written, points=[point.source for point in points])

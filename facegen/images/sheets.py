@@ -1,0 +1,189 @@
+"""Contact sheets, and the provenance inside a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from facegen.errors import InputError
+from facegen.io.files import Temporary, atomic_output
+from facegen.io.pictures import (
+    MAX_SHEET_PIXELS,
+)
+from facegen.io.provenance import add_provenance, with_version
+
+if TYPE_CHECKING:
+    pass  # HDF5 costs 0.2 s, which most sheets don't need
+
+BACKGROUND = 255
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the tiles of a sheet are, in pixels.
+
+    Tile (row, column) has its upper left corner at margin + row * (height + gap) and
+    margin + column * (width + gap). `count` tiles are filled, row by row.
+    """
+
+    count: int
+    columns: int
+    height: int
+    width: int
+    gap: int = 4
+    margin: int = 4
+
+    @property
+    def rows(self) -> int:
+        return -(-self.count // self.columns)
+
+    @property
+    def sheet_size(self) -> tuple[int, int]:
+        """Width and height of the sheet."""
+        width = 2 * self.margin + self.columns * (self.width + self.gap) - self.gap
+        height = 2 * self.margin + self.rows * (self.height + self.gap) - self.gap
+        return width, height
+
+    def corners(self) -> Iterator[tuple[int, int]]:
+        """Yields (left, upper) of each filled tile."""
+        for index in range(self.count):
+            row, column = divmod(index, self.columns)
+            yield (
+                self.margin + column * (self.width + self.gap),
+                self.margin + row * (self.height + self.gap),
+            )
+
+
+def check_sheet(width: int, height: int) -> None:
+    """Raises InputError if a picture would be too large for facegen to read it again."""
+    if width * height > MAX_SHEET_PIXELS:
+        raise InputError(
+            f"the sheet would have {width}x{height} pixels, more than the {MAX_SHEET_PIXELS} that "
+            "facegen reads; choose fewer faces"
+        )
+
+
+def _grid(count: int, columns: int, height: int, width: int) -> Grid:
+    """The grid of a sheet that is not too large; raises InputError, as `check_sheet`."""
+    grid = Grid(count=count, columns=min(columns, count), height=height, width=width)
+    check_sheet(*grid.sheet_size)
+    return grid
+
+
+def pair_grid(count: int, columns: int, height: int, width: int) -> Grid:
+    """The grid of `make_pair_sheet` for `count` pairs; raises InputError if it is too large."""
+    columns = min(columns, count)
+    return _grid(2 * -(-count // columns) * columns, columns, height, width)
+
+
+def make_sheet(faces: np.ndarray, *, columns: int = 7) -> tuple[Image.Image, Grid]:
+    """Puts faces side by side on white, `columns` a row.
+
+    Args:
+        faces: uint8 (N, height, width, 3), N at least 1.
+
+    Returns:
+        The RGB sheet, and where its tiles are. Fewer faces than columns make a narrower sheet.
+
+    Raises:
+        InputError: there are no faces, or too many for a sheet that facegen reads.
+    """
+    count, height, width, _ = faces.shape
+    if count == 0:
+        raise InputError("a sheet needs at least one face")
+    grid = _grid(count, columns, height, width)
+    sheet_width, sheet_height = grid.sheet_size
+    sheet = np.full((sheet_height, sheet_width, 3), BACKGROUND, np.uint8)
+    for face, (left, upper) in zip(faces, grid.corners(), strict=True):
+        sheet[upper : upper + height, left : left + width] = face
+    return Image.fromarray(sheet), grid
+
+
+def make_pair_sheet(
+    upper: np.ndarray, lower: np.ndarray, *, columns: int = 7
+) -> tuple[Image.Image, Grid]:
+    """A sheet with a row of the upper faces over a row of the lower ones, and so on.
+
+    Args:
+        upper, lower: uint8 (N, height, width, 3) both, N at least 1.
+
+    Returns:
+        As `make_sheet`. Where a row is not full, its tiles are white.
+    """
+    grid = pair_grid(len(upper), columns, *upper.shape[1:3])
+    tiles = np.full((grid.rows, grid.columns, *upper.shape[1:]), BACKGROUND, "u1")
+    for i, pair in enumerate(zip(upper, lower, strict=True)):
+        row, column = divmod(i, grid.columns)
+        tiles[2 * row, column], tiles[2 * row + 1, column] = pair
+    return make_sheet(tiles.reshape(-1, *upper.shape[1:]), columns=grid.columns)
+
+
+def save_png(
+    image: Image.Image,
+    path: str | os.PathLike,
+    provenance: dict[str, Any],
+    *,
+    grid: Grid | None = None,
+    force: bool = True,
+) -> None:
+    """Writes a PNG that says how it was made, whole or not at all.
+
+    Args:
+        provenance: JSON values; facegen's version, and the grid of a sheet, are added.
+
+    Raises:
+        InputError: it is too large for facegen to read it again.
+        OutputError: it exists (without `force`) or can't be written.
+    """
+    with atomic_output(path, force=force) as temporary:
+        write_png(image, temporary, provenance, grid=grid)
+
+
+def write_png(
+    image: Image.Image,
+    temporary: Temporary,
+    provenance: dict[str, Any],
+    *,
+    grid: Grid | None = None,
+) -> None:
+    """Writes a PNG that says how it was made, into a file that others publish.
+
+    Raises:
+        InputError: it is too large for facegen to read it again.
+    """
+    check_sheet(*image.size)
+    provenance = with_version(provenance)
+    if grid is not None:
+        provenance["grid"] = asdict(grid)
+    text = PngImagePlugin.PngInfo()
+    add_provenance(text, provenance)
+    image.save(temporary.file, format="PNG", pnginfo=text)
+
+
+def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:
+    """The grid of a sheet of `size` (width, height), or None where the picture is no sheet.
+
+    Raises:
+        InputError: the provenance describes a sheet of another size.
+    """
+    if not provenance or "grid" not in provenance:
+        return None
+    try:
+        grid = Grid(**{name: int(value) for name, value in provenance["grid"].items()})
+        fits = (
+            min(grid.count, grid.columns, grid.height, grid.width) >= 1
+            and min(grid.gap, grid.margin) >= 0
+        )
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError("the provenance's grid is damaged") from error
+    if not fits or grid.sheet_size != size:
+        raise InputError("the provenance's grid does not fit the picture; was it cropped?")
+    return grid
+
+
+ROWS_PER_PAGE = 20  # of faces; a sheet with more is split into pages

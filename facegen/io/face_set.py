@@ -1,0 +1,277 @@
+"""The prepared face set, faces.h5: photos read in, written, split by person, iterated.
+
+Layout of the file (HDF5, no filters):
+    /images            uint8 (N, size, size, 3), RGB, chunks of about 1 MiB
+    /names             UTF-8 text (N): the photo's path inside its folder or archive
+    /split             enumeration uint8 (N): train = 0, test = 1
+    /identities        int32 (N): the person, -1 where unknown; only with identities
+    /attributes        int8 (N, K): 1 yes, -1 no, 0 unknown; only with attributes
+    /attribute_names   UTF-8 text (K)
+    attributes of the root: format, format_version, facegen_version, source, crop, size,
+        fingerprint (SHA-256 of images, names and split), and, where facegen generated the
+        faces, provenance (JSON)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from facegen.errors import InputError
+from facegen.io import hdf5
+from facegen.io.files import Temporary, atomic_output
+from facegen.strict_json import to_json
+
+FORMAT = "facegen-faces"
+FORMAT_VERSION = 1
+
+
+def is_test_row(
+    names: Sequence[str],
+    identities: np.ndarray | None = None,
+    *,
+    test_fraction: float = 0.1,
+    test_count: int | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """Chooses the test images: whole people where they are known, else single images.
+
+    The people are put in an order that depends only on their number and the seed (a hash), and
+    taken until the wanted count of images is reached; a person who would exceed it is passed
+    over. So an image's split does not depend on the order in which photos are read.
+
+    Args:
+        names: N names, which stand for people where those are unknown.
+        identities: int (N) person numbers, -1 where unknown, or None.
+        test_fraction: wanted share of the images, in [0, 1).
+        test_count: wanted number of images; replaces `test_fraction`.
+
+    Returns:
+        bool (N).
+    """
+    wanted = round(test_fraction * len(names)) if test_count is None else test_count
+    if wanted >= len(names) > 0:
+        raise InputError(f"{wanted} test images of {len(names)} leave none for training")
+    groups: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        person = -1 if identities is None else int(identities[row])
+        groups.setdefault(f"person {person}" if person >= 0 else f"name {name}", []).append(row)
+
+    def order(group: str) -> bytes:
+        return hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=16).digest()
+
+    is_test = np.zeros(len(names), bool)
+    for group in sorted(groups, key=order):
+        if wanted <= 0:
+            break
+        if len(groups[group]) <= wanted:
+            is_test[groups[group]] = True
+            wanted -= len(groups[group])
+    return is_test
+
+
+class FaceSetWriter:
+    """Writes a face set as a stream, in flat memory; the file appears when all went well.
+
+    Use it as a context manager; `append` images, then optionally `set_split` and `set_labels`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike | Temporary,
+        *,
+        size: int,
+        source: str,
+        crop: str,
+        provenance: dict[str, Any] | None = None,
+        force: bool = False,
+    ):
+        self.size = size
+        self.count = 0
+        self._stack = ExitStack()
+        self._images_hash = hashlib.sha256()
+        self._names_hash = hashlib.sha256()
+        try:
+            temporary = self._stack.enter_context(atomic_output(path, force=force))
+            created = hdf5.create_file(temporary, libver=("v108", "v110"))
+            self._file = self._stack.enter_context(created)
+            hdf5.set_format(self._file, FORMAT, FORMAT_VERSION)
+            self._file.attrs.update({"source": source, "crop": crop, "size": size})
+            if provenance is not None:
+                self._file.attrs["provenance"] = to_json(provenance)
+            rows = hdf5.rows_per_chunk(size * size * 3)
+            image = (size, size, 3)
+            self._images = self._file.create_dataset(
+                "images", (0, *image), "u1", maxshape=(None, *image), chunks=(rows, *image)
+            )
+            self._names = self._file.create_dataset(
+                "names", (0,), hdf5.TEXT, maxshape=(None,), chunks=(4096,)
+            )
+            self._split = self._file.create_dataset(
+                "split", (0,), hdf5.SPLIT_DTYPE, maxshape=(None,), chunks=(65536,)
+            )
+        except BaseException as error:
+            self._stack.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def append(self, images: np.ndarray, names: Sequence[str]) -> None:
+        """Adds images uint8 (n, size, size, 3) and their n names, as training images."""
+        text = "".join(f"{name}\0" for name in names).encode(errors="replace")
+        hdf5.reserve(self._file, images.nbytes + len(text))
+        first, self.count = self.count, self.count + len(names)
+        for data in (self._images, self._names, self._split):
+            data.resize(self.count, axis=0)
+        self._images[first:] = images
+        self._names[first:] = list(names)
+        self._images_hash.update(np.ascontiguousarray(images).data)
+        self._names_hash.update(text)
+
+    def set_split(self, is_test: np.ndarray) -> None:
+        """Marks the rows that are test images, bool (N)."""
+        self._split[:] = is_test.astype(np.uint8)
+
+    def set_labels(
+        self,
+        identities: np.ndarray | None,
+        attributes: np.ndarray | None,
+        attribute_names: Sequence[str],
+    ) -> None:
+        """Adds person numbers, int32 (N), and attributes, int8 (N, K), where not None."""
+        if identities is not None:
+            hdf5.reserve(self._file, identities.nbytes)
+            self._file.create_dataset("identities", data=identities.astype(np.int32))
+        if attributes is not None:
+            hdf5.reserve(self._file, attributes.nbytes)
+            self._file.create_dataset("attributes", data=attributes.astype(np.int8))
+            self._file.create_dataset(
+                "attribute_names", data=list(attribute_names), dtype=hdf5.TEXT
+            )
+
+    def __enter__(self) -> FaceSetWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        if error is None:
+            try:
+                parts = self._images_hash.digest(), self._names_hash.digest(), self._split[:]
+                self._file.attrs["fingerprint"] = hashlib.sha256(b"".join(parts)).hexdigest()
+            except BaseException as late:
+                self._stack.__exit__(type(late), late, late.__traceback__)
+                raise
+        return self._stack.__exit__(kind, error, trace)
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """A face set open for reading; use it as a context manager.
+
+    Attributes:
+        images: uint8 (N, size, size, 3), on disk.
+        is_test: bool (N).
+        fingerprint: SHA-256 of images, names and split.
+    """
+
+    path: Path
+    file: h5py.File
+    images: h5py.Dataset
+    names: h5py.Dataset
+    is_test: np.ndarray
+    size: int
+    crop: str
+    source: str
+    fingerprint: str
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> FaceSet:
+        """Opens faces.h5.
+
+        Raises:
+            MissingFileError: no such file.
+            InputError: not a face set, damaged, or of a newer version.
+        """
+        file = hdf5.open_file(path, FORMAT, FORMAT_VERSION)
+        try:
+            images = hdf5.dataset(file, "images", ndim=4, dtype=np.uint8)
+            names = hdf5.dataset(file, "names", ndim=1, dtype=str)
+            split = hdf5.dataset(file, "split", ndim=1, dtype=np.uint8)
+            if not (len(images) == len(names) == len(split)):
+                raise InputError(f"{path} is damaged: images, names and split differ in length")
+            if images.shape[1] != images.shape[2] or images.shape[3] != 3:
+                raise InputError(f"{path}: images are {images.shape}; expected (N, size, size, 3)")
+            with hdf5.read_errors(path):
+                return cls(
+                    path=Path(path),
+                    file=file,
+                    images=images,
+                    names=names,
+                    is_test=split[:] == hdf5.SPLITS["test"],
+                    size=images.shape[1],
+                    crop=str(hdf5.attribute(file, "crop", "")),
+                    source=str(hdf5.attribute(file, "source", "")),
+                    fingerprint=str(hdf5.attribute(file, "fingerprint", "")),
+                )
+        except BaseException:
+            file.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def rows(self, split: str | None = None) -> np.ndarray:
+        """Row numbers, int64: of "train" or "test", or all."""
+        if split is None:
+            return np.arange(len(self))
+        return np.flatnonzero(self.is_test == (split == "test"))
+
+    def check_rows(self, rows: np.ndarray) -> None:
+        """Raises InputError if one of the row numbers, int (n), isn't there."""
+        outside = rows[(rows < 0) | (rows >= len(self))]
+        if len(outside):
+            has = f"rows 0 to {len(self) - 1}" if len(self) else "no rows"
+            raise InputError(f"{self.path} has {has}; asked for row {outside[0]}")
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Images of the given rows in the given order, uint8 (len(rows), size, size, 3)."""
+        self.check_rows(np.asarray(rows, np.int64))
+        unique, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
+        return hdf5.read_rows(self.images, unique)[inverse]
+
+    def read_range(self, start: int, stop: int) -> np.ndarray:
+        """Images of the rows from start to stop - 1, uint8 (n, size, size, 3)."""
+        with hdf5.read_errors(self.path):
+            return self.images[start:stop]
+
+    def read_names(self, rows: np.ndarray) -> list[str]:
+        """Names of the given rows."""
+        unique, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
+        names = hdf5.read_rows(self.names, unique)[inverse]
+        return [name.decode(errors="replace") for name in names]
+
+    def iterate(
+        self, split: str | None = None, batch_size: int = 128
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields (rows, images) in the order of the file, never more than a batch in memory."""
+        rows = self.rows(split)
+        for start in range(0, len(rows), batch_size):
+            some = rows[start : start + batch_size]
+            yield some, hdf5.read_rows(self.images, some)
+
+    def __enter__(self) -> FaceSet:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()

@@ -1,0 +1,45 @@
+"""Labels of faces, as face sets and stores both have them: are they the same still?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from facegen.io import hdf5
+from facegen.io.latent_store import Latents
+
+COPY_ROWS = 4096  # rows in memory at a time
+
+Labels = Mapping[str, Any]  # arrays or datasets by name, some of facegen.io.latent_store.LABELS
+
+
+def _same_label(stored: h5py.Dataset | None, label: Any) -> bool:
+    """Whether a label of the store is that of the face set still."""
+    if stored is None or label is None:
+        return stored is label
+    if stored.shape != np.shape(label):
+        return False
+    if h5py.check_string_dtype(stored.dtype):
+        texts = [t.decode(errors="replace") if isinstance(t, bytes) else t for t in label[:]]
+        return hdf5.texts(stored) == texts
+    starts = range(0, len(stored), COPY_ROWS)
+    blocks = (slice(start, start + COPY_ROWS) for start in starts)
+    return all(np.array_equal(stored[block], label[block]) for block in blocks)
+
+
+def changed_label(store: Latents, labels: Labels) -> str | None:
+    """A label that a face set has otherwise than its store, or that only one of the two has.
+
+    Names and split are not compared: the fingerprint covers them. None if all are the same.
+
+    Raises:
+        InputError: one of the files is damaged.
+    """
+    for name in ("attribute_names", "attributes", "identities"):
+        with hdf5.read_errors(store.path):
+            if not _same_label(store.file.get(name), labels.get(name)):
+                return name.replace("_", " ")
+    return None

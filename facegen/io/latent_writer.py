@@ -1,0 +1,309 @@
+"""Writing the encoded store, latents.h5, so that nothing can break it.
+
+HDF5 writes only the empty store: all datasets at their full size, every chunk allocated, the
+labels filled in, under a temporary name. Once that file has its name, HDF5 never writes to it
+again: rows go with pwrite to the addresses that HDF5 tells of the chunks, and rows_done to its
+own. So there is no metadata that a kill, a loss of power or a full disk could leave half-written,
+no "open for writing" mark that a killed HDF5 leaves, and no HDF5 that fails to close a file.
+In this order: rows, fsync, rows_done, fsync. Whatever rows_done counts is on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from facegen.errors import InputError, OutputError
+from facegen.io import hdf5
+from facegen.io.files import atomic_output, check_output, open_in_place, output_errors
+from facegen.io.labels import COPY_ROWS, Labels, changed_label
+from facegen.io.latent_store import ARRAYS, FORMAT, FORMAT_VERSION, LABELS, Latents, Origin
+from facegen.io.locks import exclusive
+from facegen.seeds import draw_seed
+
+FLUSH_SECONDS = 1.0  # rows that a kill can cost, as time
+CHUNK_ENTRY = 100  # bytes in HDF5's tree of chunks, at most
+TEXT_FRAME = 32  # bytes around a text in HDF5's heap, at most
+
+
+def _create_array(file: hdf5.NewFile, name: str, rows: int, latent_dim: int) -> None:
+    chunk_rows = min(rows, hdf5.rows_per_chunk(4 * latent_dim))
+    chunk_bytes = 4 * chunk_rows * latent_dim
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # reserved space is zeros
+    hdf5.reserve(file, -(-rows // chunk_rows) * (chunk_bytes + CHUNK_ENTRY))
+    file.create_dataset(
+        name, (rows, latent_dim), "<f4", chunks=(chunk_rows, latent_dim), dcpl=creation
+    )
+
+
+def _copy_labels(file: hdf5.NewFile, labels: Labels, rows: int) -> None:
+    dtypes = {"names": hdf5.TEXT, "split": hdf5.SPLIT_DTYPE, "identities": "<i4"}
+    dtypes |= {"attributes": "i1", "attribute_names": hdf5.TEXT}
+    for name in LABELS:
+        if name not in labels:
+            continue
+        source = labels[name]
+        if name != "attribute_names" and len(source) != rows:
+            raise InputError(f"{name} has {len(source)} rows, not {rows}")
+        copy = file.create_dataset(name, np.shape(source), dtypes[name])
+        for start in range(0, len(source), COPY_ROWS):
+            block = source[start : start + COPY_ROWS]
+            # Texts lie outside of their dataset; UTF-8 has at most four bytes a character.
+            texts = block if copy.dtype == object else []
+            hdf5.reserve(file, copy.nbytes + sum(4 * len(text) + TEXT_FRAME for text in texts))
+            copy[start : start + COPY_ROWS] = block
+
+
+def _create(
+    path: Path, origin: Origin, labels: Labels, *, rows: int, latent_dim: int, force: bool
+) -> None:
+    """Writes a store without rows, all its disk space reserved: a full disk is found out here."""
+    # Addresses are multiples of 8, so that rows_done never straddles two sectors of a disk.
+    options = {"libver": "earliest", "alignment_threshold": 1, "alignment_interval": 8}
+    with (
+        atomic_output(path, force=force) as temporary,
+        hdf5.create_file(temporary, **options) as file,
+    ):
+        hdf5.set_format(file, FORMAT, FORMAT_VERSION)
+        file.attrs.update(asdict(origin))
+        file.create_dataset("rows_done", data=np.array(0, "<u8"))
+        file.create_dataset("complete", data=np.array(0, "u1"))
+        _copy_labels(file, labels, rows)
+        for name in ARRAYS:
+            _create_array(file, name, rows, latent_dim)
+
+
+def _check_same(store: Latents, origin: Origin, labels: Labels, rows: int, latent_dim: int) -> None:
+    """Refuses to go on with a store that something else made."""
+    found = store.origin
+    reason = ""
+    if found.encoder_sha256 != origin.encoder_sha256 or store.latent_dim != latent_dim:
+        reason = f"was made with other weights ({found.weights}), not with {origin.weights}"
+    elif found.fingerprint != origin.fingerprint or store.rows != rows:
+        reason = f"was made from another input ({found.source}), not from {origin.source}"
+    elif changed := changed_label(store, labels):
+        reason = f"was made when {origin.source} had other {changed}"
+    for name in ("seed", "epsilon_scale", "epsilon_limit"):
+        if not reason and getattr(found, name) != getattr(origin, name):
+            reason = f"was made with {name} {getattr(found, name)}, not {getattr(origin, name)}"
+    if reason:
+        raise OutputError(
+            f"{store.path} {reason}; choose another output, or add --force to begin anew"
+        )
+
+
+class LatentsWriter:
+    """Makes a store, or goes on with one; use it as a context manager, and `append` rows.
+
+    Hold `facegen.io.locks.exclusive(path)` meanwhile. When it ends, by an error too, what was
+    appended is kept, and a new writer goes on from there.
+
+    Attributes:
+        origin: the store's; its seed is the one to use.
+        rows_done: rows that are safe on the disk.
+        rows_written: rows appended, the next one's number.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        origin: Origin,
+        labels: Labels,
+        *,
+        rows: int,
+        latent_dim: int,
+        seed: int | None = None,
+        force: bool = False,
+        flush_seconds: float = FLUSH_SECONDS,
+    ):
+        """Opens the store, or creates it.
+
+        Args:
+            path: latents.h5.
+            origin: what the rows are made from; its seed is not used.
+            labels: "names" and "split", and where known "identities", "attributes" and
+                "attribute_names": arrays or datasets as in the face set.
+            rows: N, how many rows the store will have, at least 1.
+            latent_dim: coordinates of a point.
+            seed: of epsilon; by default an existing store's, else a fresh one.
+            force: begin anew, whatever `path` is now.
+            flush_seconds: how often rows become safe.
+
+        Raises:
+            InputError: `path` exists and is no store, or damaged.
+            OutputError: it was made from something else, or can't be written.
+        """
+        self.path = Path(path)
+        if force or not self.path.exists():
+            fresh = replace(origin, seed=draw_seed() if seed is None else seed)
+            _create(self.path, fresh, labels, rows=rows, latent_dim=latent_dim, force=force)
+        with Latents.open(self.path) as store:
+            wanted = store.origin.seed if seed is None else seed
+            _check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim)
+            self.origin = store.origin
+            self.rows = rows
+            self.rows_done = self.rows_written = store.rows_done
+            self._latent_dim = latent_dim
+            self._find_addresses(store.file)
+            marked_complete = bool(store.file["complete"][()])
+        with output_errors(self.path):
+            self._descriptor = open_in_place(self.path)
+        self._flush_seconds = flush_seconds
+        self._flushed = time.monotonic()
+        if store.complete and not marked_complete:  # a kill came between the two
+            self.flush()
+
+    def _find_addresses(self, file: h5py.File) -> None:
+        """Notes where in the file the chunks and the two numbers lie."""
+        arrays = [file[name] for name in ARRAYS]
+        self._chunk_rows = arrays[0].chunks[0] if arrays[0].chunks else 0
+        layouts = {(data.chunks, data.id.get_create_plist().get_nfilters()) for data in arrays}
+        if layouts != {((self._chunk_rows, self._latent_dim), 0)}:
+            raise InputError(
+                f"{self.path} was written again by another program and can't be gone on with; "
+                "choose another output, or add --force to begin anew"
+            )
+        starts = range(0, self.rows, self._chunk_rows)
+        self._chunks = {
+            name: [data.id.get_chunk_info_by_coord((row, 0)).byte_offset for row in starts]
+            for name, data in zip(ARRAYS, arrays, strict=True)
+        }
+        self._numbers = {name: file[name].id.get_offset() for name in ("rows_done", "complete")}
+
+    def append(self, mu: np.ndarray, logvar: np.ndarray, z: np.ndarray) -> None:
+        """Adds rows, each array float32 (n, latent_dim).
+
+        Raises:
+            InputError: an array has another shape, or the store has no room for the rows.
+            OutputError: the disk is full or failing; the rows done before are safe.
+        """
+        last = self.rows_written + len(mu)
+        if last > self.rows:
+            raise InputError(f"{self.path} has {self.rows} rows; can't append row {last - 1}")
+        if {np.shape(points) for points in (mu, logvar, z)} != {(len(mu), self._latent_dim)}:
+            raise InputError(f"mu, logvar and z must be ({len(mu)}, {self._latent_dim}) each")
+        with output_errors(self.path):
+            for name, points in zip(ARRAYS, (mu, logvar, z), strict=True):
+                self._write_rows(self._chunks[name], np.ascontiguousarray(points, "<f4"))
+        self.rows_written = last
+        if last == self.rows or time.monotonic() - self._flushed >= self._flush_seconds:
+            self.flush()
+
+    def _write_rows(self, chunks: list[int], points: np.ndarray) -> None:
+        first, last = self.rows_written, self.rows_written + len(points)
+        while first < last:
+            chunk, row = divmod(first, self._chunk_rows)
+            end = min(last, (chunk + 1) * self._chunk_rows)
+            part = points[first - self.rows_written : end - self.rows_written]
+            self._write(part.tobytes(), chunks[chunk] + 4 * row * self._latent_dim)
+            first = end
+
+    def _write(self, data: bytes, address: int) -> None:
+        while data:
+            written = os.pwrite(self._descriptor, data, address)
+            data, address = data[written:], address + written
+
+    def _write_number(self, name: str, number: int, size: int) -> None:
+        self._write(number.to_bytes(size, "little"), self._numbers[name])
+        os.fsync(self._descriptor)
+
+    def _check_place(self) -> None:
+        """Refuses to have written into a file that nobody finds any more."""
+        if not os.path.samestat(os.stat(self.path), os.fstat(self._descriptor)):
+            raise OutputError(
+                f"{self.path} was replaced by another program while it was written; run the "
+                "command again with another output"
+            )
+
+    def flush(self) -> None:
+        """Makes the rows appended so far safe: they survive a loss of power.
+
+        Raises:
+            OutputError: the disk is full or failing, or the store is gone.
+        """
+        with output_errors(self.path):
+            os.fsync(self._descriptor)
+            self._write_number("rows_done", self.rows_written, 8)
+            self.rows_done = self.rows_written
+            if self.rows_done == self.rows:
+                self._write_number("complete", 1, 1)
+                self._check_place()
+        self._flushed = time.monotonic()
+
+    def __enter__(self) -> LatentsWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        try:
+            # After the disk failed, the rows since the last flush are not to be trusted.
+            if self.rows_written > self.rows_done and not (kind and issubclass(kind, OSError)):
+                self.flush()
+        finally:
+            os.close(self._descriptor)
+
+
+def write_latents(
+    path: str | os.PathLike,
+    points: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    names: Sequence[str],
+    *,
+    latent_dim: int,
+    is_test: np.ndarray | None = None,
+    identities: np.ndarray | None = None,
+    attributes: np.ndarray | None = None,
+    attribute_names: Sequence[str] = (),
+    origin: Origin | None = None,
+    force: bool = False,
+) -> None:
+    """Writes a store from points made elsewhere, as a stream.
+
+    Args:
+        path: latents.h5.
+        points: batches of (mu, logvar, z), each float32 (n, latent_dim), len(names) rows in all.
+        names: N names.
+        latent_dim: coordinates of a point.
+        is_test: bool (N); by default none is.
+        identities: int32 (N), -1 where unknown.
+        attributes: int8 (N, K): 1 yes, -1 no, 0 unknown.
+        attribute_names: K names.
+        origin: what the points are made from; `generate --latents` compares encoder_sha256.
+        force: overwrite what exists.
+
+    Raises:
+        InputError: the arrays don't fit each other.
+        OutputError: the file exists (without `force`) or can't be written.
+    """
+    rows, origin = len(names), origin or Origin()
+    if rows == 0:
+        raise InputError("a store needs at least one row")
+    labels: dict[str, Any] = {"names": list(names)}
+    labels["split"] = np.zeros(rows, "u1") if is_test is None else np.asarray(is_test, "u1")
+    if identities is not None:
+        labels["identities"] = np.asarray(identities, np.int32)
+    if attributes is not None:
+        labels["attributes"] = np.asarray(attributes, np.int8)
+        labels["attribute_names"] = list(attribute_names)
+    with exclusive(path):
+        check_output(path, force=force)
+        with LatentsWriter(
+            path,
+            origin,
+            labels,
+            rows=rows,
+            latent_dim=latent_dim,
+            seed=origin.seed,
+            force=force,
+        ) as writer:
+            for batch in points:
+                writer.append(*batch)
+            if writer.rows_written < rows:
+                raise InputError(f"points have {writer.rows_written} rows, names {rows}")

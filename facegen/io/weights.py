@@ -1,0 +1,320 @@
+"""A trained model on disk: a folder of JSON, arrays and graphs, which loads without running code.
+
+The folder holds
+    config.json       format, options, data, metrics, and the SHA-256 of every other file
+    encoder.h5        the arrays of the encoder and
+    decoder.h5        of the decoder, float16 (vectors float32), one dataset each
+    encoder.tflite    the same as LiteRT graphs
+    decoder.tflite
+    history.csv       losses of every epoch
+    samples.png       28 faces from normal points, seed 0
+    MODEL_CARD.md     what it was made from, what it may be used for, what it can't do
+and, once `refine` is done, a second decoder for the same latent space:
+    crisp_decoder.h5, crisp_decoder.tflite, crisp_history.csv, crisp_samples.png
+and, where they worked, checkpoint.h5 and crisp_checkpoint.h5, which only --resume needs.
+
+While `train` or `refine` is at work, the history and the samples of what is not finished yet are
+in (crisp_)checkpoint_history.csv and (crisp_)checkpoint_samples.png; what belongs to a finished
+model changes only when the next one is finished. One of them works in a folder at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facegen.errors import InputError, MissingFileError
+from facegen.io.files import Temporary, atomic_output, output_errors, remove, sha256_of
+from facegen.options import ModelOptions
+from facegen.strict_json import to_json
+from facegen.version import __version__
+
+FORMAT = "facegen-weights"
+FORMAT_VERSION = 1
+ARRAYS_FORMAT, ARRAYS_VERSION = "facegen-arrays", 1  # of encoder.h5 and the decoders'
+CONFIG = "config.json"
+CHECKPOINT = "checkpoint.h5"  # of train
+CRISP_CHECKPOINT = "crisp_checkpoint.h5"  # of refine
+FILES = (
+    "encoder.h5",
+    "decoder.h5",
+    "encoder.tflite",
+    "decoder.tflite",
+    "history.csv",
+    "samples.png",
+    "MODEL_CARD.md",
+)
+CRISP_FILES = (
+    "crisp_decoder.h5",
+    "crisp_decoder.tflite",
+    "crisp_history.csv",
+    "crisp_samples.png",
+)
+DECODERS = {"plain": "decoder", "crisp": "crisp_decoder"}  # the user's name: the files' stem
+ENVIRONMENT_VARIABLE = "FACEGEN_WEIGHTS"
+DEFAULT_NAME = "celeba-vae"
+
+
+def default_weights_path() -> Path:
+    """FACEGEN_WEIGHTS if it is set, else the model that is installed with facegen."""
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    if named:
+        return Path(named)
+    installed = Path(__file__).parent / "weights_data" / DEFAULT_NAME
+    in_repository = Path(__file__).parent.parent / "weights" / DEFAULT_NAME
+    return installed if installed.is_dir() or not in_repository.is_dir() else in_repository
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A folder of weights, its config read and checked, its other files not read yet.
+
+    Attributes:
+        path: the folder.
+        config: the parsed config.json.
+        model: the network's options.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    model: ModelOptions
+
+    @classmethod
+    def load(cls, path: str | os.PathLike | None = None) -> Weights:
+        """Reads a folder of weights; by default `default_weights_path()`.
+
+        Raises:
+            MissingFileError: there is no such folder, or no finished model in it.
+            InputError: config.json is damaged or of a newer version.
+        """
+        path = default_weights_path() if path is None else Path(path)
+        config_path = path / CONFIG
+        try:
+            config = json.loads(config_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if (path / CHECKPOINT).exists():
+                raise MissingFileError(
+                    f"the training in {path} is not finished; go on with 'facegen train --resume'"
+                ) from error
+            raise MissingFileError(
+                f"no weights in {path}: {CONFIG} is missing; name a folder that 'facegen train' "
+                f"wrote with --weights or {ENVIRONMENT_VARIABLE}"
+            ) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{config_path} is damaged: {error}") from error
+        if not isinstance(config, dict) or config.get("format") != FORMAT:
+            raise InputError(f"{config_path} does not describe facegen weights")
+        version = config.get("format_version")
+        if not isinstance(version, int) or version > FORMAT_VERSION:
+            raise InputError(
+                f"{path} has weights of version {version}, this facegen reads up to "
+                f"{FORMAT_VERSION}; upgrade facegen"
+            )
+        try:
+            model = ModelOptions(**config["model"])
+            dict(config["files"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{config_path} is damaged: {error}") from error
+        return cls(path, config, model)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    def provenance(self, half: str) -> dict[str, str]:
+        """What a result records of the "encoder", "decoder" or "crisp_decoder" that made it."""
+        if half == DECODERS["crisp"]:
+            digest = self.digest("crisp_decoder.tflite")
+            return {"name": self.name, "decoder": "crisp", "decoder_sha256": digest}
+        return {"name": self.name, f"{half}_sha256": self.digest(f"{half}.tflite")}
+
+    def decoder(self, name: str | None = None) -> str:
+        """The stem of a decoder's files.
+
+        Args:
+            name: "plain" or "crisp"; by default crisp where there is one.
+
+        Raises:
+            InputError: there is no such decoder here.
+        """
+        has_crisp = "crisp_decoder.tflite" in self.config["files"]
+        if name is None:
+            name = "crisp" if has_crisp else "plain"
+        if name not in DECODERS:
+            raise InputError(f"the decoder is one of {', '.join(DECODERS)}, not {name!r}")
+        if name == "crisp" and not has_crisp:
+            raise InputError(
+                f"the weights {self.name} have no crisp decoder; 'facegen refine' trains one"
+            )
+        return DECODERS[name]
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 that config.json records for a file."""
+        try:
+            return str(self.config["files"][name])
+        except KeyError as error:
+            raise InputError(f"{self.path / CONFIG} records no {name}") from error
+
+    def check_encoder(
+        self, path: str | os.PathLike, encoder_sha256: str, weights: str, *, instead: str = ""
+    ) -> None:
+        """Refuses a file of points that belong to another latent space.
+
+        Args:
+            path: the file, for the message.
+            encoder_sha256, weights: what it records of the weights that it was made with.
+            instead: what can be done besides naming its weights, such as "make another, or ".
+
+        Raises:
+            InputError: another encoder than that of these weights made it.
+        """
+        if encoder_sha256 != self.digest("encoder.tflite"):
+            raise InputError(
+                f"{path} was made with other weights ({weights}) than {self.name}; {instead}name "
+                "its weights with --weights"
+            )
+
+    def file(self, name: str) -> Path:
+        """The path of a file, once its digest is found right.
+
+        Raises:
+            MissingFileError: it is missing.
+            InputError: it is not the file that was written with this config.
+        """
+        path = self.path / name
+        if sha256_of(path) != self.digest(name):
+            raise InputError(f"{path} is damaged: its digest is not the one in {CONFIG}")
+        return path
+
+
+class ModelStage:
+    """Files of a folder of weights that are written and have not appeared yet."""
+
+    def __init__(self, folder: Path, stack: ExitStack):
+        self._folder = folder
+        self._stack = stack
+        self._files: dict[str, Temporary] = {}
+
+    def __call__(self, name: str) -> Temporary:
+        """The temporary file for a file's content."""
+        if name not in self._files:
+            self._files[name] = self._stack.enter_context(atomic_output(self._folder / name))
+        return self._files[name]
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of a file's content.
+
+        Raises:
+            MissingFileError: it has not been written.
+        """
+        if name not in self._files:
+            raise MissingFileError(f"{self._folder / name} has not been written")
+        return self._files[name].sha256()
+
+    def sync(self) -> None:
+        """Brings all of them to the disk, which may turn out to be full."""
+        for temporary in self._files.values():
+            with output_errors(self._folder):
+                temporary.sync()
+
+
+@contextmanager
+def publish_model(folder: Path) -> Iterator[ModelStage]:
+    """Gives temporary files for those of a folder of weights, which all appear at the end.
+
+    They are put in place one right after the other, config.json last. A reader between two of
+    these steps, or after a kill there, finds files whose digests config.json does not record, and
+    refuses them; the checkpoint then exports them again (`facegen train --resume`).
+    """
+    with ExitStack() as stack:
+        stage = ModelStage(folder, stack)
+        stage(CONFIG)  # first, since a stack ends with what it began with
+        yield stage
+        stage.sync()
+
+
+def write_config(
+    stage: ModelStage,
+    *,
+    model: dict[str, Any],
+    training: dict[str, Any],
+    data: dict[str, Any],
+    metrics: dict[str, Any],
+    keep: Weights | None = None,
+) -> None:
+    """Writes config.json with the digests of the files that `publish_model` has staged.
+
+    Args:
+        keep: weights with the same encoder, whose crisp decoder stays valid.
+    """
+    crisp = {} if keep is None else {"crisp": keep.config["crisp"]}
+    kept = {} if keep is None else {name: keep.digest(name) for name in CRISP_FILES}
+    config = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "facegen_version": __version__,
+        "model": model,
+        "training": training,
+        "data": data,
+        "metrics": metrics,
+        "files": {**{name: stage.digest(name) for name in FILES}, **kept},
+        **crisp,
+    }
+    _write(stage(CONFIG), config)
+
+
+def add_crisp(stage: ModelStage, weights: Weights, crisp: dict[str, Any]) -> None:
+    """Writes config.json with the crisp decoder, its staged files and the model card; all else
+    stays.
+
+    Args:
+        weights: as they are in the folder now.
+        crisp: JSON values: options, data and metrics of the crisp decoder.
+    """
+    digests = {name: stage.digest(name) for name in (*CRISP_FILES, "MODEL_CARD.md")}
+    files = {**weights.config["files"], **digests}
+    _write(stage(CONFIG), {**weights.config, "crisp": crisp, "files": files})
+
+
+def _write(temporary: Temporary, config: dict[str, Any]) -> None:
+    temporary.write_text(to_json(config, indent=2) + "\n")
+
+
+def existing_weights(folder: Path) -> Weights | None:
+    """The finished model in a folder; None if there is none.
+
+    Raises:
+        InputError: config.json is damaged or of a newer version.
+    """
+    return Weights.load(folder) if (folder / CONFIG).exists() else None
+
+
+def unfinished(folder: Path, checkpoint: str) -> tuple[Path, Path]:
+    """Where history and samples of a run are until it is finished: beside its checkpoint."""
+    stem = checkpoint.removesuffix(".h5")
+    return folder / f"{stem}_history.csv", folder / f"{stem}_samples.png"
+
+
+def remove_unfinished(folder: Path, checkpoint: str) -> None:
+    """Removes them, once they stand in their place."""
+    for path in unfinished(folder, checkpoint):
+        remove(path)
+
+
+def check_note(note: str) -> str:
+    """Returns the note for a model card.
+
+    Raises:
+        InputError: it can't be written as UTF-8.
+    """
+    try:
+        note.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the note can't be written as UTF-8: {note!a}") from error
+    return note

@@ -1,0 +1,1 @@
+"""The networks: trained in TensorFlow, run by LiteRT. No other room imports TensorFlow."""

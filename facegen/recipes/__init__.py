@@ -1,0 +1,1 @@
+"""What files say of how they were made, read into checked values, and what they were made from."""
