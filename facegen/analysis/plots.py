@@ -1,7 +1,7 @@
 """Pictures of numbers. matplotlib is imported when one is drawn: it costs half a second.
 
-The numbers are JSON values of `facegen.api.evaluate`, `facegen.analysis.statistics` and `facegen.analysis.embedding`;
-`facegen.images.sheets.save_png` writes the pictures.
+The numbers are JSON values of `facegen.api.evaluate`, `facegen.analysis.statistics` and
+`facegen.analysis.embedding`; `facegen.images.sheets.save_png` writes the pictures.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def plot_radius(
     """Draws histograms of the radius over each other, and what unit normals would give.
 
     Args:
-        results: of `facegen.analysis.statistics.radius_numbers`, all with the same bins, by the name to show.
+        results: of `facegen.analysis.statistics.radius_numbers`, all with the same bins, by the
+        name to show.
         latent_dims: coordinates of the points of each.
         what: the radius of which points it is.
     """
@@ -132,7 +133,8 @@ def plot_radius(
 
 @_no_notices()
 def plot_coordinates(result: dict[str, Any], points: str) -> Image.Image:
-    """Draws `facegen.analysis.statistics.coordinate_numbers`: KL, deviations, means, and chosen axes.
+    """Draws `facegen.analysis.statistics.coordinate_numbers`: KL, deviations, means, and chosen
+    axes.
 
     Args:
         points: "z" or "mu", whose distribution along the axes was counted.

@@ -165,7 +165,8 @@ def encode(
     progress: Callable[[int], None] = lambda done: None,
     on_skip: Callable[[str, str], None] = lambda name, reason: None,
 ) -> Encoded:
-    """Encodes faces into a store (facegen.io.latent_store), or goes on where an earlier run was broken off.
+    """Encodes faces into a store (facegen.io.latent_store), or goes on where an earlier run was
+    broken off.
 
     Row i of the store is face i of the face set: mu, logvar, and z = mu + exp(logvar / 2) *
     epsilon_scale * epsilon, with epsilon a function of (seed, i). Photos are prepared first, as

@@ -138,18 +138,19 @@ def prepare(
     """Reads photos, crops and resizes them, and writes the face set.
 
     Args:
-        sources: folders, zip or tar archives, single photos (`facegen.images.photo_sources.find_photos`); one
-            or several.
+        sources: folders, zip or tar archives, single photos
+            (`facegen.images.photo_sources.find_photos`); one or several.
         output: the faces.h5 to write; it appears when all is done.
         size: height and width of the faces in pixels.
         box: (left, upper, right, lower) of the crop in pixels of the upright photo. By default
             the CelebA box for photos of 178x218, the largest centre square for others.
         align: find the largest face, turn it upright and crop it as CelebA's aligned images of
-            178x218 pixels are (`facegen.images.alignment`); the box is one of theirs. Photos without a
-            face are skipped.
+            178x218 pixels are (`facegen.images.alignment`); the box is one of theirs. Photos
+            without a face are skipped.
         identities: CelebA's identity file; the split then keeps people together.
         attributes: CelebA's attribute file.
-        test_fraction, test_count, seed: which images are held out (`facegen.io.face_set.is_test_row`).
+        test_fraction, test_count, seed: which images are held out
+        (`facegen.io.face_set.is_test_row`).
         workers: processes that decode; by default one per processor.
         progress: called with the number of photos done since the last call.
         on_skip: called with the name and the reason of each photo that can't be used.

@@ -70,7 +70,8 @@ def load_photos(
     align: str = "auto",
     count: int | None = None,
 ) -> Originals:
-    """Loads and crops photos (`facegen.images.photo_sources.find_photos`, `facegen.images.alignment.load_photo`).
+    """Loads and crops photos (`facegen.images.photo_sources.find_photos`,
+    `facegen.images.alignment.load_photo`).
 
     Args:
         count: the first so many that can be used; none is read beyond them. By default all.

@@ -1,7 +1,7 @@
 """Outputs made again, by the functions that made them the first time.
 
-A remaker takes what an output needs (`facegen.recipes.materials`), whose provenance says the rest, and
-writes the output to a path.
+A remaker takes what an output needs (`facegen.recipes.materials`), whose provenance says the rest,
+and writes the output to a path.
 """
 
 from __future__ import annotations

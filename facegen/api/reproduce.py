@@ -1,8 +1,9 @@
 """reproduce: an output made again from what it says about itself, and compared with itself.
 
 What it says is read into checked values and compared with its extent, before anything is made
-(`facegen.recipes.recipe`, `facegen.recipes.extents`). It is made by the function that made it the first time
-(`facegen.api.remake`), from the same weights and input files (`facegen.recipes.materials`).
+(`facegen.recipes.recipe`, `facegen.recipes.extents`). It is made by the function that made it the
+first time (`facegen.api.remake`), from the same weights and input files
+(`facegen.recipes.materials`).
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def reproduce(
     threads: int | None = None,
     force: bool = False,
 ) -> Reproduced:
-    """Makes an output again from its own provenance; `facegen.recipes.recipe.READERS` has all kinds.
+    """Makes an output again from its own provenance; `facegen.recipes.recipe.READERS` has all
+    kinds.
 
     Args:
         original: a PNG (sharpened by `facegen sharpen` or not), an animation, a video, a sampler,

@@ -14,11 +14,11 @@ from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.images.metadata import encode_like
 from facegen.images.photo_sources import Photo, find_photos
 from facegen.images.sharpening import Sharpening, sharpen_image
-from facegen.images.sheets import read_grid
+from facegen.images.sheets import open_picture, read_grid
 from facegen.io.files import atomic_output, output_errors
 from facegen.io.inputs import keep_inputs
 from facegen.io.picture_headers import is_deep
-from facegen.io.pictures import decoding_errors, open_picture
+from facegen.io.pictures import decoding_errors
 from facegen.io.provenance import read_provenance
 from facegen.paths import Paths, path_list
 from facegen.version import __version__

@@ -154,10 +154,10 @@ def load_photo(
     Args:
         data: an encoded photo.
         size: height and width of the result in pixels.
-        align: "no" crops it as it is (`facegen.images.photos.load_face`). "yes" finds the face, turns
-            it and crops it. "auto" takes photos of 178x218 pixels, of size x size and with a
-            `box` as they are and aligns others, but where the extra is not installed, or no face
-            is found, it crops the middle.
+        align: "no" crops it as it is (`facegen.images.photos.load_face`). "yes" finds the face,
+            turns it and crops it. "auto" takes photos of 178x218 pixels, of size x size and with a
+            `box` as they are and aligns others, but where the extra is not installed, or no face is
+            found, it crops the middle.
         box: the crop in pixels: of the upright photo, or with "yes" of the aligned picture.
         max_pixels: refuse larger photos before decoding them.
 

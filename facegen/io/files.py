@@ -34,8 +34,8 @@ def check_output(path: str | os.PathLike, *, force: bool = False) -> Path:
     """Says before the work begins whether `path` can be written.
 
     Raises:
-        OutputError: it exists and `force` is not set, it is an input (`facegen.io.inputs`), a folder
-            or a device, or its folder is missing.
+        OutputError: it exists and `force` is not set, it is an input (`facegen.io.inputs`), a
+            folder or a device, or its folder is missing.
     """
     path = Path(path)
     exists = os.path.exists(path)  # unlike Path's, it has no exceptions for odd names

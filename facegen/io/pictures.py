@@ -12,7 +12,6 @@ from PIL import Image, UnidentifiedImageError
 
 from facegen.errors import InputError
 from facegen.io.picture_headers import decoding_bytes, webp_size
-from facegen.io.provenance import PROVENANCE_KEY
 
 MAX_PIXELS = 100_000_000  # of one photo, before decoding
 
@@ -113,20 +112,3 @@ def decoding_errors() -> Iterator[None]:
         raise InputError(
             f"damaged: {' '.join(str(error).split()) or type(error).__name__}"
         ) from error
-
-
-# Pixels that are made and read: reconstruct --n 10000 makes a sheet of 201 million with faces of
-# 96x96, of 354 million with 128x128.
-MAX_SHEET_PIXELS = 400_000_000
-
-
-def open_picture(data: bytes) -> Image.Image:
-    """Opens a picture without decoding it yet; one of facegen's may be larger than a photo.
-
-    Raises:
-        InputError: as `open_photo`.
-    """
-    image = open_photo(data, max_pixels=MAX_SHEET_PIXELS)
-    if PROVENANCE_KEY not in image.info:  # which facegen writes before the pixels
-        check_pixels(image.size, MAX_PIXELS)
-    return image

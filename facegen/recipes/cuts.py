@@ -15,8 +15,7 @@ from PIL import Image
 
 from facegen.errors import InputError
 from facegen.images.sharpening import Sharpening, sharpen_image
-from facegen.images.sheets import Grid
-from facegen.io.pictures import MAX_SHEET_PIXELS
+from facegen.images.sheets import MAX_SHEET_PIXELS, Grid
 from facegen.io.records import Record
 from facegen.recipes.ingredients import read_sharpening
 

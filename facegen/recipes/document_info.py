@@ -17,14 +17,9 @@ from facegen.errors import InputError
 from facegen.images.animation import is_mp4, read_mp4_provenance
 from facegen.images.frames import frame_durations
 from facegen.images.photo_sources import read_file
+from facegen.images.sheets import MAX_SHEET_PIXELS, open_picture
 from facegen.io.budgets import BudgetedFile
-from facegen.io.pictures import (
-    MAX_PIXELS,
-    MAX_SHEET_PIXELS,
-    decoding_errors,
-    open_photo,
-    open_picture,
-)
+from facegen.io.pictures import MAX_PIXELS, decoding_errors, open_photo
 from facegen.io.provenance import (
     MAX_PROVENANCE_BYTES,
     PROVENANCE_KEY,

@@ -1,4 +1,5 @@
-"""What a recipe (`facegen.recipes.recipe`) is made of: weights, samplers, points, stores, sharpenings.
+"""What a recipe (`facegen.recipes.recipe`) is made of: weights, samplers, points, stores,
+sharpenings.
 
 Provenance may be a stranger's: every value is checked as it is read (`facegen.io.records`).
 """

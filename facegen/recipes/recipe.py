@@ -1,9 +1,9 @@
 """Recipes: what an output says of how it was made, read into checked values.
 
 Provenance may be a stranger's. It is read here, in `facegen.recipes.store_recipes` and in
-`facegen.recipes.ingredients` alone: every value has its type and range, and every list at most as many
-values as the output can need. How much there is to make is then compared with the output (`grid`,
-`frames`), before anything is made.
+`facegen.recipes.ingredients` alone: every value has its type and range, and every list at most as
+many values as the output can need. How much there is to make is then compared with the output
+(`grid`, `frames`), before anything is made.
 """
 
 from __future__ import annotations

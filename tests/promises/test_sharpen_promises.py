@@ -19,9 +19,8 @@ from facegen.api.sharpen import sharpen
 from facegen.errors import InputError, OutputError
 from facegen.images import sheets
 from facegen.images.sharpening import Sharpening
-from facegen.images.sheets import make_pair_sheet, make_sheet, pair_grid, save_png
+from facegen.images.sheets import make_pair_sheet, make_sheet, open_picture, pair_grid, save_png
 from facegen.io.picture_headers import is_deep
-from facegen.io.pictures import open_picture
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- who: me --></x:xmpmeta>'
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
