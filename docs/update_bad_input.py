@@ -1,7 +1,7 @@
 """python docs/update_bad_input.py [--check]: writes the tables of docs/bad-input.md.
 
-They are made of tests/bad_input_cases.py, whose cases tests/test_bad_input.py runs. With --check
-it changes nothing and exits with 1 if the page is out of date.
+They are made of tests/bad_input_cases.py, whose cases tests/cli/test_bad_input.py runs. With
+--check it changes nothing and exits with 1 if the page is out of date.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
-from bad_input_cases import TABLES, Case  # noqa: E402
 from sections import write_or_check  # noqa: E402
+
+from bad_input_cases import TABLES, Case  # noqa: E402
 
 PAGE = DOCS / "bad-input.md"
 SECTION = "made by docs/update_bad_input.py"

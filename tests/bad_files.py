@@ -19,7 +19,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from conftest import draw_photo
 from PIL import Image, PngImagePlugin
 
 from facegen.io.face_set import FaceSetWriter
@@ -27,6 +26,7 @@ from facegen.io.latent_store import Origin
 from facegen.io.latent_writer import write_latents
 from facegen.io.weights import FILES, Weights, publish_model, write_config
 from facegen.options import ModelOptions
+from toys import draw_photo
 
 Make = Callable[[Path], Any]
 

@@ -13,12 +13,13 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import bad_files as bad
 import h5py
 import numpy as np
-from bad_files import Make, picture
-from conftest import draw_photo
 from PIL import Image
+
+import bad_files as bad
+from bad_files import Make, picture
+from toys import draw_photo
 
 PREPARE = "prepare photos -o faces.h5 --size 16 --test-fraction 0 --workers 1 -q"
 GENERATE = "generate --n 1 --seed 1 -o a.png"

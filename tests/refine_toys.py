@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from make_toy_weights import TOY_MODEL
 
 from facegen.api.refine import refine
 from facegen.errors import FacegenError
@@ -22,6 +21,7 @@ from facegen.model import adversarial_trainer
 from facegen.model.devices import limit_hardware
 from facegen.model.trainer import Progress
 from facegen.options import CrispOptions
+from make_toy_weights import TOY_MODEL
 
 OPTIONS = CrispOptions(
     epochs=3,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import REPOSITORY, python_environment
 
 from facegen.cli.main import cli
+from running import REPOSITORY, python_environment
 
 EXAMPLES = REPOSITORY / "examples"
 

@@ -16,7 +16,6 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -31,6 +30,7 @@ from facegen.images.sharpening import Sharpening
 from facegen.io.face_set import FaceSet, FaceSetWriter
 from facegen.io.files import atomic_output
 from facegen.row_ranges import MAX_ROW, format_rows, parse_rows
+from running import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "fuzz"))
 

@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import run_python
+
+from running import run_python
 
 COMMANDS = {
     "prepare": "prepare photos -o out.h5 --size 32 --workers 1 -q",

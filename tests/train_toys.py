@@ -13,11 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from make_toy_weights import TOY_MODEL, TOY_TRAINING
-
 from facegen.api.train import train
 from facegen.errors import FacegenError
 from facegen.model.devices import limit_hardware
+from make_toy_weights import TOY_MODEL, TOY_TRAINING
 
 
 class StoppedError(Exception):

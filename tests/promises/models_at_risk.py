@@ -17,14 +17,13 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from make_toy_weights import TOY_MODEL, TOY_TRAINING
-from refine_toys import OPTIONS
-
 from facegen.api.refine import refine
 from facegen.api.train import train
 from facegen.model import adversarial_trainer
 from facegen.model.adversarial_trainer import CrispTrainer
 from facegen.model.devices import limit_hardware
+from make_toy_weights import TOY_MODEL, TOY_TRAINING
+from refine_toys import OPTIONS
 
 TWO = replace(TOY_TRAINING, epochs=2)
 OTHER = replace(TOY_MODEL, seed=77)

@@ -13,7 +13,6 @@ import click
 import h5py
 import numpy as np
 import pytest
-from conftest import facegen, run_python
 
 import facegen as package
 from facegen.cli.main import cli
@@ -22,6 +21,7 @@ from facegen.io.face_set import FaceSetWriter
 from facegen.io.latent_store import Latents
 from facegen.io.latent_writer import write_latents
 from facegen.strict_json import to_json
+from running import facegen, run_python
 
 # Run in a folder with faces.h5, latents.h5, attributes.h5, sampler.h5, photo.png and sheet.png;
 # OUT is an empty one.

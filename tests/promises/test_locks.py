@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import facegen
 
 from facegen.errors import OutputError
 from facegen.io.locks import exclusive, hold_lock
+from running import facegen
 
 
 def test_a_data_file_as_lock_is_refused_and_stays(work: Path):

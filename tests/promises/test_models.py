@@ -9,7 +9,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import facegen, run_python
 
 from facegen.api.refine import read_crisp_options, refine
 from facegen.api.train import read_checkpoint_options, train
@@ -17,6 +16,7 @@ from facegen.errors import InputError, OutputError
 from facegen.io.checkpoint import read_state, restore_checkpoint, save_checkpoint
 from facegen.io.locks import exclusive
 from facegen.io.weights import CONFIG, Weights
+from running import facegen, run_python
 
 
 @pytest.fixture(scope="module")

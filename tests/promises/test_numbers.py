@@ -12,7 +12,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conftest import TOY_ATTRIBUTES, facegen, toy_images
 from PIL import Image
 
 from facegen.analysis import plots
@@ -25,6 +24,8 @@ from facegen.io import hdf5
 from facegen.io.face_set import FaceSet, FaceSetWriter
 from facegen.io.latent_writer import write_latents
 from facegen.row_ranges import parse_rows
+from running import facegen
+from toys import TOY_ATTRIBUTES, toy_images
 
 Labels = tuple[np.ndarray | None, np.ndarray | None, list[str]]
 

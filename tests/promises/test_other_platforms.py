@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import facegen, run_python
+
+from running import facegen, run_python
 
 TAKE_AWAY = """
 import os, signal, sys

@@ -16,7 +16,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import draw_photo, facegen, python_environment
 from PIL import Image
 
 from facegen.api.encode import encode
@@ -27,6 +26,8 @@ from facegen.io.face_set import FaceSet, FaceSetWriter
 from facegen.io.files import atomic_output
 from facegen.io.latent_store import Latents
 from facegen.io.latent_writer import LatentsWriter
+from running import facegen, python_environment
+from toys import draw_photo
 
 LEFTOVER = ".facegen-0123456789abcdef.tmp"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -10,21 +10,22 @@ import sys
 import tarfile
 from pathlib import Path
 
-import bad_files as bad
 import numpy as np
 import pytest
-from conftest import draw_photo, facegen, run_python
 from PIL import Image
 
+import bad_files as bad
 from facegen.api import reconstruct
 from facegen.api.evaluate import pictures
 from facegen.api.prepare import read_attributes, read_identities
 from facegen.errors import InputError
-from facegen.images import alignment, photos
+from facegen.images import alignment
 from facegen.images.photo_sources import count_photos, find_photos
 from facegen.images.photos import load_face
 from facegen.io.face_set import FaceSet
 from facegen.io.pictures import open_photo
+from running import facegen, run_python
+from toys import draw_photo
 
 # Peak of load_face above what was there before, in bytes a pixel, of a photo from stdin.
 MEASURE = """
@@ -97,7 +98,7 @@ def test_decoding_takes_at_most_nine_bytes_a_pixel(mode, kind):
     else:
         image = Image.new(mode, (SIDE, SIDE))
     data = bad.picture(kind, image)
-    environment = {**os.environ, "PYTHONPATH": str(Path(photos.__file__).parent.parent)}
+    environment = python_environment()
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], input=data, env=environment, capture_output=True
     )

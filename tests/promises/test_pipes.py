@@ -16,7 +16,9 @@ from typing import Any
 
 import h5py
 import pytest
-from conftest import draw_photo, python_environment
+
+from running import python_environment
+from toys import draw_photo
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
 MAKING = {

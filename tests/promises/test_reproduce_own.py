@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TOY_SIZE, draw_photo, facegen
 from PIL import Image, PngImagePlugin
 
 from facegen.io.face_set import FaceSetWriter
 from facegen.io.provenance import PROVENANCE_KEY, add_provenance
 from facegen.recipes.comparison import picture_difference
+from running import facegen
+from toys import TOY_SIZE, draw_photo
 
 SHEETS = {
     "generated": ("generate --n 9 --seed 5 --columns 4", "2,3"),

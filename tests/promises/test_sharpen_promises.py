@@ -8,12 +8,11 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import bad_files as bad
 import numpy as np
 import pytest
-from conftest import draw_photo, facegen
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 
+import bad_files as bad
 from facegen.api.output_names import fill_name
 from facegen.api.sharpen import sharpen
 from facegen.errors import InputError, OutputError
@@ -21,6 +20,8 @@ from facegen.images import sheets
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import make_pair_sheet, make_sheet, open_picture, pair_grid, save_png
 from facegen.io.picture_headers import is_deep
+from running import facegen
+from toys import draw_photo
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- who: me --></x:xmpmeta>'
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

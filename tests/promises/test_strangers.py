@@ -21,7 +21,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conftest import facegen, python_environment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
@@ -36,6 +35,7 @@ from facegen.io.provenance import (
     parse_provenance,
 )
 from facegen.recipes.document_info import document_durations
+from running import facegen, python_environment
 
 COMMANDS = {
     "sheet.png": "generate --n 4 --seed 5 --columns 2",

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import draw_photo, facegen, python_environment, run_python
 
 from facegen.api.encode import encode
 from facegen.errors import InputError
@@ -25,6 +24,8 @@ from facegen.images.animation import save_animation
 from facegen.io.face_set import FaceSet, FaceSetWriter
 from facegen.model.devices import limit_hardware
 from facegen.strict_json import to_json_line
+from running import facegen, python_environment, run_python
+from toys import draw_photo
 
 EVIL = "a\x1b[31m\x1b]0;title\x07\x9b31m\r\n\N{RIGHT-TO-LEFT OVERRIDE}.png"
 SHOWN = r"a\x1b[31m\x1b]0;title\x07\x9b31m\r\n\u202e.png"

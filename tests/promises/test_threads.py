@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_photo, run_python
 from PIL import Image
 
 from facegen.api.generate import generate
@@ -17,6 +16,8 @@ from facegen.images.face_detector import is_installed
 from facegen.io.face_set import FaceSet
 from facegen.io.weights import Weights
 from facegen.model.codec import Codec
+from running import run_python
+from toys import draw_photo
 
 THREADS = 8
 ROUNDS = 25

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import run_python
+
+from running import run_python
 
 HOST = """
 import multiprocessing, sys

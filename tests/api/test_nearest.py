@@ -8,7 +8,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import facegen
 from PIL import Image
 
 from facegen import Codec, FaceSet, Latents, Weights, generate
@@ -18,6 +17,7 @@ from facegen.errors import InputError, OutputError
 from facegen.images.sheets import read_grid
 from facegen.io.latent_writer import write_latents
 from facegen.io.provenance import read_provenance
+from running import facegen
 
 
 @pytest.fixture(scope="module")

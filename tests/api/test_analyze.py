@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import Result
-from conftest import facegen
 from PIL import Image
 
 from facegen.analysis.report_page import Section, make_page
@@ -23,6 +22,7 @@ from facegen.api.info import info
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.io.latent_store import Latents, Origin
 from facegen.io.latent_writer import write_latents
+from running import facegen
 
 ROWS, DIM = 200, 16
 ATTRIBUTES = ["Smiling", "Male"]

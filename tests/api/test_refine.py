@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import run_python
 from PIL import Image
 
 from facegen.api.refine import read_crisp_options, refine
@@ -23,6 +22,7 @@ from facegen.io.weights import Weights
 from facegen.model.adversarial_trainer import illness
 from facegen.model.codec import Codec
 from facegen.options import CrispOptions
+from running import TESTS, run_python
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def runs(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("refined")
     for name in ("unbroken", "resumed", "wild"):
         shutil.copytree(toy_weights, folder / name)
-    script = Path(__file__).with_name("refine_toys.py")
+    script = TESTS / "refine_toys.py"
     done = run_python(script, toy_faces, folder)
     assert done.returncode == 0, done.stderr
     return folder

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_photo
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -18,6 +17,7 @@ from facegen.errors import InputError
 from facegen.images.photos import centre_square, crop_box, load_face
 from facegen.images.pixels import to_float, to_pixels
 from facegen.io.pictures import open_photo
+from toys import draw_photo
 
 ORIENTATION = 0x0112
 BYTES = np.arange(256, dtype=np.uint8)

@@ -12,13 +12,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import facegen
 from PIL import Image
 
 from facegen.api.encode import encode
 from facegen.errors import InputError, OutputError
 from facegen.images import animation
 from facegen.io.checkpoint import save_checkpoint
+from running import facegen
 
 COMMANDS = {
     "a.gif": "morph seed:5 faces.h5:17 latents.h5:3 --steps 3 --fps 12 --scale 2",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import python_environment
 
 from facegen.analysis.quality import cross_entropy_floor, sharpness
 from facegen.api.prepare import prepare
@@ -19,6 +18,7 @@ from facegen.io.weights import CRISP_FILES, FILES, Weights
 from facegen.latent.directions import find_directions
 from facegen.latent.random_points import normal
 from facegen.model.codec import Codec
+from running import python_environment
 
 CELEBA = os.environ.get("FACEGEN_CELEBA", "")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import draw_photo
 from PIL import Image, ImageEnhance, ImageFilter
 
 from facegen.errors import InputError
 from facegen.images.sharpening import Sharpening
+from toys import draw_photo
 
 MODES = ("L", "LA", "RGB", "RGBA")
 

@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import run_python
 
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.io.files import atomic_output, check_output, output_errors, sha256_of
+from running import run_python
 
 
 def write(path: Path, text: str, **options: bool) -> None:

@@ -16,13 +16,13 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import python_environment, run_python
 from PIL import Image
 
 from facegen.cli.main import COMMANDS, cli
 from facegen.images.sheets import read_grid
 from facegen.io.locks import hold_lock
 from facegen.io.provenance import read_provenance
+from running import REPOSITORY, python_environment, run_python
 
 FACEGEN = ("-m", "facegen")
 
@@ -75,7 +75,7 @@ def test_every_option_has_a_help_text(name: str, command: click.Command):
 
 @pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value))
 def test_every_command_stands_in_the_readme(name: str, command: click.Command):
-    assert f"facegen {name}" in (Path(__file__).parent.parent / "README.md").read_text()
+    assert f"facegen {name}" in (REPOSITORY / "README.md").read_text()
 
 
 BAD_VALUES = [

@@ -9,7 +9,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import facegen, run_python
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,6 +28,7 @@ from facegen.latent.gaussians import JointMoments, oas_shrinkage, shrunk_factor
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.latent.samplers import FittedSampler
 from facegen.seeds import MAX_SEED
+from running import facegen, run_python
 
 MEAN = np.array([3.0, -1.0, 0.5, 20.0])
 FACTOR = np.array([[2, 0, 0, 0], [1, 1, 0, 0], [0, 0.5, 0.3, 0], [-0.5, 0, 0.1, 0.2]])

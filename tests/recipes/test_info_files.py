@@ -9,15 +9,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from bad_files import keras_bytes, lambda_config
-from conftest import facegen
 from PIL import Image, PngImagePlugin
 
+from bad_files import keras_bytes, lambda_config
 from facegen.api.encode import encode
 from facegen.api.info import info
 from facegen.errors import InputError
 from facegen.images.sheets import save_png
 from facegen.io.checkpoint import save_checkpoint
+from running import facegen
 
 
 def describe(path: Path) -> tuple[dict, list[str]]:

@@ -10,7 +10,6 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import Result
-from conftest import facegen
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -31,6 +30,7 @@ from facegen.latent.directions import Directions, Move, find_directions, remove
 from facegen.latent.samplers import MovedPoints, Sampler
 from facegen.model.codec import Codec
 from facegen.model.named_points import PointReader
+from running import facegen
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import python_environment, run_python
 
 from facegen.api.train import read_checkpoint_options, train
 from facegen.errors import InputError, MissingFileError, OutputError
@@ -24,13 +23,14 @@ from facegen.model.codec import Codec
 from facegen.model.trainer import training_batches
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetch import prefetch
+from running import TESTS, python_environment, run_python
 
 
 @pytest.fixture(scope="module")
 def toys(toy_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the runs of train_toys.py."""
     folder = tmp_path_factory.mktemp("toys")
-    done = run_python(Path(__file__).with_name("train_toys.py"), toy_faces, folder)
+    done = run_python(TESTS / "train_toys.py", toy_faces, folder)
     assert done.returncode == 0, done.stderr
     return folder
 

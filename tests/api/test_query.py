@@ -13,7 +13,6 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from conftest import python_environment
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,6 +28,7 @@ from facegen.io.provenance import read_provenance
 from facegen.io.weights import Weights
 from facegen.model.codec import Codec
 from facegen.row_ranges import format_rows, parse_rows
+from running import python_environment
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import draw_photo, run_python
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -27,6 +26,8 @@ from facegen.images.alignment import (
 from facegen.images.face_detector import FaceDetector, is_installed
 from facegen.images.photos import CELEBA_BOX, load_face, load_upright
 from facegen.io.face_set import FaceSet
+from running import run_python
+from toys import draw_photo
 
 needs_detector = pytest.mark.skipif(not is_installed(), reason="needs facegen[photos]")
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import REPOSITORY, python_environment, run_python, toy_images
 from PIL import Image
 
 from facegen.api.encode import encode, encode_rows
@@ -28,6 +27,8 @@ from facegen.io.latent_writer import LatentsWriter
 from facegen.io.locks import exclusive
 from facegen.io.weights import Weights
 from facegen.model.codec import Codec
+from running import REPOSITORY, python_environment, run_python
+from toys import toy_images
 
 ARRAYS = ("mu", "logvar", "z")
 LABELS = ("names", "split", "identities", "attributes", "attribute_names")

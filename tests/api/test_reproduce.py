@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_photo, facegen
 from PIL import Image, PngImagePlugin
 
 from facegen.api.encode import encode
 from facegen.errors import FacegenError, InputError
 from facegen.io.provenance import add_provenance, read_provenance
+from running import facegen
+from toys import draw_photo
 
 COMMANDS = {
     "normal": "generate --n 9 --seed 5 --sigma 1.2 --columns 4",

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_python
 
 from facegen.errors import FacegenError
 from facegen.images.face_mesh import FaceMesh, FoundFaces
+from running import TESTS, run_python
 
 
 @pytest.fixture(scope="module")
 def found(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("judges")
-    script = Path(__file__).with_name("judges.py")
+    script = TESTS / "judges.py"
     done = run_python(script, toy_faces, toy_weights, folder, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "judges.json").read_text())

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from bad_files import folder, picture
 from bad_input_cases import CASES, DONE, SKIPPED, Case
-from conftest import REPOSITORY, python_environment
-
 from facegen import signals
 from facegen.__main__ import main
+from running import REPOSITORY, TESTS, python_environment
 
-TESTS = Path(__file__).parent
 # Takes root's way around permission bits away.
 WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import python_environment, run_python
+
+from running import python_environment, run_python
 
 PROGRAM = """
 import os, signal, sys, time

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import facegen
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -22,6 +21,7 @@ from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.latent.sampler_choice import make_sampler
 from facegen.latent.samplers import AtPercentiles, OnShell, PointSampler, Sampler, Truncated
 from facegen.seeds import MAX_SEED
+from running import facegen
 
 QUANTILES = {"0": 10.0, "0.05": 12.0, "0.5": 16.0, "0.95": 17.0, "1": 20.0}
 TRAINING = RadiusQuantiles.parse(QUANTILES)

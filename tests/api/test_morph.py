@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_photo, facegen
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -33,6 +32,8 @@ from facegen.io.weights import Weights
 from facegen.latent.interpolation import linear, path_between, spherical
 from facegen.model.codec import Codec
 from facegen.model.named_points import PointReader
+from running import facegen
+from toys import draw_photo
 
 
 @pytest.fixture(scope="module")

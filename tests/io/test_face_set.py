@@ -12,12 +12,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conftest import run_python
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.io.face_set import FaceSet, FaceSetWriter, is_test_row
+from running import run_python
 
 people_lists = st.lists(st.integers(-1, 12), min_size=2, max_size=60)
 

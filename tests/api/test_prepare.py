@@ -14,7 +14,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conftest import python_environment
 from PIL import Image
 
 from facegen.api.prepare import _read_batches, prepare, read_attributes, read_identities
@@ -22,6 +21,7 @@ from facegen.errors import FacegenError, InputError, MissingFileError, OutputErr
 from facegen.images.photo_sources import Photo
 from facegen.images.photos import load_face
 from facegen.io.face_set import FaceSet, is_test_row
+from running import python_environment
 
 
 def names_in(path: Path) -> list[str]:
