@@ -24,7 +24,7 @@ from facegen.images.photo_sources import count_photos, find_photos
 from facegen.images.photos import load_face
 from facegen.io.face_set import FaceSet
 from facegen.io.pictures import open_photo
-from running import facegen, run_python
+from running import facegen, python_environment, run_python
 from toys import draw_photo
 
 # Peak of load_face above what was there before, in bytes a pixel, of a photo from stdin.
