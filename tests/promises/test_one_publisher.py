@@ -19,7 +19,8 @@ import facegen
 HOME = Path(facegen.__file__).parent
 PUBLISHERS = {"io/files.py", "io/locks.py"}
 HDF5 = "io/hdf5.py"
-BY_NAME = {HDF5, "images/animation.py", "api/encode.py"}  # HDF5 and ffmpeg write there, or it is read there
+# HDF5 and ffmpeg write there, or it is read there.
+BY_NAME = {HDF5, "images/animation.py", "api/encode.py"}
 
 GIVERS = {"atomic_output", "temporary_file", "publish_model"}
 OF_PATHS = {"unlink", "rename", "rmdir", "touch", "symlink_to", "hardlink_to", "removedirs"}
