@@ -164,8 +164,8 @@ class CrispOptions:
     filters: tuple[int, ...] = (96, 64, 40, 16)
     mapping: tuple[int, ...] = (512, 512)
     residual_blocks: tuple[int, ...] = (2, 1, 0, 0)
-    feature_weight: float = 1.0
-    pixel_weight: float = 5.0
+    feature_weight: float = 0.5
+    pixel_weight: float = 2.5
     latent_weight: float = 1.0
     settling_epochs: int = 5
     average_decay: float = 0.998

@@ -71,10 +71,12 @@ def layers(path: Path) -> None:
     from facegen.model.adversarial import prior_points
     from facegen.model.crisp_decoder import CrispDecoder, UpsamplingConvolution
     from facegen.model.discriminator import (
+        Head,
         SpectralConvolution,
         draw_views,
         feature_difference,
         hinge,
+        own_scores,
         view,
     )
 
@@ -96,6 +98,11 @@ def layers(path: Path) -> None:
     features = normal(3, 2, 4, 4, 5), normal(3, 2, 4, 4, 5)
     images = random.uniform(0.1, 1, (6, 16, 16, 3)).astype(np.float32)
     draws = draw_views(len(images), 16, tf.constant([7, 8], tf.int64))
+    scores = normal(6, 2, 2, 3)
+    head = Head("head", channels=5, filters=(4,), seed=3)
+    kernels = [layer.normalised_kernel(update=False) for layer in head.convolutions]
+    maps = normal(6, 8, 8, 5)
+    others = np.concatenate([maps[:3], normal(3, 8, 8, 5)])
     points = normal(3, 8)
     shallow = replace(OPTIONS, mapping=(), residual_blocks=(0, 0))
     np.savez(
@@ -106,6 +113,10 @@ def layers(path: Path) -> None:
                 [tf.constant([-5.0, 2.0]), tf.constant([0.0])],
             )
         ),
+        scores=scores,
+        own_scores=np.asarray(own_scores([tf.constant(scores)])[0]),
+        head_scores=np.asarray(head(tf.constant(maps), kernels, 2)),
+        head_scores_with_other_group=np.asarray(head(tf.constant(others), kernels, 2)),
         images=images,
         views=np.asarray(view(tf.constant(images), draws)),
         view_shifts=np.asarray(draws[3:])[:, :, 0],

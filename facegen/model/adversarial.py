@@ -15,15 +15,23 @@ import tensorflow as tf
 
 from facegen.model.autoencoder import Adam, Autoencoder
 from facegen.model.crisp_decoder import CrispDecoder
-from facegen.model.discriminator import Discriminator, draw_views, feature_difference, hinge, view
+from facegen.model.discriminator import (
+    KINDS,
+    Discriminator,
+    draw_views,
+    feature_difference,
+    hinge,
+    own_scores,
+    view,
+)
 from facegen.model.feature_network import FeatureNetwork
 from facegen.options import CrispOptions
 
 BETA_1, BETA_2 = 0.0, 0.99
-# Of each eight points of the prior four are normal, one is normal with another deviation, three are
-# uniform in cubes, most of them large: as people ask for them with --truncation and --r-limit.
+# Half of the prior's points are normal. Of eight of the others three are normal with another
+# deviation, five uniform in cubes, most of them large: as people ask for them with --r-limit.
 SIGMA, R_LIMIT = (0.5, 1.5), (0.5, 2.6)
-KINDS = 4 * ["normal"] + ["sigma"] + 3 * ["cube"]
+SIGMAS_OF_EIGHT = 3
 MU_SHARE = 4  # three in four reconstructions decode mu: the prior is like sampled points anyway
 # Added to a step's seed (seed, step), so that draws for different purposes are independent.
 SIGMA_STREAM, EPSILON_STREAM = np.array([0, 1 << 40]), np.array([0, 1 << 41])
@@ -41,14 +49,19 @@ def variety(images):
 
 
 def prior_points(count: int, latent_dim: int, seed):
-    """Points like those that people decode, float32 (count, latent_dim)."""
+    """Points like those that people decode: the first half normal, the others wide.
+
+    Returns:
+        float32 (count, latent_dim).
+    """
     normal = tf.random.stateless_normal((count, latent_dim), seed)
     where = tf.random.stateless_uniform((count, 1), seed + SIGMA_STREAM)
     cube = tf.random.stateless_uniform((count, latent_dim), seed + CUBE_STREAM, -1, 1)
-    kinds = np.array([KINDS[i % len(KINDS)] for i in range(count)])[:, None]
+    number = np.arange(count)[:, None]
+    is_wide, is_cube = number >= count // 2, number % 8 >= SIGMAS_OF_EIGHT
     wider = (SIGMA[0] + (SIGMA[1] - SIGMA[0]) * where) * normal
     limit = R_LIMIT[1] - (R_LIMIT[1] - R_LIMIT[0]) * where**2
-    return tf.where(kinds == "cube", limit * cube, tf.where(kinds == "sigma", wider, normal))
+    return tf.where(is_wide, tf.where(is_cube, limit * cube, wider), normal)
 
 
 class CrispModel:
@@ -122,7 +135,8 @@ class CrispModel:
         """One step of decoder and opponents, from one forward pass.
 
         Half of the real faces are also reconstructed, from mu or from a sampled z.
-        As many faces as there are real ones come from points of the prior. A reconstruction is
+        As many faces as there are real ones come from points of the prior: in all three groups of
+        the same size, one of each of the discriminator's `KINDS`. A reconstruction is
         seen by the opponents with the shift and the colours of its original, so that the frozen
         network's maps of the two can be compared.
 
@@ -142,19 +156,20 @@ class CrispModel:
         with tf.GradientTape(persistent=True) as tape:
             pictures = tf.sigmoid(self.decoder(z))
             # tf.split, because the gradient of x[:half] is several times slower.
-            reconstructions, dreams = tf.split(pictures, (half, count))
+            reconstructions, normal, _ = tf.split(pictures, len(KINDS))
             seen = view(pictures, draws)
             maps = self.network.maps(seen)
             kernels = discriminator.kernels(update=True)
-            scores = discriminator.scores(seen, maps, kernels)
-            discriminator_loss = hinge(discriminator.scores(real_view, real_maps, kernels), scores)
+            scores = own_scores(discriminator.scores(seen, maps, kernels, groups=len(KINDS)))
+            real_scores = discriminator.scores(real_view, real_maps, kernels, groups=2)
+            discriminator_loss = hinge(real_scores, scores)
             losses = {
                 "adversarial_loss": -tf.add_n([tf.reduce_mean(score) for score in scores]),
                 "feature_loss": feature_difference(
-                    [x[:half] for x in real_maps], [tf.split(x, (half, count))[0] for x in maps]
+                    [x[:half] for x in real_maps], [tf.split(x, len(KINDS))[0] for x in maps]
                 ),
                 "pixel_loss": tf.reduce_mean(tf.abs(reconstructions - real[:half])),
-                "latent_loss": self._latent_loss(dreams, z[half:]),
+                "latent_loss": self._latent_loss(normal, z[half:count]),
             }
             total = (
                 losses["adversarial_loss"]
@@ -170,7 +185,7 @@ class CrispModel:
         return {
             "discriminator_loss": discriminator_loss,
             **losses,
-            "variety": variety(dreams),
+            "variety": variety(tf.concat(tf.split(pictures, len(KINDS))[1:], 0)),
             "real_variety": variety(real),
         }
 

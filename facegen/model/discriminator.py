@@ -6,7 +6,8 @@ not: dots and grids. Import this module late: it costs seconds.
 
 Sources: Sauer, Chitta, Mueller and Geiger 2021, "Projected GANs converge faster"; Miyato,
 Kataoka, Koyama and Yoshida 2018 (spectral normalisation); Karras et al. 2018 (standard deviation
-over the batch); Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training".
+over the batch); Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training";
+Miyato and Koyama 2018 (an opponent that knows of which kind a picture is said to be).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tensorflow as tf
 from facegen.model.crisp_decoder import SLOPE, he_initializer
 from facegen.model.feature_network import FeatureNetwork
 
+KINDS = ("reconstruction", "normal", "wide")  # of generated faces, by where their points come from
 MIXED_CHANNELS = (48, 64, 96, 128)  # of the frozen network's maps, the finest first
 HEAD_CHANNELS = 96
 PIXEL_CHANNELS = (32, 64)
@@ -124,7 +126,9 @@ class SpectralConvolution(keras.layers.Layer):
 class Head:
     """From a map to scores: strided convolutions down to the coarsest map's size, then two more.
 
-    The standard deviation over the batch is one more channel before the last two.
+    The last is one for each of `KINDS`. With one for all, faces only had to be right as a mixture:
+    those of normal points stayed too much alike, those of cubes too odd.
+    The standard deviation over a group is one more channel before the last two.
     """
 
     def __init__(self, name: str, *, channels: int, filters: tuple[int, ...], seed: int, **shape):
@@ -134,7 +138,8 @@ class Head:
             channels = width
         width = filters[-1] if filters else channels
         self._add(f"{name}_last", channels + 1, width, seed, kernel_size=3)
-        self._add(f"{name}_score", width, 1, seed, kernel_size=3)
+        for kind in KINDS:
+            self._add(f"{name}_score_{kind}", width, 1, seed, kernel_size=3)
 
     def _add(self, name: str, channels: int, filters: int, seed: int, **shape: int) -> None:
         layer = SpectralConvolution(
@@ -143,21 +148,40 @@ class Head:
         layer.build((None, None, None, channels))
         self.convolutions.append(layer)
 
-    def __call__(self, x, kernels: list):
-        """Scores (batch, rows, columns, 1), float32; high for real."""
-        *strided, last, score = zip(self.convolutions, kernels, strict=True)
+    def __call__(self, x, kernels: list, groups: int):
+        """Scores (batch, rows, columns, kinds), float32; high for real."""
+        convolutions = list(zip(self.convolutions, kernels, strict=True))
+        strided, scores = convolutions[: -len(KINDS) - 1], convolutions[-len(KINDS) :]
+        last = convolutions[-len(KINDS) - 1]
         for layer, kernel in strided:
             x = tf.nn.leaky_relu(layer.convolve(x, kernel), SLOPE)
-        x = tf.concat([x, _deviation(x)], -1)
+        x = tf.concat([x, _deviation(x, groups)], -1)
         x = tf.nn.leaky_relu(last[0].convolve(x, last[1]), SLOPE)
-        return tf.cast(score[0].convolve(x, score[1]), tf.float32)
+        found = tf.concat([layer.convolve(x, kernel) for layer, kernel in scores], -1)
+        return tf.cast(found, tf.float32)
 
 
-def _deviation(x):
-    """The standard deviation over the batch, mean over the channels: (batch, rows, columns, 1)."""
-    deviation = tf.sqrt(tf.math.reduce_variance(tf.cast(x, tf.float32), axis=0) + 1e-8)
+def _deviation(x, groups: int):
+    """The standard deviation over each group, mean over the channels: (batch, rows, columns, 1)."""
+    size = x.shape[0] // groups
+    grouped = tf.reshape(tf.cast(x, tf.float32), (groups, size, *x.shape[1:]))
+    deviation = tf.sqrt(tf.math.reduce_variance(grouped, axis=1) + 1e-8)
     deviation = tf.cast(tf.reduce_mean(deviation, axis=-1, keepdims=True), x.dtype)
-    return tf.broadcast_to(deviation, (tf.shape(x)[0], *deviation.shape))
+    return tf.repeat(deviation, size, axis=0)
+
+
+def own_scores(scores: list) -> list:
+    """Of generated faces, in equal groups by `KINDS`, what their own kind's layers say.
+
+    Args:
+        scores: of `Discriminator.scores`.
+
+    Returns:
+        For each head (batch, rows, columns).
+    """
+    size = scores[0].shape[0] // len(KINDS)
+    own = np.repeat(np.eye(len(KINDS), dtype=np.float32), size, axis=0)[:, None, None, :]
+    return [tf.reduce_sum(score * own, -1) for score in scores]
 
 
 class Discriminator:
@@ -202,10 +226,11 @@ class Discriminator:
             found.append(x + tf.nn.conv2d(larger, tf.constant(kernel, x.dtype), 1, "SAME"))
         return found[::-1]
 
-    def scores(self, images, maps: list, kernels: list) -> list:
-        """What each head says of images: tensors of scores, high for real.
+    def scores(self, images, maps: list, kernels: list, *, groups: int) -> list:
+        """What each head says of images: (batch, rows, columns, kinds), high for real.
 
         Args:
+            groups: equal ones, in which the deviation is taken.
             images: float32 (batch, size, size, channels) in [0, 1].
             maps: of the frozen network, for these images.
         """
@@ -214,7 +239,7 @@ class Discriminator:
         found = []
         for head, x in zip(self.heads, inputs, strict=True):
             own = [kernels.pop(0) for _ in head.convolutions]
-            found.append(head(tf.cast(x, self.dtype), own))
+            found.append(head(tf.cast(x, self.dtype), own, groups))
         return found
 
 

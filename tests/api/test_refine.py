@@ -83,18 +83,31 @@ def test_the_hinge_loss_is_zero_where_real_and_generated_lie_beyond_the_margin(n
 
 
 def test_half_of_the_points_of_the_prior_are_normal_the_others_wider_or_in_cubes(numbers):
-    points = numbers["points"]
-    kind = np.arange(len(points)) % 8
+    normal, wide = np.split(numbers["points"], 2)
+    kind = np.arange(len(wide)) % 8
     # 2,000 points of 8 coordinates: the variance's standard error is sqrt(2 / 16000) = 1.1 %.
-    assert points[kind < 4].var() == pytest.approx(1, abs=4 * 0.0112)
+    assert normal.var() == pytest.approx(1, abs=4 * 0.0112)
     # The mean of s^2, s uniform in [0.5, 1.5], is 1 + 1 / 12.
-    assert points[kind == 4].var() == pytest.approx(13 / 12, rel=0.15)
-    cubes = np.abs(points[kind > 4]).max(1)
+    assert wide[kind < 3].var() == pytest.approx(13 / 12, rel=0.15)
+    cubes = np.abs(wide[kind >= 3]).max(1)
     assert 2.5 < cubes.max() <= 2.6
     assert cubes.min() < 0.6
     # A cube of r has the variance r^2 / 3, and r is 2.6 - 2.1 u^2 with u uniform in [0, 1].
     mean_square = 2.6**2 - 2 * 2.6 * 2.1 / 3 + 2.1**2 / 5
-    assert points[kind > 4].var() == pytest.approx(mean_square / 3, rel=0.05)
+    assert wide[kind >= 3].var() == pytest.approx(mean_square / 3, rel=0.05)
+
+
+def test_generated_faces_are_scored_by_the_layers_of_their_own_kind(numbers):
+    scores = numbers["scores"]  # (6, 2, 2, 3): two faces of each of three kinds
+    for face, found in enumerate(numbers["own_scores"]):
+        np.testing.assert_array_equal(found, scores[face, :, :, face // 2])
+
+
+def test_the_deviation_is_that_of_a_face_s_own_group(numbers):
+    # Two groups of three: the other group's faces change nothing.
+    one, other = numbers["head_scores"], numbers["head_scores_with_other_group"]
+    np.testing.assert_allclose(one[:3], other[:3], rtol=1e-5, atol=1e-6)
+    assert np.abs(one[3:] - other[3:]).max() > 1e-3
 
 
 def test_a_view_shifts_a_picture_and_changes_its_colours_a_little(numbers):
