@@ -23,6 +23,7 @@ from facegen.cli.main import COMMANDS, cli
 DOCS = Path(__file__).parent
 STUB = DOCS.parent / "facegen" / "__init__.pyi"
 NOTE = "<!-- made by docs/update_reference.py -->"
+NOT_RUN = {"refine": "training against opponents takes hours"}  # by tests of the examples
 PAGES = {  # of docs/api/: a title, and the rooms whose public names stand there
     "verbs": ("Verbs", {"api"}),
     "files": ("Files", {"io"}),
@@ -46,7 +47,8 @@ def prose(text: str) -> str:
     text = re.sub(r"([\\*|]|<(?=[a-z])|\b_)", r"\\\1", " ".join(text.split()))
     text = re.sub(r"'(facegen [^']*)'", r"`\1`", text)
     text = re.sub(r"(?<![\w`-])(--[a-z][a-z-]*)", r"`\1`", text)
-    return re.sub(r"docs/([\w-]+)\.md", r"[docs/\1.md](../\1.md)", text)
+    text = re.sub(r"(^|\. )docs/([\w-]+)\.md", r"\1[The page on \2](../\2.md)", text)
+    return re.sub(r"docs/([\w-]+)\.md", r"[the page on \1](../\1.md)", text)
 
 
 def code(text: str) -> str:
@@ -80,11 +82,12 @@ def command_page(name: str, command: click.Command) -> str:
     context = click.Context(command, info_name=f"facegen {name}")
     (summary, *paragraphs), examples = split_help(command)
     example = own_example(name, examples)
+    mark = f"<!-- not run: {NOT_RUN[name]} -->\n" if name in NOT_RUN else ""
     others = [line for line in examples if line != example]
     parts = [
         f"{NOTE}\n\n# facegen {name}\n",
         f"{prose(summary)}\n",
-        f"```console\n$ {example}\n```\n",
+        f"{mark}```console\n$ {example}\n```\n",
         *(f"{prose(paragraph)}\n" for paragraph in paragraphs),
     ]
     if isinstance(command, click.Group):
