@@ -25,7 +25,7 @@ reference:
 
 # Warnings are errors. The site begins at docs/_build/html/index.html.
 docs:
-	$(PYTHON) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+	$(PYTHON) -m sphinx -W --keep-going --quiet --fresh-env -b html docs docs/_build/html
 
 bench:
 	$(PYTHON) docs/update_benchmarks.py

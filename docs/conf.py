@@ -34,17 +34,11 @@ napoleon_use_ivar = True
 napoleon_custom_sections = ["Returns", "Yields"]
 
 html_theme = "furo"
-html_copy_source = False
+html_copy_source = html_show_copyright = False
 
 settings = configparser.ConfigParser(interpolation=None)
 settings.read(REPOSITORY / "setup.cfg", encoding="utf-8")
 ADDRESS = settings.get("metadata", "url", fallback="").rstrip("/")  # empty: not filled in yet
-if ADDRESS:
-    html_theme_options = {
-        "source_repository": ADDRESS,
-        "source_branch": "HEAD",
-        "source_directory": "docs/",
-    }
 
 INCLUDE = re.compile(r"```\{include\} (\S+)\n```\n")
 RELATIVE_LINK = re.compile(r"(!?)\[([^]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
