@@ -22,7 +22,7 @@ def absolute(readme: str, address: str) -> str:
     def replace(link: re.Match[str]) -> str:
         mark, text, path = link.groups()
         if not address:
-            return text
+            return f"[{text}]" if mark else text
         kind = "raw" if mark else "tree" if path.endswith("/") else "blob"
         return f"{mark}[{text}]({address.rstrip('/')}/{kind}/HEAD/{path})"
 
