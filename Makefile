@@ -3,7 +3,7 @@ PYTHON ?= python
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: test lint format reference bench fuzz soak
+.PHONY: test lint format reference docs bench fuzz soak
 
 test:
 	$(PYTHON) -m pytest
@@ -12,7 +12,7 @@ lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) docs/update_readme.py --check
+	$(PYTHON) docs/update_reference.py --check
 	$(PYTHON) docs/update_bad_input.py --check
 
 format:
@@ -20,8 +20,12 @@ format:
 	$(PYTHON) -m ruff format .
 
 reference:
-	$(PYTHON) docs/update_readme.py
+	$(PYTHON) docs/update_reference.py
 	$(PYTHON) docs/update_bad_input.py
+
+# Warnings are errors. The site begins at docs/_build/html/index.html.
+docs:
+	$(PYTHON) -m sphinx -W --keep-going --quiet --fresh-env -b html docs docs/_build/html
 
 bench:
 	$(PYTHON) docs/update_benchmarks.py

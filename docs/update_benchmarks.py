@@ -1,5 +1,5 @@
 """python docs/update_benchmarks.py [--only NAME]...: runs all benchmarks, or some, one after the
-other, and writes their results into docs/BENCHMARKS.md."""
+other, and writes their results into docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 from sections import updated
 
 DOCS = Path(__file__).parent
-PAGE = DOCS / "BENCHMARKS.md"
-BENCHMARKS = DOCS.parent / "benchmarks"
+PAGE = DOCS / "benchmarks.md"
+benchmarks = DOCS.parent / "benchmarks"
 SCRIPTS = (
     "start_up",
     "decode",
@@ -32,7 +32,7 @@ SCRIPTS = (
 
 def run(name: str) -> dict[str, Any]:
     """One benchmark's results; its progress goes to stderr."""
-    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), "--json"]
+    command = [sys.executable, str(benchmarks / f"{name}.py"), "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

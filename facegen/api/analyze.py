@@ -136,7 +136,7 @@ def analyze_logvar(
 
     Args:
         path: latents.h5 of a VAE, complete or not.
-        noise_limit: components with a larger |z - mu| are counted.
+        noise_limit: components with a larger `|z - mu|` are counted.
         output: also draw it, into this PNG.
         progress: called with the rows read since the last call.
 

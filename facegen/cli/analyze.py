@@ -116,7 +116,7 @@ def coordinates(console: Console, latents: Path, **rest: Any) -> None:
 
     \b
     Examples:
-        facegen analyze coordinates latents.h5 --axes 0,5,17 -o coordinates.png
+        facegen analyze coordinates latents.h5 --axes 0,3,7 -o coordinates.png
         facegen analyze coordinates latents.h5 --json
     """
     from facegen.api.analyze import analyze_coordinates

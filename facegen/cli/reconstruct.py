@@ -83,7 +83,7 @@ def command(
 ) -> None:
     """Show faces above what the model makes of them.
 
-    The faces come from a face set, chosen by seed, or are your own photos (docs/attributes.md
+    The faces come from a face set, chosen by seed, or are your own photos (docs/photos.md
     tells how their faces are found).
 
     \b

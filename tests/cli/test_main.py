@@ -74,8 +74,10 @@ def test_every_option_has_a_help_text(name: str, command: click.Command):
 
 
 @pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value))
-def test_every_command_stands_in_the_readme(name: str, command: click.Command):
-    assert f"facegen {name}" in (REPOSITORY / "README.md").read_text()
+def test_every_command_has_its_page(name: str, command: click.Command):
+    page = (REPOSITORY / "docs" / "cli" / f"{name.replace(' ', '-')}.md").read_text()
+    assert f"# facegen {name}\n" in page
+    assert f"$ facegen {name} " in page
 
 
 BAD_VALUES = [
