@@ -311,5 +311,5 @@ def test_the_model_card_tells_of_the_crisp_decoder_once(runs: Path):
         card = weights.file("MODEL_CARD.md").read_text()  # which compares its digest
         assert card.startswith("# Model card")
         assert card.count("## The crisp decoder") == 1
-        assert "- feature_weight: 1.0" in card
+        assert "- feature_weight: 0.5" in card
     assert "Exported twice." in card
