@@ -1031,28 +1031,28 @@ OUTPUTS = [
         "an output folder that vanishes while photos are read",
         "prepare slow.png -o out/faces.h5",
         "facegen: the folder out does not exist; create it first",
-        test="test_bad_input.py::test_an_output_folder_that_vanishes_is_one_clear_line",
+        test="cli/test_bad_input.py::test_an_output_folder_that_vanishes_is_one_clear_line",
     ),
     Case(
         "output-full",
         "a full disk while a face set is written",
         "prepare ...",
         "facegen: cannot write faces.h5: File too large",
-        test="test_faces.py::test_a_full_disk_is_one_clear_line_and_leaves_nothing",
+        test="io/test_face_set.py::test_a_full_disk_is_one_clear_line_and_leaves_nothing",
     ),
     Case(
         "output-full-encode",
         "a full disk while points are written; later the same command completes them",
         "encode ...",
         "facegen: cannot write latents.h5: File too large",
-        test="test_encode.py::test_a_full_disk_is_an_error_and_the_same_command_completes_later",
+        test="api/test_encode.py::test_a_full_disk_is_an_error_and_the_same_command_completes_later",
     ),
     Case(
         "output-locked",
         "an output that another process is writing",
         "encode ...",
         "facegen: another facegen (process N) is writing latents.h5; wait until it is done, ...",
-        test="test_encode.py::"
+        test="api/test_encode.py::"
         "test_a_second_writer_is_told_who_the_first_is_and_a_kill_frees_the_lock",
     ),
 ]
