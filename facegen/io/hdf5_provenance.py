@@ -1,6 +1,6 @@
 """What a store records of how it was made: JSON in the attribute "provenance" of the file's root.
 
-It is the same JSON that pictures carry (`facegen.images.sheets`). latents.h5 has its `Origin`
+It is the same JSON that pictures carry (`facegen.io.provenance`). latents.h5 has its `Origin`
 instead.
 """
 

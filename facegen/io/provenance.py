@@ -14,28 +14,14 @@ from facegen.strict_json import to_json
 from facegen.version import __version__
 
 PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
-
-
 BEGINNING = '{"facegen_version"'  # of the JSON, by which other texts are told apart
-
-
 EXIF_DESCRIPTION = 0x010E
-
-
 EXIF_HISTORY = 0x9213  # ImageHistory, of a single picture: its description is the user's
-
-
 COMMENT = b"facegen\0"  # before each part of the JSON in the comment segments of a JPEG
-
-
 # reconstruct --n 10000 records 1.4 MB in 10,000 objects, of photos with long names 3.5 MB. What is
 # refused never fills the memory: lists and objects take up to 80 times their text, others 16 times.
 MAX_PROVENANCE_BYTES = 4 << 20
-
-
 MAX_PROVENANCE_PARTS = 100_000  # objects and lists
-
-
 MAX_PROVENANCE_DEPTH = 32  # of objects and lists in each other; facegen's own have 6
 
 
