@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 from facegen.api.encode import encode
+from facegen.api.info import info
 from facegen.errors import InputError, OutputError
 from facegen.images import animation
 from facegen.io.checkpoint import save_checkpoint
+from facegen.version import __version__
 from running import facegen
 
 COMMANDS = {
@@ -58,6 +60,28 @@ def test_a_file_is_reproduced_bit_for_bit(name: str, work: Path, tmp_path: Path)
     again = tmp_path / f"{original.stem}-reproduced{original.suffix}"
     assert found["path"] == str(again)
     assert contents(again) == contents(original)
+
+
+@pytest.mark.parametrize("name", COMMANDS.keys() - {"encoded.h5"})  # which has its Origin instead
+def test_the_provenance_of_a_file_begins_with_facegens_version(
+    name: str, work: Path, tmp_path: Path
+):
+    provenance = info(make(name, tmp_path))["provenance"]
+    assert next(iter(provenance.items())) == ("facegen_version", __version__)
+
+
+def test_generated_faces_that_record_no_version_are_reproduced(work: Path, tmp_path: Path):
+    """As facegen 0.1 wrote them."""
+
+    def forget_version(file: h5py.File) -> None:
+        provenance = json.loads(file.attrs["provenance"])
+        del provenance["facegen_version"]
+        file.attrs["provenance"] = json.dumps(provenance)
+
+    original = make("moved.h5", tmp_path)
+    edit_hdf5(original, forget_version)
+    done = facegen("reproduce", original, "--from", work)
+    assert done.stderr == "identical\n", (done.output, done.exception)
 
 
 def fake_ffmpeg(path: Path, version: str) -> Path:
