@@ -14,11 +14,12 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, output_errors, temporary_file
+from facegen.io.files import output_errors
 from facegen.io.inputs import keep_inputs
 from facegen.io.latent_store import LABELS, Origin
 from facegen.io.latent_writer import FLUSH_SECONDS, LatentsWriter
 from facegen.io.locks import exclusive
+from facegen.io.temporaries import Temporary, temporary_file
 from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.model.codec import Codec

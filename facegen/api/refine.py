@@ -15,15 +15,8 @@ from facegen.io.checkpoint import read_options
 from facegen.io.face_set import FaceSet
 from facegen.io.locks import exclusive
 from facegen.io.torch_files import installed_network
-from facegen.io.weights import (
-    CONFIG,
-    CRISP_CHECKPOINT,
-    Weights,
-    add_crisp,
-    check_note,
-    publish_model,
-    remove_unfinished,
-)
+from facegen.io.weights import CONFIG, CRISP_CHECKPOINT, Weights
+from facegen.io.weights_writer import add_crisp, check_note, publish_model, remove_unfinished
 from facegen.latent import random_points
 from facegen.model.adversarial_trainer import CrispTrainer
 from facegen.model.model_card import with_crisp_section

@@ -12,14 +12,8 @@ from facegen.io.checkpoint import read_options
 from facegen.io.face_set import FaceSet
 from facegen.io.files import output_errors
 from facegen.io.locks import exclusive
-from facegen.io.weights import (
-    CHECKPOINT,
-    CONFIG,
-    Weights,
-    check_note,
-    existing_weights,
-    remove_unfinished,
-)
+from facegen.io.weights import CHECKPOINT, CONFIG, Weights, existing_weights
+from facegen.io.weights_writer import check_note, remove_unfinished
 from facegen.model.trainer import Progress, Trainer
 from facegen.options import ModelOptions, TrainingOptions
 

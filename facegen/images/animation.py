@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from facegen.errors import FacegenError, InputError, OutputError
-from facegen.io.files import Temporary, atomic_output
+from facegen.io.files import atomic_output
 from facegen.io.provenance import EXIF_DESCRIPTION, with_version
+from facegen.io.temporaries import Temporary
 from facegen.strict_json import to_json
 
 MAX_FPS = 50.0  # players show a GIF's faster ones at 10

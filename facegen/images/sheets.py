@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from facegen.errors import InputError
-from facegen.io.files import Temporary, atomic_output
+from facegen.io.files import atomic_output
 from facegen.io.pictures import MAX_PIXELS, check_pixels, open_photo
 from facegen.io.provenance import PROVENANCE_KEY, add_provenance, with_version
+from facegen.io.temporaries import Temporary
 
 BACKGROUND = 255
 ROWS_PER_PAGE = 20  # of faces; a sheet with more is split into pages

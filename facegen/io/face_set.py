@@ -28,8 +28,9 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
-from facegen.io.files import Temporary, atomic_output
+from facegen.io.files import atomic_output
 from facegen.io.hdf5_provenance import write_file_provenance
+from facegen.io.temporaries import Temporary
 
 FORMAT = "facegen-faces"
 FORMAT_VERSION = 1

@@ -19,9 +19,11 @@ import numpy as np
 from facegen.errors import InputError, TrainingError
 from facegen.io.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, atomic_output, sha256_of
+from facegen.io.files import atomic_output, sha256_of
 from facegen.io.hdf5 import read_errors
-from facegen.io.weights import CRISP_CHECKPOINT, Weights, unfinished
+from facegen.io.temporaries import Temporary
+from facegen.io.weights import CRISP_CHECKPOINT, Weights
+from facegen.io.weights_writer import unfinished
 from facegen.model.trainer import Metrics, Progress, history_csv, training_batches
 from facegen.options import CrispOptions
 from facegen.prefetch import prefetch

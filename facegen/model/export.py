@@ -18,7 +18,8 @@ from facegen.images.pixels import to_float, to_pixels
 from facegen.images.sheets import make_sheet, write_png
 from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, remove
+from facegen.io.files import remove
+from facegen.io.temporaries import Temporary
 from facegen.io.weights import (
     ARRAYS_FORMAT,
     ARRAYS_VERSION,
@@ -26,9 +27,8 @@ from facegen.io.weights import (
     CRISP_FILES,
     Weights,
     existing_weights,
-    publish_model,
-    write_config,
 )
+from facegen.io.weights_writer import publish_model, write_config
 from facegen.latent import random_points
 from facegen.model.autoencoder import Autoencoder, kl_divergence, reconstruction_loss
 from facegen.model.codec import Graph

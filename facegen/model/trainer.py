@@ -22,7 +22,8 @@ from facegen.io.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.io.face_set import FaceSet
 from facegen.io.files import atomic_output
 from facegen.io.hdf5 import read_errors
-from facegen.io.weights import CHECKPOINT, unfinished
+from facegen.io.weights import CHECKPOINT
+from facegen.io.weights_writer import unfinished
 from facegen.latent.random_points import EPOCH, generator
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetch import prefetch

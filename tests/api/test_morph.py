@@ -20,9 +20,10 @@ from facegen.images import animation
 from facegen.images.animation import find_ffmpeg, save_animation, there_and_back
 from facegen.images.sheets import read_grid
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, sha256_of
+from facegen.io.files import sha256_of
 from facegen.io.latent_store import read_latents
 from facegen.io.provenance import read_mp4_provenance, read_provenance
+from facegen.io.temporaries import Temporary
 from facegen.io.weights import Weights
 from facegen.latent.interpolation import linear, path_between, spherical
 from facegen.model.codec import Codec

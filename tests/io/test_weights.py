@@ -18,15 +18,8 @@ from facegen.errors import InputError, MissingFileError
 from facegen.images.sheets import read_grid
 from facegen.io import weights as weights_module
 from facegen.io.provenance import read_provenance
-from facegen.io.weights import (
-    CRISP_FILES,
-    FILES,
-    Weights,
-    add_crisp,
-    default_weights_path,
-    publish_model,
-    write_config,
-)
+from facegen.io.weights import CRISP_FILES, FILES, Weights, default_weights_path
+from facegen.io.weights_writer import add_crisp, publish_model, write_config
 from facegen.options import ModelOptions
 
 
