@@ -20,6 +20,7 @@ from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
+from facegen.paths import is_hdf5_name
 from facegen.version import __version__
 
 if TYPE_CHECKING:
@@ -58,10 +59,9 @@ def pictures(source: str | os.PathLike, count: int, *, size: int, seed: int) -> 
     Raises:
         InputError: there are none, or a face set's have another size.
     """
-    if str(source).endswith((".h5", ".hdf5")):
+    if is_hdf5_name(source):
         with FaceSet.open(source) as faces:
-            if faces.size != size:
-                raise InputError(f"{source} has faces of {faces.size} pixels, not {size}")
+            faces.check_size(size, "those it is compared with")
             rows = np.sort(random_points.select(faces.rows(), count, seed=seed))
             provenance = {"source": Path(source).name, "fingerprint": faces.fingerprint}
             return Subject(faces.read(rows), provenance)
@@ -116,7 +116,7 @@ def evaluate(
             count = len(subject.pixels)
         else:
             codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-            _check_size(codec, faces)
+            faces.check_size(codec.image_size, f"the weights {codec.weights.name} make")
             subject = generated(codec, sampler, count, seed=seed)
         real, other = (
             faces.read(np.sort(random_points.select(faces.rows(split), count, seed=seed)))
@@ -214,14 +214,6 @@ def _check_faces(faces: FaceSet) -> None:
         )
     if faces.is_test.all():
         raise InputError(f"{faces.path} has no training images to compare faces with")
-
-
-def _check_size(codec: Codec, faces: FaceSet) -> None:
-    if codec.image_size != faces.size:
-        raise InputError(
-            f"the weights {codec.weights.name} make faces of {codec.image_size} pixels, "
-            f"{faces.path} has faces of {faces.size}"
-        )
 
 
 def stamp(faces: FaceSet, measure: Measure, *, seed: int) -> dict[str, Any]:

@@ -147,10 +147,7 @@ def reconstruct_sheet(
     sheet, grid = make_pair_sheet(originals.pixels, pixels, columns=columns)
     provenance = {
         "command": "reconstruct",
-        "weights": {
-            **codec.weights.provenance("encoder"),
-            **codec.weights.provenance(codec.decoder),
-        },
+        "weights": codec.weights.provenance("encoder", codec.decoder),
         "points": originals.sources,
         "names": originals.names,
         "rows": originals.rows,

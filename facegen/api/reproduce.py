@@ -26,7 +26,7 @@ from facegen.io import face_set, latent_store
 from facegen.io.files import check_output
 from facegen.io.pictures import decoding_errors
 from facegen.io.records import Record
-from facegen.paths import Paths, path_list
+from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.recipes.command_lines import command_line
 from facegen.recipes.comparison import (
     animation_difference,
@@ -152,7 +152,7 @@ def _describe(original: Path) -> dict[str, Any]:
     if kind == latent_store.FORMAT:
         weights = {"name": found["weights"], "encoder_sha256": found["encoder_sha256"]}
         provenance = {**found, "command": "encode", "weights": weights}
-        of_faces = found["source"].lower().endswith((".h5", ".hdf5"))  # photos may be anywhere
+        of_faces = is_hdf5_name(found["source"])  # photos may be anywhere
         covered = found["complete"] and of_faces
     if not covered or (kind, str(provenance.get("command"))) not in READERS:
         command = command_line(found)

@@ -238,6 +238,14 @@ class FaceSet:
             return np.arange(len(self))
         return np.flatnonzero(self.is_test == (split == "test"))
 
+    def check_size(self, size: int, of: str) -> None:
+        """Raises InputError unless faces have size x size pixels; `of` says whose size that is."""
+        if self.size != size:
+            raise InputError(
+                f"{self.path} has faces of {self.size}x{self.size} pixels, {of} {size}x{size}; "
+                f"'facegen prepare --size {size}' makes them"
+            )
+
     def check_rows(self, rows: np.ndarray) -> None:
         """Raises InputError if one of the row numbers, int (n), isn't there."""
         outside = rows[(rows < 0) | (rows >= len(self))]

@@ -124,12 +124,15 @@ class Weights:
         """The folder's name."""
         return self.path.resolve().name
 
-    def provenance(self, half: str) -> dict[str, str]:
-        """What a result records of the "encoder", "decoder" or "crisp_decoder" that made it."""
-        if half == DECODERS["crisp"]:
-            digest = self.digest("crisp_decoder.tflite")
-            return {"name": self.name, "decoder": "crisp", "decoder_sha256": digest}
-        return {"name": self.name, f"{half}_sha256": self.digest(f"{half}.tflite")}
+    def provenance(self, *halves: str) -> dict[str, str]:
+        """What a result records of what made it: "encoder", "decoder" or "crisp_decoder"."""
+        found = {"name": self.name}
+        for half in halves:
+            if half == DECODERS["crisp"]:
+                found["decoder"] = "crisp"
+            key = "encoder_sha256" if half == "encoder" else "decoder_sha256"
+            found[key] = self.digest(f"{half}.tflite")
+        return found
 
     def decoder(self, name: str | None = None) -> str:
         """The stem of a decoder's files.

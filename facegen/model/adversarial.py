@@ -51,7 +51,7 @@ def prior_points(count: int, latent_dim: int, seed):
     return tf.where(kinds == "cube", limit * cube, tf.where(kinds == "sigma", wider, normal))
 
 
-class CrispModel:
+class AdversarialModel:
     """The crisp decoder, its moving average, its opponents, and the steps that train them.
 
     Attributes:
@@ -156,12 +156,7 @@ class CrispModel:
                 "pixel_loss": tf.reduce_mean(tf.abs(reconstructions - real[:half])),
                 "latent_loss": self._latent_loss(dreams, z[half:]),
             }
-            total = (
-                losses["adversarial_loss"]
-                + pull * self.options.feature_weight * losses["feature_loss"]
-                + pull * self.options.pixel_weight * losses["pixel_loss"]
-                + self.options.latent_weight * losses["latent_loss"]
-            )
+            total = self._total(losses, pull)
         self.discriminator_optimizer.apply(
             tape.gradient(discriminator_loss, discriminator.trainable_variables),
             discriminator.trainable_variables,
@@ -173,6 +168,15 @@ class CrispModel:
             "variety": variety(dreams),
             "real_variety": variety(real),
         }
+
+    def _total(self, losses, pull):
+        """The decoder's loss: its parts, weighted."""
+        return (
+            losses["adversarial_loss"]
+            + pull * self.options.feature_weight * losses["feature_loss"]
+            + pull * self.options.pixel_weight * losses["pixel_loss"]
+            + self.options.latent_weight * losses["latent_loss"]
+        )
 
     def _points(self, images, half: int, seed):
         """Points of reconstructions of the first images, and of the prior as many as images."""

@@ -24,7 +24,7 @@ from facegen.io.hdf5 import read_errors
 from facegen.io.temporaries import Temporary
 from facegen.io.weights import CRISP_CHECKPOINT, Weights
 from facegen.io.weights_writer import unfinished
-from facegen.model.trainer import Metrics, Progress, history_csv, training_batches
+from facegen.model.trainer import Metrics, Progress, count_batches, history_csv, training_batches
 from facegen.options import CrispOptions
 from facegen.prefetch import prefetch
 
@@ -62,7 +62,7 @@ def illness(means: Metrics, plain_variety: float) -> str | None:
     return None
 
 
-class CrispTrainer:
+class AdversarialTrainer:
     """A crisp decoder in training beside a trained model, and its checkpoint in that folder."""
 
     def __init__(
@@ -75,9 +75,9 @@ class CrispTrainer:
         """network_path: weights of the opponent's feature network."""
         import tensorflow as tf
 
-        from facegen.model.adversarial import CrispModel
+        from facegen.model.adversarial import AdversarialModel
+        from facegen.model.arrays import load_arrays
         from facegen.model.autoencoder import Autoencoder
-        from facegen.model.export import load_arrays
         from facegen.model.feature_network import FeatureNetwork
 
         network = FeatureNetwork(network_path)
@@ -89,8 +89,8 @@ class CrispTrainer:
         self.faces = faces
         self.options = options
         self.path = weights.path / CRISP_CHECKPOINT
-        self.model = CrispModel(plain, options, network)
-        self.steps = int((~faces.is_test).sum()) // options.batch_size
+        self.model = AdversarialModel(plain, options, network)
+        self.steps = count_batches(faces, options.batch_size)
         self.history: list[Metrics] = []
         self.step = 0  # of the epoch that is not done yet
         self.sums: Metrics = {}  # of its metrics

@@ -17,13 +17,7 @@ def model_card(
     metrics: dict[str, Any],
 ) -> str:
     """The text of MODEL_CARD.md."""
-    figures = "\n".join(
-        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
-        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
-        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
-        for split, f in ((s, metrics[s]) for s in ("train", "test"))
-        if f
-    )
+    figures = _table(metrics)
     chosen = "\n".join(f"- {k}: {v}" for k, v in {**asdict(options), **asdict(training)}.items())
     note = f"\n{data['note']}\n" if data["note"] else ""
     return f"""# Model card
@@ -64,6 +58,17 @@ rare there come out wrong, or as something more common.
 break up.
 - Identify anybody: a reconstruction resembles, it does not prove.
 """
+
+
+def _table(metrics: dict[str, Any]) -> str:
+    """The rows of the table of losses."""
+    return "\n".join(
+        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
+        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
+        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
+        for split, f in ((s, metrics[s]) for s in ("train", "test"))
+        if f
+    )
 
 
 def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:

@@ -25,13 +25,13 @@ from facegen.images.photo_sources import as_text, find_photos
 from facegen.images.photos import Box
 from facegen.latent import random_points
 from facegen.model.codec import Codec
-from facegen.paths import Paths, path_list
+from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.row_ranges import parse_rows
 from facegen.seeds import check_seed
 
 MAX_POINTS = 10_000  # of one name: they are in memory all at once, with their pictures
 SEED = re.compile(r"seed:(\d{1,19})(?::([\d,-]+))?")
-STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)")
+STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class PointReader:
                 yield from self._of_seed(int(match[1]), match[2] or "0")
             elif match := STORED.fullmatch(name):
                 yield from self._of_rows(Path(match[1]), match[2])
-            elif name.endswith((".h5", ".hdf5")):
+            elif is_hdf5_name(name):
                 raise InputError(f"{name}: name rows of it, such as {name}:17 or {name}:3,20-40")
             else:
                 yield from self._of_photos(name)
