@@ -21,7 +21,6 @@ from facegen.latent import random_points
 from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
 from facegen.paths import is_hdf5_name
-from facegen.version import __version__
 
 if TYPE_CHECKING:
     from facegen.model.judges import Judges
@@ -125,7 +124,7 @@ def evaluate(
         measure = Measure(real, networks=networks, threads=threads)
         result: dict[str, Any] = {
             "format": evaluation.FORMAT,
-            "stamp": stamp(faces, measure, seed=seed),
+            "stamp": evaluation.stamp(faces, len(real), seed=seed, networks=measure.digests),
             "subject": subject.provenance,
             "figures": measure.figures(subject.pixels),
             "real": measure.figures(other),
@@ -151,6 +150,11 @@ class Measure:
             from facegen.model.judges import Judges
 
             self.judges = Judges(real, threads=threads)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each judging network's file."""
+        return self.judges.digests if self.judges else {}
 
     def figures(self, pixels: np.ndarray) -> dict[str, Any]:
         """The figures of as many pictures as there are real faces."""
@@ -214,19 +218,6 @@ def _check_faces(faces: FaceSet) -> None:
         )
     if faces.is_test.all():
         raise InputError(f"{faces.path} has no training images to compare faces with")
-
-
-def stamp(faces: FaceSet, measure: Measure, *, seed: int) -> dict[str, Any]:
-    """All that must be equal before two results may be compared."""
-    return {
-        "faces": faces.fingerprint,
-        "crop": faces.crop,
-        "size": faces.size,
-        "count": len(measure.real),
-        "seed": seed,
-        "networks": measure.judges.digests if measure.judges else {},
-        "versions": {"facegen": __version__, "definitions": evaluation.DEFINITIONS},
-    }
 
 
 def reconstruction(real: np.ndarray, pixels: np.ndarray) -> dict[str, float | None]:
