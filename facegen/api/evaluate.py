@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from facegen.analysis import evaluation, quality
 from facegen.api.generate import Generation
-from facegen.api.memorised import nearest
 from facegen.api.reconstruct import load_photos, reconstruct
 from facegen.errors import InputError
 from facegen.io.face_set import FaceSet
@@ -20,12 +19,10 @@ from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
+from facegen.model.measure import Measure
+from facegen.model.memorised import nearest
 from facegen.paths import is_hdf5_name
 
-if TYPE_CHECKING:
-    from facegen.model.judges import Judges
-
-GROUP = 300  # faces of which the patch distance is taken, since it depends on their number
 DEFAULT_COUNT = 2000  # faces of each kind, or as many as there are
 
 
@@ -133,50 +130,6 @@ def evaluate(
     if subject.codec is not None:
         result |= of_held_out(subject.codec, measure, seed=seed)
     return result
-
-
-class Measure:
-    """Held-out real faces, by which pictures are judged.
-
-    Attributes:
-        real: uint8 (N, size, size, 3).
-        judges: the networks that judge; None without.
-    """
-
-    def __init__(self, real: np.ndarray, *, networks: bool, threads: int | None = None):
-        self.real = real
-        self.judges: Judges | None = None
-        if networks:
-            from facegen.model.judges import Judges
-
-            self.judges = Judges(real, threads=threads)
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of each judging network's file."""
-        return self.judges.digests if self.judges else {}
-
-    def figures(self, pixels: np.ndarray) -> dict[str, Any]:
-        """The figures of as many pictures as there are real faces."""
-        groups = max(1, len(pixels) // GROUP)
-        pairs = zip(np.array_split(self.real, groups), np.array_split(pixels, groups), strict=True)
-        distances = [
-            quality.patch_distances(one, other, seed=group)
-            for group, (one, other) in enumerate(pairs)
-        ]
-        return {
-            "patch_distance": {
-                size: float(np.mean([distance[size] for distance in distances]))
-                for size in distances[0]
-            },
-            "texture": quality.texture_difference(self.real, pixels),
-            "sharpness": quality.sharpness(pixels),
-            "diversity": quality.diversity(pixels),
-            "colours": quality.colours(pixels),
-            "grid": quality.grid_power(pixels),
-            "spectrum": quality.radial_spectrum(pixels).tolist(),
-            **(self.judges.figures(pixels) if self.judges else {}),
-        }
 
 
 def of_held_out(codec: Codec, measure: Measure, *, seed: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from facegen.latent import random_points
 from facegen.model.codec import Codec
 
 if TYPE_CHECKING:
-    from facegen.api.evaluate import Measure
+    from facegen.model.measure import Measure
 
 BATCH = 1000
 SIZE = 32  # pixels, at which faces are compared with training faces: detail varies anyway
