@@ -38,8 +38,8 @@ def _keras_decoder(weights: Weights, threads: int):
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     import keras
 
+    from facegen.model.arrays import load_arrays
     from facegen.model.autoencoder import build_decoder
-    from facegen.model.export import load_arrays
 
     trained = build_decoder(weights.model)
     load_arrays(trained, weights.path / "decoder.h5")

@@ -13,8 +13,8 @@ from facegen.images.pixels import to_pixels
 from facegen.images.sheets import make_sheet, save_png
 from facegen.io.weights import Weights
 from facegen.latent import random_points
+from facegen.model.arrays import load_arrays  # imports Keras and TensorFlow
 from facegen.model.autoencoder import build_decoder, tf
-from facegen.model.export import load_arrays  # imports Keras and TensorFlow
 
 
 def main(weights_path: str, output: str, seed: int) -> None:

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from facegen import Codec, FaceSet, Weights, fit
-from facegen.api import evaluate
 from facegen.api.generate import Generation
 from facegen.io.latent_store import Latents
 from facegen.latent import random_points
 from facegen.latent.sampler_choice import make_sampler
 from facegen.latent.samplers import FittedSampler
+from facegen.model.measure import Measure
 
 SWEEP = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 5, 8, 10)  # article XI
 COLUMNS = ("options", "mean radius", "found", "kernel distance", "recall", "diversity", "warning")
@@ -115,7 +115,7 @@ def main() -> None:
             faces.read(np.sort(random_points.select(faces.rows(split), count, seed=options.seed)))
             for split in ("test", "train")
         )
-    judge = evaluate.Measure(real, networks=True).figures
+    judge = Measure(real, networks=True).figures
 
     show(*COLUMNS)
     show(*["---"] * len(COLUMNS))

@@ -24,7 +24,8 @@ from PIL import Image, PngImagePlugin
 from facegen.io.face_set import FaceSetWriter
 from facegen.io.latent_store import Origin
 from facegen.io.latent_writer import write_latents
-from facegen.io.weights import FILES, Weights, publish_model, write_config
+from facegen.io.weights import FILES, Weights
+from facegen.io.weights_writer import publish_model, write_config
 from facegen.options import ModelOptions
 from toys import draw_photo
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facegen.analysis.scan import Moments
+from facegen.analysis.scan import CoordinateMoments
 from facegen.errors import FacegenError, InputError
 
 CLUSTERS = tuple(range(2, 81, 2))  # article XIII
@@ -57,7 +57,7 @@ def cluster_inertia(
 
     if max(counts) > len(points):
         raise InputError(f"{len(points)} points can't make {max(counts)} clusters")
-    moments = Moments(points.shape[1])
+    moments = CoordinateMoments(points.shape[1])
     for start in range(0, len(points), CLUSTER_BATCH):
         moments.add(points[start : start + CLUSTER_BATCH])
     one = float(moments.variance.sum()) * len(points)

@@ -5,12 +5,36 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facegen.errors import InputError, MissingFileError
+from facegen.version import __version__
+
+if TYPE_CHECKING:
+    from facegen.io.face_set import FaceSet
 
 FORMAT = "facegen-evaluation"
 DEFINITIONS = 2  # the version of the numbers' definitions: raise it whenever one changes
+
+
+def stamp(faces: FaceSet, count: int, *, seed: int, networks: dict[str, str]) -> dict[str, Any]:
+    """All that must be equal before two results may be compared.
+
+    Args:
+        faces: the measure.
+        count: faces of each kind.
+        seed: of their choice.
+        networks: SHA-256 of those that judge, by what they know.
+    """
+    return {
+        "faces": faces.fingerprint,
+        "crop": faces.crop,
+        "size": faces.size,
+        "count": count,
+        "seed": seed,
+        "networks": networks,
+        "versions": {"facegen": __version__, "definitions": DEFINITIONS},
+    }
 
 
 def provenance(result: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Block:
         return Block(self.mu[chosen], self.logvar[chosen], self.z[chosen])
 
 
-class Moments:
+class CoordinateMoments:
     """Mean and variance of every coordinate over batches of points.
 
     From the sums of x and of x^2: a mean of ten deviations costs two of the six digits.
@@ -117,7 +117,7 @@ class Coordinates:
     def __init__(self, latent_dim: int, axes: Sequence[int] = (), points: str = "z"):
         check_axes(axes, latent_dim)
         self.latent_dim, self.axes, self.points = latent_dim, axes, points
-        self.mu, self.z = Moments(latent_dim), Moments(latent_dim)
+        self.mu, self.z = (CoordinateMoments(latent_dim) for _ in range(2))
         self.axis_counts = np.zeros((len(axes), round(2 * AXIS_LIMIT / AXIS_BIN)), np.int64)
         self._logvars, self._variances = np.zeros((2, latent_dim))  # sums
 

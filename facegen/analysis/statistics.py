@@ -23,10 +23,18 @@ ACTIVE_VARIANCE = 0.01  # of mu, Burda et al. 2016
 RADIUS_FACTOR = 1.5  # a unit normal of 256 dimensions has only radii within 1.3 times its median
 
 
-def quantiles(values: np.ndarray) -> dict[str, float]:
-    """Least, 1 %, 5 %, quarter, median, three quarters, 95 %, 99 % and largest."""
-    found = np.quantile(values, QUANTILES)
-    return {f"{q:g}": float(value) for q, value in zip(QUANTILES, found, strict=True)}
+def quantiles(
+    values: np.ndarray, shares: Sequence[float] = QUANTILES, *, digits: int | None = None
+) -> dict[str, float]:
+    """Share to the value below which it lies, as JSON has it: {"0": 13.6, "0.5": 16.0, "1": 19.1}.
+
+    Args:
+        shares: by default 0 (the least value), 1 %, 5 %, quarters, 95 %, 99 % and 1.
+        digits: after the point; by default all.
+    """
+    found = [float(value) for value in np.quantile(values, shares)]
+    rounded = found if digits is None else [round(value, digits) for value in found]
+    return {f"{q:g}": value for q, value in zip(shares, rounded, strict=True)}
 
 
 def histogram_bins(bin_width: float, max_radius: float) -> int:

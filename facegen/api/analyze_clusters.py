@@ -1,4 +1,4 @@
-"""analyze clusters, tsne: how the points of an encoded store lie beside each other."""
+"""analyze clusters: do the points of an encoded store lie in groups?"""
 
 from __future__ import annotations
 

@@ -34,7 +34,6 @@ from facegen.model.codec import Codec
 from facegen.row_ranges import format_rows
 from facegen.strict_json import to_json
 
-PARTS = ("clusters", "tsne", "faces")  # the slow ones, which can be skipped
 CLUSTER_ROWS, TSNE_ROWS = 10_000, 2_000  # fewer than by default elsewhere: a report is quick
 FACES = 14  # of each kind, two rows of seven
 TEXTS = {  # the heading of each part, and what to see there

@@ -11,7 +11,6 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.io.attribute_file import Source
 from facegen.io.files import check_output
-from facegen.io.hdf5_provenance import describe_store
 from facegen.io.inputs import keep_inputs
 from facegen.io.latent_store import Latents
 from facegen.latent.directions import Directions, remove
@@ -153,7 +152,7 @@ def attributes(
         names, origin = store.attribute_names, store.origin
         provenance = {
             "command": "attributes",
-            **describe_store(store),
+            **store.provenance,
             "without": list(without),
             "min_count": min_count,
         }

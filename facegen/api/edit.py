@@ -80,10 +80,7 @@ def edit_sheet(
     sheet, grid = make_sheet(np.concatenate(tiles), columns=len(tiles[0]))
     provenance = {
         "command": "edit",
-        "weights": {
-            **codec.weights.provenance("encoder"),
-            **codec.weights.provenance(codec.decoder),
-        },
+        "weights": codec.weights.provenance("encoder", codec.decoder),
         "points": [point.source for point in points],
         "move": move.provenance,
         "steps": steps,

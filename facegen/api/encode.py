@@ -14,15 +14,16 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, output_errors, temporary_file
+from facegen.io.files import output_errors
 from facegen.io.inputs import keep_inputs
 from facegen.io.latent_store import LABELS, Origin
 from facegen.io.latent_writer import FLUSH_SECONDS, LatentsWriter
 from facegen.io.locks import exclusive
+from facegen.io.temporaries import Temporary, temporary_file
 from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.model.codec import Codec
-from facegen.paths import AnyPath, Paths, path_list
+from facegen.paths import AnyPath, Paths, is_hdf5_name, path_list
 from facegen.prefetch import prefetch
 
 BATCH = 128  # faces at a time; no result depends on it
@@ -87,8 +88,7 @@ def is_face_set(sources: Paths) -> bool:
     found = [
         source
         for source in sources
-        if Path(source).suffix.lower() in (".h5", ".hdf5")
-        or (os.path.isfile(source) and h5py.is_hdf5(source))
+        if is_hdf5_name(source) or (os.path.isfile(source) and h5py.is_hdf5(source))
     ]
     if found and len(sources) > 1:
         raise InputError(f"{found[0]} is a face set; encode it alone, or encode photos")
@@ -113,12 +113,7 @@ def _open_faces(
 def _check_faces(faces: FaceSet, source: str, codec: Codec) -> None:
     if len(faces) == 0:
         raise InputError(f"{source} has no faces")
-    size = codec.image_size
-    if faces.size != size:
-        raise InputError(
-            f"{source} has faces of {faces.size}x{faces.size} pixels, the weights "
-            f"{codec.weights.name} need {size}x{size}; 'facegen prepare --size {size}' makes them"
-        )
+    faces.check_size(codec.image_size, f"the weights {codec.weights.name} need")
 
 
 def _origin(codec: Codec, faces: FaceSet, source: str, epsilon_scale: float) -> Origin:

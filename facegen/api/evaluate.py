@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from facegen.analysis import evaluation, quality
 from facegen.api.generate import Generation
-from facegen.api.memorised import nearest
 from facegen.api.reconstruct import load_photos, reconstruct
 from facegen.errors import InputError
 from facegen.io.face_set import FaceSet
@@ -20,12 +19,10 @@ from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
-from facegen.version import __version__
+from facegen.model.measure import Measure
+from facegen.model.memorised import nearest
+from facegen.paths import is_hdf5_name
 
-if TYPE_CHECKING:
-    from facegen.model.judges import Judges
-
-GROUP = 300  # faces of which the patch distance is taken, since it depends on their number
 DEFAULT_COUNT = 2000  # faces of each kind, or as many as there are
 
 
@@ -58,10 +55,9 @@ def pictures(source: str | os.PathLike, count: int, *, size: int, seed: int) -> 
     Raises:
         InputError: there are none, or a face set's have another size.
     """
-    if str(source).endswith((".h5", ".hdf5")):
+    if is_hdf5_name(source):
         with FaceSet.open(source) as faces:
-            if faces.size != size:
-                raise InputError(f"{source} has faces of {faces.size} pixels, not {size}")
+            faces.check_size(size, "those it is compared with")
             rows = np.sort(random_points.select(faces.rows(), count, seed=seed))
             provenance = {"source": Path(source).name, "fingerprint": faces.fingerprint}
             return Subject(faces.read(rows), provenance)
@@ -116,7 +112,7 @@ def evaluate(
             count = len(subject.pixels)
         else:
             codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-            _check_size(codec, faces)
+            faces.check_size(codec.image_size, f"the weights {codec.weights.name} make")
             subject = generated(codec, sampler, count, seed=seed)
         real, other = (
             faces.read(np.sort(random_points.select(faces.rows(split), count, seed=seed)))
@@ -125,7 +121,7 @@ def evaluate(
         measure = Measure(real, networks=networks, threads=threads)
         result: dict[str, Any] = {
             "format": evaluation.FORMAT,
-            "stamp": stamp(faces, measure, seed=seed),
+            "stamp": evaluation.stamp(faces, len(real), seed=seed, networks=measure.digests),
             "subject": subject.provenance,
             "figures": measure.figures(subject.pixels),
             "real": measure.figures(other),
@@ -134,45 +130,6 @@ def evaluate(
     if subject.codec is not None:
         result |= of_held_out(subject.codec, measure, seed=seed)
     return result
-
-
-class Measure:
-    """Held-out real faces, by which pictures are judged.
-
-    Attributes:
-        real: uint8 (N, size, size, 3).
-        judges: the networks that judge; None without.
-    """
-
-    def __init__(self, real: np.ndarray, *, networks: bool, threads: int | None = None):
-        self.real = real
-        self.judges: Judges | None = None
-        if networks:
-            from facegen.model.judges import Judges
-
-            self.judges = Judges(real, threads=threads)
-
-    def figures(self, pixels: np.ndarray) -> dict[str, Any]:
-        """The figures of as many pictures as there are real faces."""
-        groups = max(1, len(pixels) // GROUP)
-        pairs = zip(np.array_split(self.real, groups), np.array_split(pixels, groups), strict=True)
-        distances = [
-            quality.patch_distances(one, other, seed=group)
-            for group, (one, other) in enumerate(pairs)
-        ]
-        return {
-            "patch_distance": {
-                size: float(np.mean([distance[size] for distance in distances]))
-                for size in distances[0]
-            },
-            "texture": quality.texture_difference(self.real, pixels),
-            "sharpness": quality.sharpness(pixels),
-            "diversity": quality.diversity(pixels),
-            "colours": quality.colours(pixels),
-            "grid": quality.grid_power(pixels),
-            "spectrum": quality.radial_spectrum(pixels).tolist(),
-            **(self.judges.figures(pixels) if self.judges else {}),
-        }
 
 
 def of_held_out(codec: Codec, measure: Measure, *, seed: int) -> dict[str, Any]:
@@ -214,27 +171,6 @@ def _check_faces(faces: FaceSet) -> None:
         )
     if faces.is_test.all():
         raise InputError(f"{faces.path} has no training images to compare faces with")
-
-
-def _check_size(codec: Codec, faces: FaceSet) -> None:
-    if codec.image_size != faces.size:
-        raise InputError(
-            f"the weights {codec.weights.name} make faces of {codec.image_size} pixels, "
-            f"{faces.path} has faces of {faces.size}"
-        )
-
-
-def stamp(faces: FaceSet, measure: Measure, *, seed: int) -> dict[str, Any]:
-    """All that must be equal before two results may be compared."""
-    return {
-        "faces": faces.fingerprint,
-        "crop": faces.crop,
-        "size": faces.size,
-        "count": len(measure.real),
-        "seed": seed,
-        "networks": measure.judges.digests if measure.judges else {},
-        "versions": {"facegen": __version__, "definitions": evaluation.DEFINITIONS},
-    }
 
 
 def reconstruction(real: np.ndarray, pixels: np.ndarray) -> dict[str, float | None]:

@@ -12,9 +12,10 @@ import numpy as np
 
 from facegen.api.query import SPLIT_NAMES
 from facegen.errors import InputError
-from facegen.io.files import Temporary, atomic_output
+from facegen.io.files import atomic_output
 from facegen.io.inputs import keep_inputs
 from facegen.io.latent_store import Latents, check_array
+from facegen.io.temporaries import Temporary
 
 BATCH = 4096  # rows in memory at a time
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io.files import check_output
-from facegen.io.hdf5_provenance import describe_store
 from facegen.io.inputs import keep_inputs
 from facegen.io.latent_store import Latents
 from facegen.io.sampler_file import KINDS, Fit
@@ -108,7 +107,7 @@ def fit(
             latents=Path(latents).name,
         )
         chosen["components"] = components if kind == "mixture" else 1
-        provenance = {"command": "fit", **describe_store(store), **chosen}
+        provenance = {"command": "fit", **store.provenance, **chosen}
         sampler = _fit_store(store, made_from, components, progress)
     if output is None:
         return sampler

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ import h5py
 from facegen.errors import FacegenError, InputError, MissingFileError
 from facegen.io import keras_files
 from facegen.io.files import sha256_of
+from facegen.io.temporaries import LEFTOVER
 from facegen.io.weights import CHECKPOINT, CONFIG, CRISP_CHECKPOINT, FORMAT, Weights
 from facegen.recipes.document_info import describe_document
 from facegen.recipes.hdf5_info import describe_hdf5
 
 WEIGHTS_FILE = "facegen-weights-file"
-PARTIAL = re.compile(r"\.(.+)\.\d+\.tmp")  # as facegen.io.files names them
 
 
 def info(path: str | os.PathLike) -> dict[str, Any]:
@@ -43,14 +42,14 @@ def info(path: str | os.PathLike) -> dict[str, Any]:
     try:
         if path.is_file() and h5py.is_hdf5(path):
             return describe_hdf5(path)
-        if keras_files.is_keras_archive(path):
-            return keras_files.describe_archive(path)
+        if keras := keras_files.archive_kind(path):
+            return {"kind": keras, "hint": keras_files.HINT}
         return _describe_part(path) or describe_document(path)
     except InputError as error:
-        if partial := PARTIAL.fullmatch(path.name):
+        if LEFTOVER.fullmatch(path.name):
             raise InputError(
-                f"{path} is a part of {partial[1]}, which is being written, or was when its "
-                "facegen was killed; the next one that writes it removes the part"
+                f"{path} is a part of an output that is being written, or was when its facegen was "
+                "killed; the next one that writes into that folder removes it"
             ) from error
         raise
 

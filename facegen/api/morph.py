@@ -62,10 +62,7 @@ def morph_to_file(
     faces = sharpening.apply_to_faces(morph(codec, z, steps=steps, path=path))
     provenance = {
         "command": "morph",
-        "weights": {
-            **codec.weights.provenance("encoder"),
-            **codec.weights.provenance(codec.decoder),
-        },
+        "weights": codec.weights.provenance("encoder", codec.decoder),
         "points": [point.source for point in points],
         "steps": steps,
         "path": path,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from facegen.analysis.statistics import quantiles
 from facegen.api.generate import Generation, split_pages
 from facegen.errors import InputError
 from facegen.images.sharpening import Sharpening
@@ -28,7 +29,7 @@ from facegen.row_ranges import format_rows
 
 BATCH = 4096  # training faces compared at a time
 HELD_OUT = 500  # held-out faces that show which distances are usual
-QUANTILES = (0, 0.05, 0.5, 0.95)
+SHARES = (0, 0.05, 0.5, 0.95)
 
 
 def nearest_rows(store: Latents, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,8 +130,7 @@ class TrainingFaces:
         if not len(points):
             return None
         distances = nearest_rows(self.store, points)[1]
-        found = np.quantile(distances, QUANTILES)
-        return {f"{q:g}": round(float(d), 4) for q, d in zip(QUANTILES, found, strict=True)}
+        return quantiles(distances, SHARES, digits=4)
 
 
 def generate_nearest(

@@ -17,9 +17,9 @@ from facegen.images.face_detector import check_installed
 from facegen.images.photo_sources import Photo, as_text, find_photos
 from facegen.images.photos import CELEBA_BOX, Box
 from facegen.io.face_set import FaceSetWriter, is_test_row
-from facegen.io.files import Temporary
 from facegen.io.inputs import keep_inputs, note_input
 from facegen.io.pictures import MAX_PIXELS
+from facegen.io.temporaries import Temporary
 from facegen.paths import Paths, path_list
 from facegen.workers import map_in_workers, stop_half_started
 

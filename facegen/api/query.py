@@ -1,4 +1,4 @@
-"""query and export: rows of an encoded store, chosen and handed to other programs."""
+"""query: rows of an encoded store, chosen by radius, attributes and split."""
 
 from __future__ import annotations
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.images.alignment import load_photo
-from facegen.images.photo_sources import find_photos
+from facegen.images.face_photos import load_faces
 from facegen.images.photos import Box
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import make_pair_sheet, pair_grid, save_png
@@ -20,8 +20,7 @@ from facegen.io.face_set import FaceSet
 from facegen.io.files import check_output
 from facegen.latent import random_points
 from facegen.model.codec import Codec
-from facegen.model.named_points import photo_source
-from facegen.paths import Paths, path_list
+from facegen.paths import Paths
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,7 @@ def load_photos(
     align: str = "auto",
     count: int | None = None,
 ) -> Originals:
-    """Loads and crops photos (`facegen.images.photo_sources.find_photos`,
-    `facegen.images.alignment.load_photo`).
+    """Loads and crops photos (`facegen.images.face_photos.load_faces`).
 
     Args:
         count: the first so many that can be used; none is read beyond them. By default all.
@@ -79,27 +77,24 @@ def load_photos(
     Raises:
         InputError: not one of them can be used.
     """
-    pixels, names, origins = [], [], []
     skipped: list[tuple[str, str]] = []
-    notes: list[tuple[str, str]] = []
-    for source, photo in ((s, photo) for s in path_list(sources) for photo in find_photos([s])):
-        try:
-            data = photo.read()
-            face, note = load_photo(data, size=size, box=box, align=align)
-        except InputError as error:
-            skipped.append((photo.name, str(error)))
-            continue
-        pixels.append(face)
-        names.append(photo.name)
-        origins.append(photo_source(photo.name, data, align, box, source))
-        notes += [(photo.name, note)] if note else []
-        if len(pixels) == count:
-            break
-    if not pixels:
+
+    def skip(name: str, reason: str) -> None:
+        skipped.append((name, reason))
+
+    usable = load_faces(sources, size=size, box=box, align=align, on_skip=skip)
+    photos = list(islice(usable, count))
+    if not photos:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise InputError(f"no photo could be used ({reasons or 'none found'})")
-    rows = list(range(len(pixels)))
-    return Originals(np.stack(pixels), names, rows, origins, skipped, notes)
+    return Originals(
+        np.stack([photo.face for photo in photos]),
+        [photo.name for photo in photos],
+        list(range(len(photos))),
+        [photo.source for photo in photos],
+        skipped,
+        [(photo.name, photo.note) for photo in photos if photo.note],
+    )
 
 
 def reconstruct(
@@ -147,10 +142,7 @@ def reconstruct_sheet(
     sheet, grid = make_pair_sheet(originals.pixels, pixels, columns=columns)
     provenance = {
         "command": "reconstruct",
-        "weights": {
-            **codec.weights.provenance("encoder"),
-            **codec.weights.provenance(codec.decoder),
-        },
+        "weights": codec.weights.provenance("encoder", codec.decoder),
         "points": originals.sources,
         "names": originals.names,
         "rows": originals.rows,

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from facegen.errors import FacegenError, InputError, OutputError
+from facegen.errors import InputError, OutputError
 from facegen.io.checkpoint import read_options
 from facegen.io.face_set import FaceSet
 from facegen.io.locks import exclusive
 from facegen.io.torch_files import installed_network
-from facegen.io.weights import (
-    CONFIG,
-    CRISP_CHECKPOINT,
-    Weights,
-    add_crisp,
-    check_note,
-    publish_model,
-    remove_unfinished,
-)
-from facegen.latent import random_points
-from facegen.model.adversarial_trainer import CrispTrainer
-from facegen.model.model_card import with_crisp_section
-from facegen.model.trainer import Progress
+from facegen.io.weights import CONFIG, CRISP_CHECKPOINT, Weights
+from facegen.io.weights_writer import check_note
+from facegen.model.adversarial_trainer import AdversarialTrainer
+from facegen.model.trainer import Progress, count_batches
 from facegen.options import CrispOptions
-
-CHECK_POINTS = 64
 
 
 def read_crisp_options(folder: str | os.PathLike) -> CrispOptions:
@@ -84,8 +70,9 @@ def refine(
     with FaceSet.open(faces_path) as faces, exclusive(path / CONFIG):
         weights = Weights.load(path)  # again: a training may have ended while we waited
         options = _choose_options(weights, options, resume, force)
-        _check_faces(weights, faces, options)
-        trainer = CrispTrainer(weights, faces, options, network)
+        faces.check_size(weights.model.image_size, f"the weights {weights.name} need")
+        count_batches(faces, options.batch_size)  # before the network is built
+        trainer = AdversarialTrainer(weights, faces, options, network)
         if resume:
             trainer.restore()
         if trainer.epochs_done > options.epochs:
@@ -95,6 +82,9 @@ def refine(
             )
         while trainer.epochs_done < options.epochs:
             trainer.run_epoch(report)
+
+        from facegen.model.export import export_crisp
+
         return export_crisp(trainer, note)
 
 
@@ -118,59 +108,3 @@ def _choose_options(
                 "--force begins anew"
             )
     return options or CrispOptions()
-
-
-def _check_faces(weights: Weights, faces: FaceSet, options: CrispOptions) -> None:
-    if faces.size != weights.model.image_size:
-        raise InputError(
-            f"the weights {weights.name} make faces of {weights.model.image_size} pixels, "
-            f"{faces.path} has faces of {faces.size}"
-        )
-    count = int((~faces.is_test).sum())
-    if count < options.batch_size:
-        raise InputError(
-            f"{faces.path} has {count} training images, fewer than one batch of "
-            f"{options.batch_size}; add photos or lower --batch-size"
-        )
-
-
-def export_crisp(trainer: CrispTrainer, note: str = "") -> Weights:
-    """Writes the moving average as arrays and graph, checks them, and records them.
-
-    Raises:
-        FacegenError: the graph doesn't give Keras' pictures.
-    """
-    from facegen.model.codec import Graph
-    from facegen.model.export import round_to_float16, write_arrays
-    from facegen.model.graphs import export_crisp_decoder
-
-    folder, model = trainer.weights.path, trainer.model
-    graph = export_crisp_decoder(model.average)
-    z = random_points.normal(range(CHECK_POINTS), trainer.weights.model.latent_dim, seed=0)
-    difference = float(np.abs(Graph(graph).run(z) - model.pictures(z)).max())
-    if not difference <= 1 / 255:
-        raise FacegenError(
-            f"the exported graph differs from Keras by {difference:.2g}, more than 1/255; "
-            "the checkpoint is kept, please report this"
-        )
-    round_to_float16(model.average.weights)
-    last = {k: v for k, v in trainer.history[-1].items() if math.isfinite(v)}
-    crisp = {
-        "options": asdict(trainer.options),
-        "data": {
-            "fingerprint": trainer.faces.fingerprint,
-            "feature_network_sha256": trainer.network_sha256,
-            "note": note,
-        },
-        "metrics": {"last_epoch": last, "export_difference": difference},
-    }
-    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    with publish_model(folder) as stage:
-        stage("crisp_decoder.tflite").write_bytes(graph)
-        write_arrays(model.average.weights, stage("crisp_decoder.h5"))
-        trainer.write_history(stage("crisp_history.csv"))
-        trainer.write_samples(stage("crisp_samples.png"))
-        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp))
-        add_crisp(stage, trainer.weights, crisp)
-    remove_unfinished(folder, CRISP_CHECKPOINT)
-    return Weights.load(folder)

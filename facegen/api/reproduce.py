@@ -22,12 +22,11 @@ from facegen.api.info import info
 from facegen.api.remake import remake
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.images.sheets import save_png
-from facegen.io import face_set, latent_store
+from facegen.io import face_set, hdf5, latent_store
 from facegen.io.files import check_output
 from facegen.io.pictures import decoding_errors
 from facegen.io.records import Record
-from facegen.paths import Paths, path_list
-from facegen.recipes.command_lines import command_line
+from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.recipes.comparison import (
     animation_difference,
     picture_difference,
@@ -42,7 +41,7 @@ from facegen.recipes.materials import Materials
 from facegen.recipes.recipe import READERS, Recipe
 
 PIXEL_ROUNDING = 1  # of 255: what another processor's float arithmetic may change
-LONGEST_COMMAND = 300  # letters that are told of one that can't be run here
+LONGEST_COMMAND = 40  # letters that are told of one that can't be run here
 NUMBER_ROUNDING = 1e-3  # of coordinates, most of which lie in -5..5
 
 
@@ -144,7 +143,7 @@ def _describe(original: Path) -> dict[str, Any]:
     """What `info` says of an output; its provenance is one that can be made again.
 
     Raises:
-        InputError: it can't be reproduced; the message says what the user can run instead.
+        InputError: it can't be reproduced; the message says which command made it.
     """
     found = info(original)
     kind, provenance = str(found["kind"]), found.get("provenance") or {}
@@ -152,11 +151,12 @@ def _describe(original: Path) -> dict[str, Any]:
     if kind == latent_store.FORMAT:
         weights = {"name": found["weights"], "encoder_sha256": found["encoder_sha256"]}
         provenance = {**found, "command": "encode", "weights": weights}
-        of_faces = found["source"].lower().endswith((".h5", ".hdf5"))  # photos may be anywhere
+        of_faces = is_hdf5_name(found["source"])  # photos may be anywhere
         covered = found["complete"] and of_faces
     if not covered or (kind, str(provenance.get("command"))) not in READERS:
-        command = command_line(found)
-        made = f"; by what it records, '{command[:LONGEST_COMMAND]}' made it" if command else ""
+        command = str(provenance.get("command", found.get("command", "")))[:LONGEST_COMMAND]
+        maker = f"facegen {command}" if command else hdf5.MAKERS.get(kind)
+        made = f"; '{maker}' made it, and 'facegen info' tells of what" if maker else ""
         raise InputError(f"{original} ({kind}) can't be reproduced{made}")
     return {**found, "provenance": provenance}
 

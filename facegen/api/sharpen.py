@@ -19,9 +19,8 @@ from facegen.io.files import atomic_output, output_errors
 from facegen.io.inputs import keep_inputs
 from facegen.io.picture_headers import is_deep
 from facegen.io.pictures import decoding_errors
-from facegen.io.provenance import read_provenance
+from facegen.io.provenance import read_provenance, with_version
 from facegen.paths import Paths, path_list
-from facegen.version import __version__
 
 WITH_CMYK = ("JPEG", "TIFF")
 
@@ -76,11 +75,7 @@ def sharpen_bytes(
     image = _open(data)
     provenance = read_provenance(image)
     grid = read_grid(provenance, image.size)
-    provenance = provenance or {
-        "facegen_version": __version__,
-        "command": "sharpen",
-        "source": name,
-    }
+    provenance = provenance or with_version({"command": "sharpen", "source": name})
     before = provenance.get("sharpened", [])
     provenance["sharpened"] = [*(before if isinstance(before, list) else []), sharpening.provenance]
     if picture_format is None:

@@ -12,15 +12,9 @@ from facegen.io.checkpoint import read_options
 from facegen.io.face_set import FaceSet
 from facegen.io.files import output_errors
 from facegen.io.locks import exclusive
-from facegen.io.weights import (
-    CHECKPOINT,
-    CONFIG,
-    Weights,
-    check_note,
-    existing_weights,
-    remove_unfinished,
-)
-from facegen.model.trainer import Progress, Trainer
+from facegen.io.weights import CHECKPOINT, CONFIG, Weights, existing_weights
+from facegen.io.weights_writer import check_note, remove_unfinished
+from facegen.model.trainer import Progress, Trainer, count_batches
 from facegen.options import ModelOptions, TrainingOptions
 
 
@@ -75,7 +69,7 @@ def train(
             folder.mkdir(parents=True, exist_ok=True)
         with exclusive(folder / CONFIG):
             model_options, options = _choose_options(folder, model_options, options, resume, force)
-            _check_count(faces, options)
+            count_batches(faces, options.batch_size)  # before the network is built
             model_options = replace(model_options, image_size=faces.size)
             trainer = Trainer(folder, faces, model_options, options, jit=jit)
             if resume:
@@ -131,13 +125,4 @@ def _go_on(trainer: Trainer) -> None:
         raise InputError(
             f"{folder} has a crisp decoder, which would not fit the model any more; copy "
             f"{CHECKPOINT} into a new folder, train on there, and refine again"
-        )
-
-
-def _check_count(faces: FaceSet, options: TrainingOptions) -> None:
-    count = int((~faces.is_test).sum())
-    if count < options.batch_size:
-        raise InputError(
-            f"{faces.path} has {count} training images, fewer than one batch of "
-            f"{options.batch_size}; add photos or lower --batch-size"
         )

@@ -15,8 +15,6 @@ from facegen.strict_json import to_json_line
 if TYPE_CHECKING:
     import numpy as np
 
-FORMATS = ("text", "json", "csv", "rows")
-
 
 class AttributeValue(click.ParamType):
     """'Smiling=1': a name, and 1 for yes, -1 for no or 0 for unknown."""

@@ -94,9 +94,10 @@ def command(
     from facegen.api.reconstruct import choose_from_face_set, load_photos, reconstruct_sheet
     from facegen.io.weights import Weights
     from facegen.model.codec import Codec
+    from facegen.paths import is_hdf5_name
 
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    from_face_set = len(sources) == 1 and sources[0].endswith((".h5", ".hdf5"))
+    from_face_set = len(sources) == 1 and is_hdf5_name(sources[0])
     # All photos are taken, and decoding mu draws nothing: only the rest needs a seed.
     seed = seed_or_draw(seed, console) if from_face_set or sample else 0
     if from_face_set:

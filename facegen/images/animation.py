@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from facegen.errors import FacegenError, InputError, OutputError
-from facegen.io.files import Temporary, atomic_output
-from facegen.io.provenance import EXIF_DESCRIPTION, parse_provenance, with_version
+from facegen.io.files import atomic_output
+from facegen.io.provenance import EXIF_DESCRIPTION, with_version
+from facegen.io.temporaries import Temporary
 from facegen.strict_json import to_json
 
 MAX_FPS = 50.0  # players show a GIF's faster ones at 10
@@ -22,7 +23,6 @@ PALETTE_FRAMES = 16  # that a GIF's 256 colours are chosen from
 WEBP_QUALITY = 85
 FFMPEG_PACKAGE = "imageio_ffmpeg"
 MP4_QUALITY = 18  # x264's CRF; people call it visually lossless
-PICTURE_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"hevc", b"hevx")
 MP4_THREADS = 4  # not one per processor: x264's result depends on it
 
 
@@ -155,24 +155,3 @@ def _write_mp4(frames: np.ndarray, output: Temporary, text: str, fps: float, sca
 
 
 WRITERS = {".gif": _write_gif, ".webp": _write_webp, ".mp4": _write_mp4}
-
-
-def is_mp4(data: bytes) -> bool:
-    """Whether a file's bytes begin as an MP4's do; pictures in AVIF and HEIF begin alike."""
-    return data[4:8] == b"ftyp" and data[8:12] not in PICTURE_BRANDS
-
-
-def read_mp4_provenance(data: bytes) -> dict[str, Any]:
-    """The provenance in an MP4 of `save_animation`: the JSON in the comment of its metadata.
-
-    The comment is an atom of iTunes' metadata: its size (4 bytes, big-endian) and the name (c)cmt,
-    and in it the size of an atom "data", that name, 8 bytes of type and language, the text.
-
-    Raises:
-        InputError: there is none, or it is damaged.
-    """
-    start = data.find(b"\xa9cmt") + 4
-    size = int.from_bytes(data[start : start + 4], "big")
-    if start < 4 or data[start + 4 : start + 8] != b"data" or size < 16:
-        raise InputError("a video without a comment; facegen did not make it, or it was edited")
-    return parse_provenance(data[start + 16 : start + size].decode(errors="replace"))

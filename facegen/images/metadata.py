@@ -3,7 +3,7 @@
 EXIF, XMP, colour profile and resolution go from any format to any that holds them; so do a PNG's
 texts to PNG, a JPEG's comment, IPTC and extended XMP to JPEG. The provenance is a PNG's text
 chunk, a JPEG's comment segments, and in WebP, AVIF and TIFF the EXIF tag ImageHistory
-(`facegen.images.sheets.read_provenance` reads them); other formats have none.
+(`facegen.io.provenance.read_provenance` reads them); other formats have none.
 """
 
 from __future__ import annotations

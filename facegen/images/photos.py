@@ -1,4 +1,4 @@
-"""Photos in, pixels out: opening safely, cropping, resizing, and pixels to floats and back."""
+"""Photos in, pixels out: turned, cropped, resized, in RGB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from facegen.io.pictures import MAX_PIXELS, decoding_errors, open_photo
 CELEBA_SIZE = (178, 218)
 CELEBA_BOX = (19, 40, 159, 180)  # frames the face of an aligned CelebA image
 STRIP_PIXELS = 1 << 18  # converted at once: between what is decoded and RGB there are more bytes
-
 
 Box = tuple[int, int, int, int]
 

@@ -11,6 +11,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from facegen.errors import InputError
 from facegen.images.sheets import Grid
 
+MODES = ("L", "LA", "RGB", "RGBA", "CMYK")  # as they are; others become RGB or RGBA
+
 
 @dataclass(frozen=True)
 class Sharpening:
@@ -58,9 +60,6 @@ class Sharpening:
         for row, face in enumerate(faces):
             sharp[row] = self.apply(Image.fromarray(face))
         return sharp
-
-
-MODES = ("L", "LA", "RGB", "RGBA", "CMYK")  # as they are; others become RGB or RGBA
 
 
 def sharpen_image(image: Image.Image, sharpening: Sharpening, grid: Grid | None) -> Image.Image:

@@ -1,24 +1,26 @@
-"""Contact sheets, and the provenance inside a picture."""
+"""Contact sheets: faces side by side, in a PNG that says where they are and how it was made."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 from facegen.errors import InputError
-from facegen.io.files import Temporary, atomic_output
+from facegen.io.files import atomic_output
 from facegen.io.pictures import MAX_PIXELS, check_pixels, open_photo
 from facegen.io.provenance import PROVENANCE_KEY, add_provenance, with_version
-
-if TYPE_CHECKING:
-    pass  # HDF5 costs 0.2 s, which most sheets don't need
+from facegen.io.temporaries import Temporary
 
 BACKGROUND = 255
+ROWS_PER_PAGE = 20  # of faces; a sheet with more is split into pages
+# Pixels that are made and read: reconstruct --n 10000 makes a sheet of 201 million with faces of
+# 96x96, of 354 million with 128x128.
+MAX_SHEET_PIXELS = 400_000_000
 
 
 @dataclass(frozen=True)
@@ -182,14 +184,6 @@ def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid 
     if not fits or grid.sheet_size != size:
         raise InputError("the provenance's grid does not fit the picture; was it cropped?")
     return grid
-
-
-ROWS_PER_PAGE = 20  # of faces; a sheet with more is split into pages
-
-
-# Pixels that are made and read: reconstruct --n 10000 makes a sheet of 201 million with faces of
-# 96x96, of 354 million with 128x128.
-MAX_SHEET_PIXELS = 400_000_000
 
 
 def open_picture(data: bytes) -> Image.Image:

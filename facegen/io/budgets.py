@@ -9,6 +9,8 @@ from types import TracebackType
 
 from facegen.errors import InputError
 
+BODY_READS = 2_000_000  # pieces of a file that is looked through: 2 s
+
 
 class BudgetedFile(io.RawIOBase):
     """A file from which only so much can be read, before `spend_freely` is called.

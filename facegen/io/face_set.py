@@ -9,7 +9,7 @@ Layout of the file (HDF5, no filters):
     /attribute_names   UTF-8 text (K)
     attributes of the root: format, format_version, facegen_version, source, crop, size,
         fingerprint (SHA-256 of images, names and split), and, where facegen generated the
-        faces, provenance (JSON)
+        faces, provenance (JSON, `facegen.io.hdf5_provenance`)
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
-from facegen.io.files import Temporary, atomic_output
-from facegen.strict_json import to_json
+from facegen.io.files import atomic_output
+from facegen.io.hdf5_provenance import write_file_provenance
+from facegen.io.temporaries import Temporary
 
 FORMAT = "facegen-faces"
 FORMAT_VERSION = 1
@@ -107,7 +108,7 @@ class FaceSetWriter:
             hdf5.set_format(self._file, FORMAT, FORMAT_VERSION)
             self._file.attrs.update({"source": source, "crop": crop, "size": size})
             if provenance is not None:
-                self._file.attrs["provenance"] = to_json(provenance)
+                write_file_provenance(self._file, provenance)
             rows = hdf5.rows_per_chunk(size * size * 3)
             image = (size, size, 3)
             self._images = self._file.create_dataset(
@@ -236,6 +237,14 @@ class FaceSet:
         if split is None:
             return np.arange(len(self))
         return np.flatnonzero(self.is_test == (split == "test"))
+
+    def check_size(self, size: int, of: str) -> None:
+        """Raises InputError unless faces have size x size pixels; `of` says whose size that is."""
+        if self.size != size:
+            raise InputError(
+                f"{self.path} has faces of {self.size}x{self.size} pixels, {of} {size}x{size}; "
+                f"'facegen prepare --size {size}' makes them"
+            )
 
     def check_rows(self, rows: np.ndarray) -> None:
         """Raises InputError if one of the row numbers, int (n), isn't there."""

@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.io.files import Temporary
 from facegen.io.inputs import note_input
+from facegen.io.temporaries import Temporary
 from facegen.version import __version__
 
 Record = TypeVar("Record", bound=Any)

@@ -1,19 +1,17 @@
-"""What a store records of how it was made: JSON in the attribute "provenance" of the file's root.
+"""What an HDF5 file records of how it was made: JSON in the attribute "provenance" of its root.
 
-It is the same JSON that pictures carry (`facegen.images.sheets`). latents.h5 has its `Origin`
+It is the same JSON that pictures carry (`facegen.io.provenance`). latents.h5 has its `Origin`
 instead.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import h5py
 
 from facegen.errors import InputError
 from facegen.io import hdf5
-from facegen.io.latent_store import Latents
 from facegen.io.provenance import parse_provenance, with_version
 from facegen.strict_json import to_json
 
@@ -39,12 +37,3 @@ def read_file_provenance(file: h5py.File) -> dict[str, Any] | None:
         return parse_provenance(text)
     except InputError as error:
         raise InputError(f"{file.filename}: {error}") from error
-
-
-def describe_store(store: Latents) -> dict[str, Any]:
-    """What is recorded of the store that something was made from: all that its rows depend on."""
-    return {
-        "latents": store.path.name,
-        "rows_done": store.rows_done,
-        "origin": asdict(store.origin),
-    }

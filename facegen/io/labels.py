@@ -1,4 +1,4 @@
-"""Labels of faces, as face sets and stores both have them: are they the same still?"""
+"""Labels of faces, as face sets and stores both have them: copied, and compared."""
 
 from __future__ import annotations
 
@@ -8,12 +8,37 @@ from typing import Any
 import h5py
 import numpy as np
 
+from facegen.errors import InputError
 from facegen.io import hdf5
-from facegen.io.latent_store import Latents
+from facegen.io.latent_store import LABELS, Latents
 
 COPY_ROWS = 4096  # rows in memory at a time
+TEXT_FRAME = 32  # bytes around a text in HDF5's heap, at most
 
 Labels = Mapping[str, Any]  # arrays or datasets by name, some of facegen.io.latent_store.LABELS
+
+
+def copy_labels(file: hdf5.NewFile, labels: Labels, rows: int) -> None:
+    """Writes labels into a new store, with disk space reserved before each block.
+
+    Raises:
+        InputError: one has another number of rows.
+    """
+    dtypes = {"names": hdf5.TEXT, "split": hdf5.SPLIT_DTYPE, "identities": "<i4"}
+    dtypes |= {"attributes": "i1", "attribute_names": hdf5.TEXT}
+    for name in LABELS:
+        if name not in labels:
+            continue
+        source = labels[name]
+        if name != "attribute_names" and len(source) != rows:
+            raise InputError(f"{name} has {len(source)} rows, not {rows}")
+        copy = file.create_dataset(name, np.shape(source), dtypes[name])
+        for start in range(0, len(source), COPY_ROWS):
+            block = source[start : start + COPY_ROWS]
+            # Texts lie outside of their dataset; UTF-8 has at most four bytes a character.
+            texts = block if copy.dtype == object else []
+            hdf5.reserve(file, copy.nbytes + sum(4 * len(text) + TEXT_FRAME for text in texts))
+            copy[start : start + COPY_ROWS] = block
 
 
 def _same_label(stored: h5py.Dataset | None, label: Any) -> bool:

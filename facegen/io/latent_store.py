@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -138,6 +139,15 @@ class Latents:
     def complete(self) -> bool:
         """Whether all rows are there."""
         return self.rows_done == self.rows
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What is recorded of the store by what is made from it: all that its rows depend on."""
+        return {
+            "latents": self.path.name,
+            "rows_done": self.rows_done,
+            "origin": asdict(self.origin),
+        }
 
     def __len__(self) -> int:
         return self.rows_done

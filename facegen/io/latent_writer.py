@@ -23,14 +23,13 @@ import numpy as np
 from facegen.errors import InputError, OutputError
 from facegen.io import hdf5
 from facegen.io.files import atomic_output, check_output, open_in_place, output_errors
-from facegen.io.labels import COPY_ROWS, Labels, changed_label
-from facegen.io.latent_store import ARRAYS, FORMAT, FORMAT_VERSION, LABELS, Latents, Origin
+from facegen.io.labels import Labels, changed_label, copy_labels
+from facegen.io.latent_store import ARRAYS, FORMAT, FORMAT_VERSION, Latents, Origin
 from facegen.io.locks import exclusive
 from facegen.seeds import draw_seed
 
 FLUSH_SECONDS = 1.0  # rows that a kill can cost, as time
 CHUNK_ENTRY = 100  # bytes in HDF5's tree of chunks, at most
-TEXT_FRAME = 32  # bytes around a text in HDF5's heap, at most
 
 
 def _create_array(file: hdf5.NewFile, name: str, rows: int, latent_dim: int) -> None:
@@ -43,24 +42,6 @@ def _create_array(file: hdf5.NewFile, name: str, rows: int, latent_dim: int) -> 
     file.create_dataset(
         name, (rows, latent_dim), "<f4", chunks=(chunk_rows, latent_dim), dcpl=creation
     )
-
-
-def _copy_labels(file: hdf5.NewFile, labels: Labels, rows: int) -> None:
-    dtypes = {"names": hdf5.TEXT, "split": hdf5.SPLIT_DTYPE, "identities": "<i4"}
-    dtypes |= {"attributes": "i1", "attribute_names": hdf5.TEXT}
-    for name in LABELS:
-        if name not in labels:
-            continue
-        source = labels[name]
-        if name != "attribute_names" and len(source) != rows:
-            raise InputError(f"{name} has {len(source)} rows, not {rows}")
-        copy = file.create_dataset(name, np.shape(source), dtypes[name])
-        for start in range(0, len(source), COPY_ROWS):
-            block = source[start : start + COPY_ROWS]
-            # Texts lie outside of their dataset; UTF-8 has at most four bytes a character.
-            texts = block if copy.dtype == object else []
-            hdf5.reserve(file, copy.nbytes + sum(4 * len(text) + TEXT_FRAME for text in texts))
-            copy[start : start + COPY_ROWS] = block
 
 
 def _create(
@@ -77,7 +58,7 @@ def _create(
         file.attrs.update(asdict(origin))
         file.create_dataset("rows_done", data=np.array(0, "<u8"))
         file.create_dataset("complete", data=np.array(0, "u1"))
-        _copy_labels(file, labels, rows)
+        copy_labels(file, labels, rows)
         for name in ARRAYS:
             _create_array(file, name, rows, latent_dim)
 

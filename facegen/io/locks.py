@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facegen.errors import OutputError
-from facegen.io.files import NO_LINK, check_output, is_named, output_errors, try_lock
+from facegen.io.files import check_output, output_errors
+from facegen.io.temporaries import NO_LINK, is_named, try_lock
 from facegen.signals import undisturbed
 
 PATIENCE = 1.0  # seconds: the workers of a killed process may hold its lock a moment longer

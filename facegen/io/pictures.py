@@ -14,18 +14,12 @@ from facegen.errors import InputError
 from facegen.io.picture_headers import decoding_bytes, webp_size
 
 MAX_PIXELS = 100_000_000  # of one photo, before decoding
-
-
 PIXEL_BYTES = 8  # of memory, for which decoding any usual photo is enough: 800 MB in all
-
-
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo", ".png", ".apng", ".webp", ".gif"}
     | {".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".icb", ".vda"}
     | {".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".avif", ".avifs", ".heic", ".heif", ".hif"}
 )
-
-
 # Others hold programs (EPS) or whole pictures that no limit is put on (ICO, ICNS, IPTC, BLP). HEIF
 # comes last: Pillow knows it only when another package has added it.
 PHOTO_FORMATS = (

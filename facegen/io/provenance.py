@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
 from facegen.errors import InputError
+from facegen.io.budgets import BODY_READS, BudgetedFile
 from facegen.io.pictures import decoding_errors
 from facegen.strict_json import to_json
 from facegen.version import __version__
 
 PROVENANCE_KEY = "facegen"  # the keyword of the PNG's text chunk
-
-
 BEGINNING = '{"facegen_version"'  # of the JSON, by which other texts are told apart
-
-
 EXIF_DESCRIPTION = 0x010E
-
-
 EXIF_HISTORY = 0x9213  # ImageHistory, of a single picture: its description is the user's
-
-
 COMMENT = b"facegen\0"  # before each part of the JSON in the comment segments of a JPEG
-
-
+MP4_COMMENT = b"\xa9cmt"  # the name of the atom that holds an MP4's provenance
+PICTURE_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"hevc", b"hevx")
 # reconstruct --n 10000 records 1.4 MB in 10,000 objects, of photos with long names 3.5 MB. What is
 # refused never fills the memory: lists and objects take up to 80 times their text, others 16 times.
 MAX_PROVENANCE_BYTES = 4 << 20
-
-
 MAX_PROVENANCE_PARTS = 100_000  # objects and lists
-
-
 MAX_PROVENANCE_DEPTH = 32  # of objects and lists in each other; facegen's own have 6
 
 
@@ -63,6 +53,39 @@ def read_provenance(image: Image.Image) -> dict[str, Any] | None:
     with decoding_errors():
         text = _provenance_text(image)
     return None if text is None else parse_provenance(text)
+
+
+def is_mp4(data: bytes) -> bool:
+    """Whether a file's bytes begin as an MP4's do; pictures in AVIF and HEIF begin alike."""
+    return data[4:8] == b"ftyp" and data[8:12] not in PICTURE_BRANDS
+
+
+def read_mp4_provenance(path: Path) -> dict[str, Any]:
+    """The provenance in an MP4: the JSON in the comment of its metadata.
+
+    The comment is an atom of iTunes' metadata: its size (4 bytes, big-endian) and the name (c)cmt,
+    and in it the size of an atom "data", that name, 8 bytes of type and language, the text.
+
+    Raises:
+        InputError: there is none, or it is damaged; the message is the reason alone.
+    """
+    data = _mp4_comment(path)
+    size = int.from_bytes(data[:4], "big")
+    if data[4:8] != b"data" or size < 16:
+        raise InputError("a video without a comment; facegen did not make it, or it was edited")
+    return parse_provenance(data[16:size].decode(errors="replace"))
+
+
+def _mp4_comment(path: Path) -> bytes:
+    """What an MP4 holds behind the name of its comment, as much as can be provenance."""
+    step, start = 1 << 20, b""
+    with BudgetedFile(path, size=path.stat().st_size, reads=BODY_READS) as file:
+        while part := file.read(step):
+            _, name, rest = (start + part).partition(MP4_COMMENT)
+            if name:
+                return rest + file.read(MAX_PROVENANCE_BYTES + step)
+            start = part[-len(MP4_COMMENT) :]
+    return b""
 
 
 def parse_provenance(text: str) -> dict[str, Any]:

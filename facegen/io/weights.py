@@ -22,17 +22,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facegen.errors import InputError, MissingFileError
-from facegen.io.files import Temporary, atomic_output, output_errors, remove, sha256_of
+from facegen.io.files import sha256_of
 from facegen.options import ModelOptions
-from facegen.strict_json import to_json
-from facegen.version import __version__
 
 FORMAT = "facegen-weights"
 FORMAT_VERSION = 1
@@ -128,12 +124,15 @@ class Weights:
         """The folder's name."""
         return self.path.resolve().name
 
-    def provenance(self, half: str) -> dict[str, str]:
-        """What a result records of the "encoder", "decoder" or "crisp_decoder" that made it."""
-        if half == DECODERS["crisp"]:
-            digest = self.digest("crisp_decoder.tflite")
-            return {"name": self.name, "decoder": "crisp", "decoder_sha256": digest}
-        return {"name": self.name, f"{half}_sha256": self.digest(f"{half}.tflite")}
+    def provenance(self, *halves: str) -> dict[str, str]:
+        """What a result records of what made it: "encoder", "decoder" or "crisp_decoder"."""
+        found = {"name": self.name}
+        for half in halves:
+            if half == DECODERS["crisp"]:
+                found["decoder"] = "crisp"
+            key = "encoder_sha256" if half == "encoder" else "decoder_sha256"
+            found[key] = self.digest(f"{half}.tflite")
+        return found
 
     def decoder(self, name: str | None = None) -> str:
         """The stem of a decoder's files.
@@ -194,99 +193,6 @@ class Weights:
         return path
 
 
-class ModelStage:
-    """Files of a folder of weights that are written and have not appeared yet."""
-
-    def __init__(self, folder: Path, stack: ExitStack):
-        self._folder = folder
-        self._stack = stack
-        self._files: dict[str, Temporary] = {}
-
-    def __call__(self, name: str) -> Temporary:
-        """The temporary file for a file's content."""
-        if name not in self._files:
-            self._files[name] = self._stack.enter_context(atomic_output(self._folder / name))
-        return self._files[name]
-
-    def digest(self, name: str) -> str:
-        """The SHA-256 of a file's content.
-
-        Raises:
-            MissingFileError: it has not been written.
-        """
-        if name not in self._files:
-            raise MissingFileError(f"{self._folder / name} has not been written")
-        return self._files[name].sha256()
-
-    def sync(self) -> None:
-        """Brings all of them to the disk, which may turn out to be full."""
-        for temporary in self._files.values():
-            with output_errors(self._folder):
-                temporary.sync()
-
-
-@contextmanager
-def publish_model(folder: Path) -> Iterator[ModelStage]:
-    """Gives temporary files for those of a folder of weights, which all appear at the end.
-
-    They are put in place one right after the other, config.json last. A reader between two of
-    these steps, or after a kill there, finds files whose digests config.json does not record, and
-    refuses them; the checkpoint then exports them again (`facegen train --resume`).
-    """
-    with ExitStack() as stack:
-        stage = ModelStage(folder, stack)
-        stage(CONFIG)  # first, since a stack ends with what it began with
-        yield stage
-        stage.sync()
-
-
-def write_config(
-    stage: ModelStage,
-    *,
-    model: dict[str, Any],
-    training: dict[str, Any],
-    data: dict[str, Any],
-    metrics: dict[str, Any],
-    keep: Weights | None = None,
-) -> None:
-    """Writes config.json with the digests of the files that `publish_model` has staged.
-
-    Args:
-        keep: weights with the same encoder, whose crisp decoder stays valid.
-    """
-    crisp = {} if keep is None else {"crisp": keep.config["crisp"]}
-    kept = {} if keep is None else {name: keep.digest(name) for name in CRISP_FILES}
-    config = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "facegen_version": __version__,
-        "model": model,
-        "training": training,
-        "data": data,
-        "metrics": metrics,
-        "files": {**{name: stage.digest(name) for name in FILES}, **kept},
-        **crisp,
-    }
-    _write(stage(CONFIG), config)
-
-
-def add_crisp(stage: ModelStage, weights: Weights, crisp: dict[str, Any]) -> None:
-    """Writes config.json with the crisp decoder, its staged files and the model card; all else
-    stays.
-
-    Args:
-        weights: as they are in the folder now.
-        crisp: JSON values: options, data and metrics of the crisp decoder.
-    """
-    digests = {name: stage.digest(name) for name in (*CRISP_FILES, "MODEL_CARD.md")}
-    files = {**weights.config["files"], **digests}
-    _write(stage(CONFIG), {**weights.config, "crisp": crisp, "files": files})
-
-
-def _write(temporary: Temporary, config: dict[str, Any]) -> None:
-    temporary.write_text(to_json(config, indent=2) + "\n")
-
-
 def existing_weights(folder: Path) -> Weights | None:
     """The finished model in a folder; None if there is none.
 
@@ -294,28 +200,3 @@ def existing_weights(folder: Path) -> Weights | None:
         InputError: config.json is damaged or of a newer version.
     """
     return Weights.load(folder) if (folder / CONFIG).exists() else None
-
-
-def unfinished(folder: Path, checkpoint: str) -> tuple[Path, Path]:
-    """Where history and samples of a run are until it is finished: beside its checkpoint."""
-    stem = checkpoint.removesuffix(".h5")
-    return folder / f"{stem}_history.csv", folder / f"{stem}_samples.png"
-
-
-def remove_unfinished(folder: Path, checkpoint: str) -> None:
-    """Removes them, once they stand in their place."""
-    for path in unfinished(folder, checkpoint):
-        remove(path)
-
-
-def check_note(note: str) -> str:
-    """Returns the note for a model card.
-
-    Raises:
-        InputError: it can't be written as UTF-8.
-    """
-    try:
-        note.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"the note can't be written as UTF-8: {note!a}") from error
-    return note

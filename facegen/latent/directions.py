@@ -1,4 +1,4 @@
-"""attributes.h5: a direction of the latent space for each label, such as Smiling.
+"""Directions: a way through the latent space for each label, such as Smiling.
 
 The direction of a label is the mean of mu over the faces with it minus the mean over the faces
 without it: one step along it leads from the average face without to the average face with.

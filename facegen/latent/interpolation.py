@@ -9,8 +9,6 @@ import numpy as np
 from facegen.errors import InputError
 
 PATHS = ("spherical", "linear")
-
-
 SMALL_ANGLE = 1e-4  # below it, in radians, an arc is a line; as near to pi, it has no one plane
 
 

@@ -16,6 +16,8 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.io.weights import Weights
 
+SHARES = (0, 0.001, 0.01, *(percent / 100 for percent in range(5, 100, 5)), 0.99, 0.999, 1)
+
 
 @dataclass(frozen=True)
 class RadiusQuantiles:
@@ -97,6 +99,3 @@ class RadiusQuantiles:
             f"most points (radius {np.median(radii):.1f}) lie {where} than all training faces "
             f"({least:.1f} to {most:.1f}); the {effect}"
         )
-
-
-SHARES = (0, 0.001, 0.01, *(percent / 100 for percent in range(5, 100, 5)), 0.99, 0.999, 1)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facegen.errors import InputError
 from facegen.io.weights import Weights
 from facegen.latent.radius_quantiles import RadiusQuantiles
-from facegen.latent.samplers import AtPercentiles, OnShell, PointSampler, Sampler, Truncated
-
-if TYPE_CHECKING:
-    pass  # HDF5 costs 0.2 s, which photos don't need
-if TYPE_CHECKING:
-    pass  # HDF5 costs 0.2 s, which most sheets don't need
+from facegen.latent.samplers import (
+    AtPercentiles,
+    FittedSampler,
+    OnShell,
+    PointSampler,
+    Sampler,
+    Truncated,
+)
 
 
 def make_sampler(
@@ -57,8 +58,6 @@ def make_sampler(
     training = RadiusQuantiles.of_weights(weights)
     mean = np.zeros(weights.model.latent_dim, np.float32)
     if sampler is not None:
-        from facegen.latent.samplers import FittedSampler
-
         points = fitted = FittedSampler.load(sampler)
         fitted.check(weights)
         training, mean = fitted.radii, fitted.mean

@@ -64,7 +64,7 @@ def prior_points(count: int, latent_dim: int, seed):
     return tf.where(is_wide, tf.where(is_cube, limit * cube, wider), normal)
 
 
-class CrispModel:
+class AdversarialModel:
     """The crisp decoder, its moving average, its opponents, and the steps that train them.
 
     Attributes:
@@ -171,12 +171,7 @@ class CrispModel:
                 "pixel_loss": tf.reduce_mean(tf.abs(reconstructions - real[:half])),
                 "latent_loss": self._latent_loss(normal, z[half:count]),
             }
-            total = (
-                losses["adversarial_loss"]
-                + pull * self.options.feature_weight * losses["feature_loss"]
-                + pull * self.options.pixel_weight * losses["pixel_loss"]
-                + self.options.latent_weight * losses["latent_loss"]
-            )
+            total = self._total(losses, pull)
         self.discriminator_optimizer.apply(
             tape.gradient(discriminator_loss, discriminator.trainable_variables),
             discriminator.trainable_variables,
@@ -188,6 +183,15 @@ class CrispModel:
             "variety": variety(tf.concat(tf.split(pictures, len(KINDS))[1:], 0)),
             "real_variety": variety(real),
         }
+
+    def _total(self, losses, pull):
+        """The decoder's loss: its parts, weighted."""
+        return (
+            losses["adversarial_loss"]
+            + pull * self.options.feature_weight * losses["feature_loss"]
+            + pull * self.options.pixel_weight * losses["pixel_loss"]
+            + self.options.latent_weight * losses["latent_loss"]
+        )
 
     def _points(self, images, half: int, seed):
         """Points of reconstructions of the first images, and of the prior as many as images."""

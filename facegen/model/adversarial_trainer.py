@@ -19,10 +19,12 @@ import numpy as np
 from facegen.errors import InputError, TrainingError
 from facegen.io.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, atomic_output, sha256_of
+from facegen.io.files import atomic_output, sha256_of
 from facegen.io.hdf5 import read_errors
-from facegen.io.weights import CRISP_CHECKPOINT, Weights, unfinished
-from facegen.model.trainer import Metrics, Progress, history_csv, training_batches
+from facegen.io.temporaries import Temporary
+from facegen.io.weights import CRISP_CHECKPOINT, Weights
+from facegen.io.weights_writer import unfinished
+from facegen.model.trainer import Metrics, Progress, count_batches, history_csv, training_batches
 from facegen.options import CrispOptions
 from facegen.prefetch import prefetch
 
@@ -60,7 +62,7 @@ def illness(means: Metrics, plain_variety: float) -> str | None:
     return None
 
 
-class CrispTrainer:
+class AdversarialTrainer:
     """A crisp decoder in training beside a trained model, and its checkpoint in that folder."""
 
     def __init__(
@@ -73,9 +75,9 @@ class CrispTrainer:
         """network_path: weights of the opponent's feature network."""
         import tensorflow as tf
 
-        from facegen.model.adversarial import CrispModel
+        from facegen.model.adversarial import AdversarialModel
+        from facegen.model.arrays import load_arrays
         from facegen.model.autoencoder import Autoencoder
-        from facegen.model.export import load_arrays
         from facegen.model.feature_network import FeatureNetwork
 
         network = FeatureNetwork(network_path)
@@ -87,8 +89,8 @@ class CrispTrainer:
         self.faces = faces
         self.options = options
         self.path = weights.path / CRISP_CHECKPOINT
-        self.model = CrispModel(plain, options, network)
-        self.steps = int((~faces.is_test).sum()) // options.batch_size
+        self.model = AdversarialModel(plain, options, network)
+        self.steps = count_batches(faces, options.batch_size)
         self.history: list[Metrics] = []
         self.step = 0  # of the epoch that is not done yet
         self.sums: Metrics = {}  # of its metrics

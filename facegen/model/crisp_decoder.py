@@ -1,6 +1,6 @@
 """The crisp decoder: a second decoder for a trained model's latent space.
 
-It is trained in crisp_model.py, against the opponents in discriminator.py. Import this module
+It is trained in adversarial.py, against the opponents in discriminator.py. Import this module
 late: it costs seconds.
 
 Source: Odena, Dumoulin and Olah 2016, "Deconvolution and checkerboard artifacts".
@@ -171,7 +171,7 @@ class CrispDecoder:
                 f"a crisp decoder needs at most {len(options.filters)} strides, all of them 2; "
                 f"the model has {model.strides}"
             )
-        self.latent_dim, self.image_shape = model.latent_dim, (model.image_size, model.channels)
+        self.latent_dim = model.latent_dim
         self.dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
         seed, dim = options.seed, model.latent_dim
         size, channels = model.smallest_size, model.filters[-1]

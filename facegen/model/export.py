@@ -7,41 +7,37 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from facegen.analysis.quality import cross_entropy_floor
+from facegen.analysis.statistics import quantiles
 from facegen.errors import FacegenError, InputError
 from facegen.images.pixels import to_float, to_pixels
 from facegen.images.sheets import make_sheet, write_png
-from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, remove
-from facegen.io.weights import (
-    ARRAYS_FORMAT,
-    ARRAYS_VERSION,
-    CRISP_CHECKPOINT,
-    CRISP_FILES,
-    Weights,
-    existing_weights,
-    publish_model,
-    write_config,
-)
+from facegen.io.files import remove
+from facegen.io.temporaries import Temporary
+from facegen.io.weights import CRISP_CHECKPOINT, CRISP_FILES, Weights, existing_weights
+from facegen.io.weights_writer import add_crisp, publish_model, remove_unfinished, write_config
 from facegen.latent import random_points
+from facegen.model.arrays import round_to_float16, write_arrays
 from facegen.model.autoencoder import Autoencoder, kl_divergence, reconstruction_loss
 from facegen.model.codec import Graph
-from facegen.model.graphs import export_decoder, export_encoder
+from facegen.model.graphs import export_crisp_decoder, export_decoder, export_encoder
 from facegen.model.model_card import model_card, with_crisp_section
 from facegen.model.trainer import history_csv
 from facegen.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from facegen.model.adversarial_trainer import AdversarialTrainer
 
 SAMPLES = 28  # faces in samples.png, four rows of seven as in article XI
 CHECK_IMAGES = 64
 FIGURES_IMAGES = 2560  # at most, of either split, for the final figures
 BATCH = 128
-QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1)
 
 
 def write_samples(
@@ -66,44 +62,18 @@ def write_samples(
     write_png(sheet, temporary, provenance, grid=grid)
 
 
-def round_to_float16(weights: list[keras.Variable]) -> None:
-    """Rounds matrices and kernels to what float16 holds; vectors keep float32."""
-    for variable in weights:
-        if len(variable.shape) > 1:
-            variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
-
-
-def write_arrays(weights: list[keras.Variable], temporary: Temporary) -> None:
-    """Writes a model's arrays, one dataset each, named layer/array; matrices as float16.
-
-    Args:
-        temporary: for others to publish.
-    """
-    with hdf5.create_file(temporary) as file:
-        hdf5.reserve(file, 4 * sum(math.prod(variable.shape) for variable in weights))
-        hdf5.set_format(file, ARRAYS_FORMAT, ARRAYS_VERSION)
-        for variable in weights:
-            value = np.asarray(variable)
-            dtype = np.float16 if value.ndim > 1 else np.float32
-            file.create_dataset(variable.path, data=value.astype(dtype))
-
-
-def load_arrays(model: keras.Model, path: Path) -> None:
-    """Fills a model with the arrays of `write_arrays`.
+def _check_difference(largest: float) -> float:
+    """Returns by how much graphs' pictures, values in [0, 1], differ from those of Keras.
 
     Raises:
-        InputError: an array is missing, or there are others, or one has another shape.
+        FacegenError: it is more than 1/255, or no number.
     """
-    with hdf5.open_file(path, ARRAYS_FORMAT, ARRAYS_VERSION) as file:
-        layers = hdf5.members(file, "/")
-        stored = {f"{layer}/{name}" for layer in layers for name in hdf5.members(file, layer)}
-        if stored != {variable.path for variable in model.weights}:
-            raise InputError(f"{path} belongs to another network")
-        for variable in model.weights:
-            array = hdf5.dataset(file, variable.path, ndim=len(variable.shape))
-            if array.shape != tuple(variable.shape):
-                raise InputError(f"{path}: {variable.path} is {array.shape}, not {variable.shape}")
-            variable.assign(array[()].astype(np.float32))
+    if not largest <= 1 / 255:
+        raise FacegenError(
+            f"the exported graphs differ from Keras by {largest:.2g}, more than 1/255; "
+            "the checkpoint is kept, please report this"
+        )
+    return largest
 
 
 def check_graphs(
@@ -129,12 +99,7 @@ def check_graphs(
     for z_keras, z in ((mu_keras, mu), (points, points)):
         expected = np.asarray(tf.sigmoid(model.decoder(z_keras, training=False)))
         largest = max(largest, float(np.abs(decoder_graph.run(z) - expected).max()))
-    if not largest <= 1 / 255:
-        raise FacegenError(
-            f"the exported graphs differ from Keras by {largest:.2g}, more than 1/255; "
-            "the checkpoint is kept, please report this"
-        )
-    return {"picture": largest, "mu": float(np.abs(mu - mu_keras).max())}
+    return {"picture": _check_difference(largest), "mu": float(np.abs(mu - mu_keras).max())}
 
 
 def final_figures(model: Autoencoder, faces: FaceSet, split: str) -> dict[str, float]:
@@ -191,8 +156,7 @@ def latent_radii(model: Autoencoder, faces: FaceSet) -> dict[str, float]:
         else:
             z = np.asarray(outputs)
         radii.append(np.linalg.norm(z, axis=1))
-    values = np.quantile(np.concatenate(radii), QUANTILES)
-    return {f"{q:g}": round(float(v), 4) for q, v in zip(QUANTILES, values, strict=True)}
+    return quantiles(np.concatenate(radii), digits=4)
 
 
 def export(
@@ -226,15 +190,7 @@ def export(
         "radius_quantiles": latent_radii(model, faces),
         "export_difference": differences,
     }
-    data = {
-        "source": faces.source,
-        "crop": faces.crop,
-        "size": faces.size,
-        "training_images": int((~faces.is_test).sum()),
-        "test_images": int(faces.is_test.sum()),
-        "fingerprint": faces.fingerprint,
-        "note": note,
-    }
+    data = _describe_data(faces, note)
     old = _same_encoder(folder, hashlib.sha256(encoder).hexdigest())
     keep = old if old is not None and "crisp" in old.config else None
     card = model_card(model.options, training, data, metrics)
@@ -263,6 +219,19 @@ def export(
             remove(folder / name)
 
 
+def _describe_data(faces: FaceSet, note: str) -> dict[str, Any]:
+    """What config.json records of the face set."""
+    return {
+        "source": faces.source,
+        "crop": faces.crop,
+        "size": faces.size,
+        "training_images": int((~faces.is_test).sum()),
+        "test_images": int(faces.is_test.sum()),
+        "fingerprint": faces.fingerprint,
+        "note": note,
+    }
+
+
 def _same_encoder(folder: Path, encoder_sha256: str) -> Weights | None:
     """The weights in a folder, if they have this encoder; else None."""
     try:
@@ -271,3 +240,37 @@ def _same_encoder(folder: Path, encoder_sha256: str) -> Weights | None:
     except InputError:  # damaged, and about to be replaced
         return None
     return weights if same else None
+
+
+def export_crisp(trainer: AdversarialTrainer, note: str = "") -> Weights:
+    """Writes the moving average as arrays and graph, checks them, and records them.
+
+    Raises:
+        FacegenError: the graph doesn't give Keras' pictures.
+    """
+    folder, model = trainer.weights.path, trainer.model
+    graph = export_crisp_decoder(model.average)
+    z = random_points.normal(range(CHECK_IMAGES), trainer.weights.model.latent_dim, seed=0)
+    difference = float(np.abs(Graph(graph).run(z) - model.pictures(z)).max())
+    _check_difference(difference)
+    round_to_float16(model.average.weights)
+    last = {k: v for k, v in trainer.history[-1].items() if math.isfinite(v)}
+    crisp = {
+        "options": asdict(trainer.options),
+        "data": {
+            "fingerprint": trainer.faces.fingerprint,
+            "feature_network_sha256": trainer.network_sha256,
+            "note": note,
+        },
+        "metrics": {"last_epoch": last, "export_difference": difference},
+    }
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    with publish_model(folder) as stage:
+        stage("crisp_decoder.tflite").write_bytes(graph)
+        write_arrays(model.average.weights, stage("crisp_decoder.h5"))
+        trainer.write_history(stage("crisp_history.csv"))
+        trainer.write_samples(stage("crisp_samples.png"))
+        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp))
+        add_crisp(stage, trainer.weights, crisp)
+    remove_unfinished(folder, CRISP_CHECKPOINT)
+    return Weights.load(folder)

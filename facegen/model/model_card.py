@@ -17,14 +17,6 @@ def model_card(
     metrics: dict[str, Any],
 ) -> str:
     """The text of MODEL_CARD.md."""
-    figures = "\n".join(
-        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
-        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
-        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
-        for split, f in ((s, metrics[s]) for s in ("train", "test"))
-        if f
-    )
-    chosen = "\n".join(f"- {k}: {v}" for k, v in {**asdict(options), **asdict(training)}.items())
     note = f"\n{data['note']}\n" if data["note"] else ""
     return f"""# Model card
 
@@ -45,14 +37,14 @@ includes the factor kl_weight.
 
 | split | images | total_loss | reco_loss | kl_loss | kl share | floor | excess |
 |---|---|---|---|---|---|---|---|
-{figures}
+{_table(metrics)}
 
 The LiteRT graphs give Keras' pictures to within {metrics["export_difference"]["picture"]:.1e} \
 (1/255 is {1 / 255:.1e}).
 
 ## Options
 
-{chosen}
+{_listed({**asdict(options), **asdict(training)})}
 
 ## What it can't do
 
@@ -66,6 +58,21 @@ break up.
 """
 
 
+def _listed(values: dict[str, Any]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in values.items())
+
+
+def _table(metrics: dict[str, Any]) -> str:
+    """The rows of the table of losses."""
+    return "\n".join(
+        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
+        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
+        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
+        for split, f in ((s, metrics[s]) for s in ("train", "test"))
+        if f
+    )
+
+
 def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
     """A model card that ends with what is to be said of the crisp decoder, once.
 
@@ -73,7 +80,6 @@ def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
         crisp: options, data and metrics, as config.json records them.
     """
     card = card.partition(CRISP_HEADING)[0].rstrip()
-    chosen = "\n".join(f"- {name}: {value}" for name, value in crisp["options"].items())
     note = f"\n{crisp['data']['note']}\n" if crisp["data"]["note"] else ""
     return f"""{card}
 
@@ -84,5 +90,5 @@ generated ones ('facegen refine') on the face set `{crisp["data"]["fingerprint"]
 the detail that the loss per pixel blurs; where a point does not say what the detail is, it is \
 made up. It is larger than the plain one and decodes more slowly. 'facegen evaluate' measures both.
 {note}
-{chosen}
+{_listed(crisp["options"])}
 """

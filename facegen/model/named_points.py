@@ -9,8 +9,6 @@ Rows may be lists and ranges: latents.h5:3,17,20-40.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,18 +18,17 @@ from typing import Any
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.images.alignment import load_photo
-from facegen.images.photo_sources import as_text, find_photos
+from facegen.images.face_photos import load_faces
 from facegen.images.photos import Box
 from facegen.latent import random_points
 from facegen.model.codec import Codec
-from facegen.paths import Paths, path_list
+from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.row_ranges import parse_rows
 from facegen.seeds import check_seed
 
 MAX_POINTS = 10_000  # of one name: they are in memory all at once, with their pictures
 SEED = re.compile(r"seed:(\d{1,19})(?::([\d,-]+))?")
-STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)")
+STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,22 +44,6 @@ class Point:
     z: np.ndarray
     source: dict[str, Any]
     original: np.ndarray | None = None
-
-
-def photo_source(
-    name: str, data: bytes, align: str, box: Box | None, source: str | os.PathLike
-) -> dict[str, Any]:
-    """What is recorded of a photo: enough to find it again and to crop it alike.
-
-    Args:
-        source: the folder or archive that it was in, or the photo itself.
-    """
-    digest = hashlib.sha256(data).hexdigest()
-    found: dict[str, Any] = {"photo": name, "sha256": digest, "align": align}
-    found["box"] = list(box) if box else None
-    if name != as_text(str(source)) and Path(source).name:
-        found["within"] = as_text(Path(source).name)
-    return found
 
 
 def _refuse(name: str, reason: str) -> None:
@@ -99,7 +80,7 @@ class PointReader:
                 yield from self._of_seed(int(match[1]), match[2] or "0")
             elif match := STORED.fullmatch(name):
                 yield from self._of_rows(Path(match[1]), match[2])
-            elif name.endswith((".h5", ".hdf5")):
+            elif is_hdf5_name(name):
                 raise InputError(f"{name}: name rows of it, such as {name}:17 or {name}:3,20-40")
             else:
                 yield from self._of_photos(name)
@@ -147,16 +128,13 @@ class PointReader:
                 yield Point(z, {**origin, "row": row})
 
     def _of_photos(self, name: str) -> Iterator[Point]:
-        size = self.codec.image_size
-        for photo in find_photos([name]):
-            try:
-                data = photo.read()
-                face, note = load_photo(data, size=size, box=self.box, align=self.align)
-            except InputError as error:
-                self.on_skip(photo.name, str(error))
-                continue
-            if note:
-                self.on_note(photo.name, note)
-            yield from self._encoded(
-                face[None], [photo_source(photo.name, data, self.align, self.box, name)]
-            )
+        for photo in load_faces(
+            name,
+            size=self.codec.image_size,
+            box=self.box,
+            align=self.align,
+            on_skip=self.on_skip,
+        ):
+            if photo.note:
+                self.on_note(photo.name, photo.note)
+            yield from self._encoded(photo.face[None], [photo.source])

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from facegen.errors import TrainingError
+from facegen.errors import InputError, TrainingError
 from facegen.io.checkpoint import restore_checkpoint, save_checkpoint
 from facegen.io.face_set import FaceSet
 from facegen.io.files import atomic_output
 from facegen.io.hdf5 import read_errors
-from facegen.io.weights import CHECKPOINT, unfinished
+from facegen.io.weights import CHECKPOINT
+from facegen.io.weights_writer import unfinished
 from facegen.latent.random_points import EPOCH, generator
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetch import prefetch
@@ -45,6 +46,21 @@ class Progress:
     steps: int
     metrics: Metrics
     test_metrics: Metrics | None = None
+
+
+def count_batches(faces: FaceSet, batch_size: int) -> int:
+    """How many batches an epoch has; what is left of the training images is dropped.
+
+    Raises:
+        InputError: there is not one.
+    """
+    count = int((~faces.is_test).sum())
+    if count < batch_size:
+        raise InputError(
+            f"{faces.path} has {count} training images, fewer than one batch of {batch_size}; add "
+            "photos or lower --batch-size"
+        )
+    return count // batch_size
 
 
 def training_batches(
@@ -159,7 +175,7 @@ class Trainer:
         """
         epoch = self.epochs_done + 1
         options = self.options
-        steps = int((~self.faces.is_test).sum()) // options.batch_size
+        steps = count_batches(self.faces, options.batch_size)
         batches = training_batches(
             self.faces,
             batch_size=options.batch_size,

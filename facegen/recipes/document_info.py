@@ -14,16 +14,17 @@ from PIL import GifImagePlugin, Image, PngImagePlugin
 
 from facegen.analysis import evaluation, results
 from facegen.errors import InputError
-from facegen.images.animation import is_mp4, read_mp4_provenance
 from facegen.images.frames import frame_durations
 from facegen.images.photo_sources import read_file
 from facegen.images.sheets import MAX_SHEET_PIXELS, open_picture
-from facegen.io.budgets import BudgetedFile
+from facegen.io.budgets import BODY_READS, BudgetedFile
 from facegen.io.pictures import MAX_PIXELS, decoding_errors, open_photo
 from facegen.io.provenance import (
     MAX_PROVENANCE_BYTES,
     PROVENANCE_KEY,
+    is_mp4,
     parse_provenance,
+    read_mp4_provenance,
     read_provenance,
 )
 
@@ -33,8 +34,6 @@ PAGE_PICTURE = re.compile(rb'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 NO_PROVENANCE = "carries no provenance: facegen did not make it, or it was edited"
 MAX_DOCUMENT_BYTES = 48 << 20  # of what is read whole; sheets, GIFs and videos are not
 HEADER_BYTES, HEADER_READS = 16 << 20, 300_000  # before a picture, of which Pillow keeps copies
-BODY_READS = 2_000_000  # pieces of a file that is looked through: 2 s
-MP4_COMMENT = b"\xa9cmt"  # the name of the atom that holds an MP4's provenance
 
 
 def describe_document(path: Path) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def _describe(path: Path) -> dict[str, Any]:
         data = file.read(100)
     start = data.lstrip()
     if is_mp4(data):
-        return {"kind": VIDEO, "provenance": read_mp4_provenance(_mp4_comment(path))}
+        return {"kind": VIDEO, "provenance": read_mp4_provenance(path)}
     if start.startswith(b"{"):
         return _describe_json(_read_whole(path))
     if start.lower().startswith(b"<!doctype html"):
@@ -126,19 +125,6 @@ def _read_late_text(path: Path, image: Image.Image) -> None:
                     stream.call(head[4:], file.tell(), size)
                 image.info |= {k: v for k, v in stream.im_text.items() if k == PROVENANCE_KEY}
             file.seek(end + size)
-
-
-def _mp4_comment(path: Path) -> bytes:
-    """What an MP4 holds from its comment on, as much as can be provenance."""
-    step, start = 1 << 20, b""
-    with BudgetedFile(path, size=path.stat().st_size, reads=BODY_READS) as file:
-        while part := file.read(step):
-            found = (start + part).find(MP4_COMMENT)
-            if found >= 0:
-                rest = (start + part)[found:]
-                return rest + file.read(MAX_PROVENANCE_BYTES + step)
-            start = part[-len(MP4_COMMENT) :]
-    return b""
 
 
 def _describe_picture(path: Path, image: Image.Image) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def describe_hdf5(path: Path) -> dict[str, Any]:
     if kind.startswith("facegen-"):
         return {"kind": kind}
     with h5py.File(path) as file:
-        if keras_files.is_keras_hdf5(file):
-            return {**keras_files.describe_hdf5(file), **_count_numbers(file)}
+        if keras := keras_files.hdf5_kind(file):
+            return {"kind": keras, "hint": keras_files.HINT}
     raise InputError(f"{path} is {kind}; expected a file that facegen wrote")
 
 

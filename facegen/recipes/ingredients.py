@@ -211,7 +211,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class StoreRecipe:
-    """A store that something was made from (`facegen.io.hdf5_provenance.describe_store`)."""
+    """A store that something was made from (`facegen.io.latent_store.Latents.provenance`)."""
 
     file: str
     rows_done: int

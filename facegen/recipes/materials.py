@@ -20,7 +20,6 @@ from facegen.io import attribute_file, hdf5, sampler_file
 from facegen.io.attribute_file import FILE_NAME
 from facegen.io.face_set import FaceSet
 from facegen.io.files import sha256_of
-from facegen.io.hdf5_provenance import describe_store
 from facegen.io.latent_store import Latents
 from facegen.io.weights import DECODERS, Weights
 from facegen.latent.directions import Directions, Move
@@ -138,12 +137,12 @@ class Materials:
 
         def check(path: Path) -> None:
             with Latents.open(path) as store:
-                _check_same(path, describe_store(store)["origin"], expected)
+                _check_same(path, store.provenance["origin"], expected)
 
         return self._find(name, check)
 
     def find_store(self, recorded: StoreRecipe) -> Path:
-        """A store with the same rows (`facegen.io.hdf5_provenance.describe_store`).
+        """A store with the same rows (`facegen.io.latent_store.Latents.provenance`).
 
         Raises:
             MissingFileError, InputError: there is none, or all of its name are others.
@@ -151,7 +150,7 @@ class Materials:
 
         def check(path: Path) -> None:
             with Latents.open(path) as store:
-                found = describe_store(store)
+                found = store.provenance
             _check_same(path, found["origin"], recorded.origin)
             _check_same(path, found, {"rows_done": recorded.rows_done})
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 from facegen.errors import InputError
 from facegen.images.animation import MAX_FPS
 from facegen.images.sharpening import Sharpening
-from facegen.images.sheets import ROWS_PER_PAGE, Grid
+from facegen.images.sheets import ROWS_PER_PAGE, Grid, pair_grid
 from facegen.io import attribute_file, face_set, latent_store, sampler_file
 from facegen.io.records import Record
 from facegen.latent.interpolation import PATHS
@@ -64,12 +64,6 @@ class Recipe:
             InputError: there is no face.
         """
         raise NotImplementedError
-
-
-def _pair_grid(count: int, columns: int, side: int) -> Grid:
-    """As `facegen.images.sheets.make_pair_sheet` makes it."""
-    columns = min(columns, count)
-    return Grid(2 * -(-count // columns) * columns, columns, side, side)
 
 
 def _pair(cell: Cell, columns: int, count: int) -> tuple[int, Cell]:
@@ -121,7 +115,7 @@ class Generated(Recipe):
         if self.columns is None:
             return None
         if self.nearest:
-            return _pair_grid(len(self.rows), self.columns, side)
+            return pair_grid(len(self.rows), self.columns, side, side)
         return Grid(len(self.rows), min(self.columns, len(self.rows)), side, side)
 
     def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
@@ -171,7 +165,7 @@ class Reconstructed(Recipe):
         return found
 
     def grid(self, side: int) -> Grid:
-        return _pair_grid(len(self.sources), self.columns, side)
+        return pair_grid(len(self.sources), self.columns, side, side)
 
     def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
         i, cell = _pair(cell, self.columns, len(self.sources))

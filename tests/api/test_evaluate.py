@@ -132,7 +132,7 @@ def test_what_the_model_makes_of_held_out_faces_is_judged_too(result, toy_faces,
 
 def test_pictures_of_another_size_are_refused(toy_faces: Path, tmp_path: Path):
     source = write_faces(tmp_path / "large.h5", np.zeros((5, 40, 40, 3), np.uint8))
-    with pytest.raises(InputError, match="faces of 40 pixels, not 32"):
+    with pytest.raises(InputError, match="faces of 40x40 pixels, those it is compared with 32x32"):
         judge(toy_faces, images=source)
 
 

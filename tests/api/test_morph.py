@@ -17,17 +17,13 @@ from facegen.api.info import info
 from facegen.api.morph import morph
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.images import animation
-from facegen.images.animation import (
-    find_ffmpeg,
-    read_mp4_provenance,
-    save_animation,
-    there_and_back,
-)
+from facegen.images.animation import find_ffmpeg, save_animation, there_and_back
 from facegen.images.sheets import read_grid
 from facegen.io.face_set import FaceSet
-from facegen.io.files import Temporary, sha256_of
+from facegen.io.files import sha256_of
 from facegen.io.latent_store import read_latents
-from facegen.io.provenance import read_provenance
+from facegen.io.provenance import read_mp4_provenance, read_provenance
+from facegen.io.temporaries import Temporary
 from facegen.io.weights import Weights
 from facegen.latent.interpolation import linear, path_between, spherical
 from facegen.model.codec import Codec
@@ -259,9 +255,11 @@ def test_a_failing_ffmpeg_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.parametrize("comment", [b"", b"\xa9cmt", b"\xa9cmt\0\0\0\x14data12345678nope"])
-def test_a_video_of_others_has_no_provenance(comment: bytes):
+def test_a_video_of_others_has_no_provenance(comment: bytes, tmp_path: Path):
+    video = tmp_path / "a.mp4"
+    video.write_bytes(b"\0\0\0\x18ftypisom" + comment)
     with pytest.raises(InputError):
-        read_mp4_provenance(b"\0\0\0\x18ftypisom" + comment)
+        read_mp4_provenance(video)
 
 
 def test_a_comment_of_others_is_no_provenance(tmp_path: Path):

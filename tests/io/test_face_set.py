@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.io.face_set import FaceSet, FaceSetWriter, is_test_row
+from facegen.version import __version__
 from running import run_python
 
 people_lists = st.lists(st.integers(-1, 12), min_size=2, max_size=60)
@@ -158,7 +159,7 @@ def test_any_hdf5_reader_reads_the_file(tmp_path):
         assert h5py.check_string_dtype(file["names"].dtype).encoding == "utf-8"
         assert file.attrs["format"] == "facegen-faces"
         assert file.attrs["format_version"] == 1
-        assert json.loads(file.attrs["provenance"]) == {"seed": 1}
+        assert json.loads(file.attrs["provenance"]) == {"facegen_version": __version__, "seed": 1}
 
 
 def test_the_fingerprint_is_that_of_images_names_and_split(tmp_path):

@@ -18,15 +18,8 @@ from facegen.errors import InputError, MissingFileError
 from facegen.images.sheets import read_grid
 from facegen.io import weights as weights_module
 from facegen.io.provenance import read_provenance
-from facegen.io.weights import (
-    CRISP_FILES,
-    FILES,
-    Weights,
-    add_crisp,
-    default_weights_path,
-    publish_model,
-    write_config,
-)
+from facegen.io.weights import CRISP_FILES, FILES, Weights, default_weights_path
+from facegen.io.weights_writer import add_crisp, publish_model, write_config
 from facegen.options import ModelOptions
 
 
@@ -192,6 +185,7 @@ def test_without_the_environment_the_default_is_facegens_own(value, monkeypatch)
     path = default_weights_path()
     assert path.name == "celeba-vae"
     assert path.parent.name in ("weights", "weights_data")
+    assert path.is_dir()
 
 
 def test_installed_weights_come_before_those_of_the_repository(tmp_path, monkeypatch):

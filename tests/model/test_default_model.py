@@ -49,8 +49,8 @@ def test_its_figures_are_those_of_a_healthy_vae(weights: Weights):
 
 def test_keras_gives_the_same_pictures_to_within_one_level(weights: Weights):
     tf = pytest.importorskip("tensorflow")
+    from facegen.model.arrays import load_arrays
     from facegen.model.autoencoder import build_decoder
-    from facegen.model.export import load_arrays
 
     decoder = build_decoder(weights.model)
     load_arrays(decoder, weights.file("decoder.h5"))

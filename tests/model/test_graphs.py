@@ -96,8 +96,8 @@ def test_a_graph_of_another_model_is_refused_with_the_difference():
 
 
 def test_arrays_come_back_from_disk_as_float16_and_vectors_exactly(tmp_path):
+    from facegen.model.arrays import load_arrays, round_to_float16, write_arrays
     from facegen.model.autoencoder import build_decoder
-    from facegen.model.export import load_arrays, round_to_float16, write_arrays
 
     model = trained_like(OPTIONS[0]).decoder
     with atomic_output(tmp_path / "decoder.h5") as temporary:
@@ -115,8 +115,8 @@ def test_arrays_of_another_network_are_refused(tmp_path):
     from dataclasses import replace
 
     from facegen.errors import InputError
+    from facegen.model.arrays import load_arrays, write_arrays
     from facegen.model.autoencoder import build_decoder
-    from facegen.model.export import load_arrays, write_arrays
 
     with atomic_output(tmp_path / "decoder.h5") as temporary:
         write_arrays(build_decoder(OPTIONS[0]).weights, temporary)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from facegen.api.refine import refine
 from facegen.api.train import train
 from facegen.model import adversarial_trainer
-from facegen.model.adversarial_trainer import CrispTrainer
+from facegen.model.adversarial_trainer import AdversarialTrainer
 from facegen.model.devices import limit_hardware
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
 from refine_toys import OPTIONS
@@ -43,14 +43,14 @@ def cases(faces: str) -> dict[str, tuple[str, Callable[[Path], object]]]:
 
     def refine_until(path: Path, step: int) -> None:
         """Refines until a checkpoint of this step of an epoch is written, and is killed there."""
-        save = CrispTrainer.save
+        save = AdversarialTrainer.save
 
-        def save_and_die(trainer: CrispTrainer) -> None:
+        def save_and_die(trainer: AdversarialTrainer) -> None:
             save(trainer)
             if trainer.step in (step, step + trainer.steps):
                 raise StoppedError
 
-        with suppress(StoppedError), patch.object(CrispTrainer, "save", save_and_die):
+        with suppress(StoppedError), patch.object(AdversarialTrainer, "save", save_and_die):
             refine(path, faces, options=ONE_EPOCH)
 
     def at_the_last_step(path: Path) -> None:

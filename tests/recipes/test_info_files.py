@@ -158,24 +158,24 @@ def write_keras(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "lines"),
+    ("name", "kind"),
     [
-        ("model.keras", ["kind: keras-model", "class: Sequential", "lambda_layers: 1"]),
-        ("old.h5", ["kind: keras-model", "keras_version: 2.4.0", "lambda_layers: 1"]),
-        ("model.weights.h5", ["kind: keras-weights", "arrays: 1", "numbers: 6"]),
+        ("model.keras", "keras-model"),
+        ("old.h5", "keras-model"),
+        ("model.weights.h5", "keras-weights"),
     ],
 )
-def test_a_keras_file_is_named_and_not_run(name: str, lines: list[str], tmp_path: Path):
+def test_a_keras_file_is_named_and_not_run(name: str, kind: str, tmp_path: Path):
     write_keras(tmp_path / name)
-    _, text = describe(tmp_path / name)
-    assert set(lines) <= set(text)
-    assert any(line.startswith("hint: facegen runs no Keras files") for line in text)
+    _, (first, second) = describe(tmp_path / name)
+    assert first == f"kind: {kind}"
+    assert second.startswith("hint: facegen runs no Keras files")
 
 
 def test_a_part_of_an_output_is_named(tmp_path: Path):
-    path = tmp_path / ".latents.h5.4711.tmp"
+    path = tmp_path / ".facegen-0123456789abcdef.tmp"
     path.write_bytes(b"half")
-    with pytest.raises(InputError, match=r"is a part of latents\.h5, which is being written"):
+    with pytest.raises(InputError, match="is a part of an output that is being written"):
         info(path)
 
 

@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 from facegen.api.encode import encode
+from facegen.api.info import info
 from facegen.errors import InputError, OutputError
 from facegen.images import animation
 from facegen.io.checkpoint import save_checkpoint
+from facegen.version import __version__
 from running import facegen
 
 COMMANDS = {
@@ -58,6 +60,28 @@ def test_a_file_is_reproduced_bit_for_bit(name: str, work: Path, tmp_path: Path)
     again = tmp_path / f"{original.stem}-reproduced{original.suffix}"
     assert found["path"] == str(again)
     assert contents(again) == contents(original)
+
+
+@pytest.mark.parametrize("name", COMMANDS.keys() - {"encoded.h5"})  # which has its Origin instead
+def test_the_provenance_of_a_file_begins_with_facegens_version(
+    name: str, work: Path, tmp_path: Path
+):
+    provenance = info(make(name, tmp_path))["provenance"]
+    assert next(iter(provenance.items())) == ("facegen_version", __version__)
+
+
+def test_generated_faces_that_record_no_version_are_reproduced(work: Path, tmp_path: Path):
+    """As facegen 0.1 wrote them."""
+
+    def forget_version(file: h5py.File) -> None:
+        provenance = json.loads(file.attrs["provenance"])
+        del provenance["facegen_version"]
+        file.attrs["provenance"] = json.dumps(provenance)
+
+    original = make("moved.h5", tmp_path)
+    edit_hdf5(original, forget_version)
+    done = facegen("reproduce", original, "--from", work)
+    assert done.stderr == "identical\n", (done.output, done.exception)
 
 
 def fake_ffmpeg(path: Path, version: str) -> Path:
@@ -243,20 +267,18 @@ def _exif(provenance: dict) -> Image.Exif:
 @pytest.mark.parametrize(
     ("name", "command"),
     {
-        "radius.png": "analyze radius latents.h5 --points mu",
-        "evaluation.json": "evaluate FACES.h5 --n 8 --seed 3 --weights toy --decoder plain "
-        "--sigma 1.0",
-        "evaluation.png": "evaluate FACES.h5 --n 8 --seed 0 --weights toy",
-        "faces.h5": "prepare 'toy faces' --size 32",
-        "photos.h5": "encode photo.png --weights toy --seed 3 --epsilon-scale 1.0",
-        "encoded.h5": "encode faces.h5 --weights toy --seed 3 --epsilon-scale 0.5",
-        "sharp.png": "sharpen photo.png --unsharp 2.0,150.0,3.0",
+        "radius.png": "analyze radius",
+        "evaluation.json": "evaluate",
+        "evaluation.png": "evaluate",
+        "faces.h5": "prepare PHOTOS",
+        "photos.h5": "encode",
+        "encoded.h5": "encode",
+        "sharp.png": "sharpen",
         "strip.webp": "generate",
         "checkpoint.h5": "train",
-        "gaussian.h5": "fit latents.h5 --kind gaussian --points mu --split all --seed 0",
-        "mixture.h5": "fit latents.h5 --kind mixture --components 3 --points z --split train "
-        "--seed 4",
-        "directions.h5": "attributes latents.h5 --without Male",
+        "gaussian.h5": "fit LATENTS.h5",
+        "mixture.h5": "fit LATENTS.h5",
+        "directions.h5": "attributes LATENTS.h5",
     }.items(),
 )
 def test_of_others_the_user_is_told_the_command(
@@ -265,7 +287,7 @@ def test_of_others_the_user_is_told_the_command(
     original = write_uncovered(name, tmp_path)
     done = facegen("reproduce", original)
     assert isinstance(done.exception, InputError), done.output
-    assert f"can't be reproduced; by what it records, 'facegen {command}" in str(done.exception)
+    assert f"can't be reproduced; 'facegen {command}' made it" in str(done.exception)
 
 
 def test_a_folder_is_no_file(toy_weights: Path, tmp_path: Path):

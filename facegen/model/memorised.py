@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facegen.analysis import quality
+from facegen.analysis import quality, statistics
 from facegen.io.face_set import FaceSet
 from facegen.latent import random_points
 from facegen.model.codec import Codec
 
 if TYPE_CHECKING:
-    from facegen.api.evaluate import Measure
+    from facegen.model.measure import Measure
 
 BATCH = 1000
 SIZE = 32  # pixels, at which faces are compared with training faces: detail varies anyway
-QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+SHARES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 
 
 def nearest(
@@ -64,7 +64,7 @@ def nearest(
         progress(len(rows))
     result: dict[str, Any] = {space: {} for space in spaces}
     for (space, who), distances in found.items():
-        result[space][who] = _quantiles(distances)
+        result[space][who] = statistics.quantiles(distances, SHARES)
     for space, view in spaces.items():
         result[space]["nearer_to_training"] = _nearer_to_training(
             queries[space, "subject"][0], view, faces, seed=seed
@@ -88,8 +88,3 @@ def _nearer_to_training(
         for rows in (training, held_out)
     ]
     return float((near[0] < near[1]).mean())
-
-
-def _quantiles(values: np.ndarray) -> dict[str, float]:
-    found = np.quantile(values, QUANTILES)
-    return {f"{q:g}": float(value) for q, value in zip(QUANTILES, found, strict=True)}
