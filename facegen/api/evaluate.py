@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facegen.analysis import evaluation, quality
-from facegen.api.generate import Generation
+from facegen.api.generation import Generation
 from facegen.api.memorised import nearest
-from facegen.api.reconstruct import load_photos, reconstruct
+from facegen.api.reconstruct import load_photos, reconstruct_faces
 from facegen.errors import InputError
 from facegen.io.face_set import FaceSet
 from facegen.io.weights import Weights
 from facegen.latent import random_points
-from facegen.latent.samplers import Sampler
+from facegen.latent.sampler_choice import SamplerChoice, choose_sampler
+from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
 from facegen.version import __version__
 
@@ -46,7 +47,7 @@ class Subject:
     skipped: Sequence[tuple[str, str]] = ()
 
 
-def generated(codec: Codec, sampler: Sampler, count: int, *, seed: int) -> Subject:
+def generated(codec: Codec, sampler: PointSampler, count: int, *, seed: int) -> Subject:
     """Rows 0 to count - 1 of a model, a sampler and a seed."""
     generation = Generation(codec, sampler, seed)
     return Subject(generation.faces(range(count)), generation.provenance(range(count)), codec)
@@ -75,7 +76,7 @@ def evaluate(
     weights: str | os.PathLike | None = None,
     decoder: str | None = None,
     images: str | os.PathLike | None = None,
-    sampler: Sampler = Sampler(),
+    sampler: SamplerChoice | PointSampler = SamplerChoice(),
     count: int | None = None,
     seed: int = 0,
     networks: bool = True,
@@ -90,7 +91,7 @@ def evaluate(
             must not have memorised.
         weights, decoder: the model to judge; by default the one that comes with facegen.
         images: a folder or a face set to judge instead.
-        sampler: where the model's points come from.
+        sampler: where the model's points come from, as for `facegen.generate`.
         count: faces of each kind: judged, held out, and others of the training people. By default
             as many as there are of each, at most 2,000.
         seed: of the points and of the choice of faces.
@@ -117,7 +118,8 @@ def evaluate(
         else:
             codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
             _check_size(codec, faces)
-            subject = generated(codec, sampler, count, seed=seed)
+            points = choose_sampler(sampler, codec.weights)
+            subject = generated(codec, points, count, seed=seed)
         real, other = (
             faces.read(np.sort(random_points.select(faces.rows(split), count, seed=seed)))
             for split in ("test", "train")
@@ -180,7 +182,7 @@ def of_held_out(codec: Codec, measure: Measure, *, seed: int) -> dict[str, Any]:
     mu, logvar = codec.encode(measure.real)
     limit = codec.weights.model.epsilon_limit
     z = random_points.reparameterize(mu, logvar, range(len(mu)), seed=seed, limit=limit)
-    reconstructions = reconstruct(codec, measure.real)
+    reconstructions = reconstruct_faces(codec, measure.real)
     return {
         "posterior": measure.figures(codec.decode(z)),
         "reconstructions": measure.figures(reconstructions),

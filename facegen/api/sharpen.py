@@ -6,7 +6,6 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageCms
 
@@ -165,8 +164,7 @@ def sharpen(
             raise MissingFileError(f"{source} does not exist")
     single = len(sources) == 1 and os.path.isfile(sources[0])
     into_folder = os.path.isdir(output) or not single or not output.suffix
-    options: dict[str, Any] = {"force": force}
-    options["picture_format"] = None if into_folder else _format_of(output)
+    picture_format = None if into_folder else _format_of(output)
 
     def path_of(photo: Photo) -> Path:
         return _path_in(output, photo, sources) if into_folder else output
@@ -180,7 +178,9 @@ def sharpen(
             if into_folder:
                 with output_errors(path.parent):
                     path.parent.mkdir(parents=True, exist_ok=True)
-            sharpen_bytes(data, photo.name, path, sharpening, **options)
+            sharpen_bytes(
+                data, photo.name, path, sharpening, picture_format=picture_format, force=force
+            )
         except InputError as error:
             skipped += 1
             on_skip(photo.name, str(error))

@@ -5,19 +5,17 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from facegen.cli.terminal import Console, read_stdin
-from facegen.seeds import MAX_SEED, draw_seed
-
-if TYPE_CHECKING:
-    from facegen.model.codec import Codec
-    from facegen.model.named_points import Point
+from facegen.errors import InputError
+from facegen.seeds import MAX_SEED
 
 
 class FiniteFloat(click.FloatRange):
@@ -66,15 +64,17 @@ SEED = click.IntRange(0, MAX_SEED)
 PATH = FilePath()
 BOX = NumberList(click.IntRange(0, 10**6), length=4)
 SIZES = NumberList(click.IntRange(1, 65536))
+RADIUS = FiniteFloat(0, 1000, min_open=True)
 SKIPPED = 3  # the exit code of a run that is done, but has skipped some inputs
 
 
-def seed_or_draw(seed: int | None, console: Console) -> int:
-    """The seed given, or a fresh one, printed."""
-    if seed is None:
-        seed = draw_seed()
-        console.say(f"seed {seed}")
-    return seed
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Makes values that the library refuses wrong usage, before any work is done."""
+    try:
+        yield
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def expand_sources(sources: tuple[str, ...], *, null: bool) -> list[str]:
@@ -108,23 +108,6 @@ def warn_about(console: Console, notes: Sequence[tuple[str, str]]) -> None:
         names = [name for name, why in notes if why == reason]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         console.warn(f"{names[0]}{more}: {reason}")
-
-
-def read_points(
-    console: Console, codec: Codec, names: Sequence[str], **options: Any
-) -> list[Point]:
-    """The points of faces; warns of those whose face was not sought or not found.
-
-    Args:
-        names, options: as `facegen.model.named_points.PointReader` takes them.
-    """
-    from facegen.model.named_points import PointReader
-
-    notes: list[tuple[str, str]] = []
-    reader = PointReader(codec, on_note=lambda *note: notes.append(note), **options)
-    points = list(reader.read(names))
-    warn_about(console, notes)
-    return points
 
 
 def list_default(values: tuple[int, ...]) -> str:

@@ -20,10 +20,10 @@ from facegen.cli.options import (
     hardware_options,
     list_default,
     resume_option,
-    seed_or_draw,
 )
 from facegen.cli.terminal import Console
 from facegen.options import CrispOptions
+from facegen.seeds import seed_or_draw
 
 if TYPE_CHECKING:
     from facegen.model.trainer import Progress
@@ -192,7 +192,7 @@ def command(
         arguments = given(arguments)
     else:
         options = DEFAULT
-        arguments["seed"] = seed_or_draw(arguments["seed"], console)
+        arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
     names = {field.name for field in fields(options)}
     options = replace(options, **{k: v for k, v in arguments.items() if k in names})
 

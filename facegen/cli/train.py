@@ -20,10 +20,10 @@ from facegen.cli.options import (
     hardware_options,
     list_default,
     resume_option,
-    seed_or_draw,
 )
 from facegen.cli.terminal import Console
 from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOptions
+from facegen.seeds import seed_or_draw
 
 if TYPE_CHECKING:
     from facegen.model.trainer import Progress
@@ -207,7 +207,7 @@ def command(
         arguments = given(arguments)
     else:
         model, training = ModelOptions(kind=arguments["kind"]), TRAINING
-        arguments["seed"] = seed_or_draw(arguments["seed"], console)
+        arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
     model = replace(model, **_fields(MODEL, arguments))
     training = replace(training, **_fields(TRAINING, arguments))
 
