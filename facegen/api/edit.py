@@ -144,6 +144,7 @@ def edit(
         steps: pictures from weak to strong, the unmoved one not counted.
         align, box: how photos are cropped, as for `facegen.images.alignment.load_photo`.
         sharpening: of each face that the model makes.
+        force: overwrite what exists.
         decoder: "plain" or "crisp"; by default crisp where the weights have one.
         weights: a folder of weights; by default the model that comes with facegen.
         threads: threads that compute; by default one per processor.

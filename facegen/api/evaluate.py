@@ -96,6 +96,7 @@ def evaluate(
             as many as there are of each, at most 2,000.
         seed: of the points and of the choice of faces.
         networks: have two networks judge as well (`facegen.model.judges`).
+        threads: threads that compute; by default one per processor.
         progress: called with the number of training faces compared.
         on_skip: called with the name and the reason of each of the images that can't be used.
 

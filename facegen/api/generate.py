@@ -114,6 +114,7 @@ def generate_files(
     """Makes new faces and writes them, a page at a time.
 
     Args:
+        request: which faces, and where they go.
         on_seed: called with the seed that was drawn, where none was given.
         on_warning: called with a line about points that lie where no training face does.
         started: called when the work begins, with the number of faces to make.

@@ -149,6 +149,7 @@ def morph(
         one_way: an animation begins again at the end, instead of going back.
         align, box: how photos are cropped, as for `facegen.images.alignment.load_photo`.
         sharpening: of each picture.
+        force: overwrite what exists.
         decoder: "plain" or "crisp"; by default crisp where the weights have one.
         weights: a folder of weights; by default the model that comes with facegen.
         threads: threads that compute; by default one per processor.

@@ -213,6 +213,7 @@ def reconstruct(
         columns: faces a row.
         align, box: how photos are cropped, as for `facegen.images.alignment.load_photo`.
         sharpening: of the reconstructions.
+        force: overwrite what exists.
         decoder: "plain" or "crisp"; by default crisp where the weights have one.
         weights: a folder of weights; by default the model that comes with facegen.
         threads: threads that compute; by default one per processor.

@@ -146,6 +146,8 @@ def sharpen(
         sources: pictures, folders (with their subfolders) or archives; one or several.
         output: a file for a single picture, whose suffix names the format, unless it is a folder;
             else a folder, which is made, and where each picture keeps its name and its format.
+        sharpening: how, and how much.
+        force: overwrite what exists.
         on_written: called with each path written.
         on_skip: called with the name and the reason of each picture that can't be used.
 

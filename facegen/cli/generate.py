@@ -27,6 +27,7 @@ from facegen.cli.terminal import Bars, Console, read_stdin
 
 if TYPE_CHECKING:
     from facegen.api.generate import GeneratedFile
+    from facegen.api.generate_request import GenerateRequest
     from facegen.images.sharpening import Sharpening
     from facegen.latent.move_choice import MoveChoice
     from facegen.latent.sampler_choice import SamplerChoice
@@ -124,7 +125,6 @@ def command(
         facegen generate --latents latents.h5 --rows 3,17,20-40 -o some.png
         facegen generate --n 14 --nearest latents.h5 --faces faces.h5 -o new.png
     """
-    from facegen.api.generate import generate_files
     from facegen.api.generate_request import GenerateRequest
 
     by_default = output is None and individual is None
@@ -151,6 +151,13 @@ def command(
         )
     if rows == "-":
         request = replace(request, rows=read_stdin().decode(errors="replace"))
+    _run(console, request)
+
+
+def _run(console: Console, request: GenerateRequest) -> None:
+    """Generates, and tells of it."""
+    from facegen.api.generate import generate_files
+
     with Bars(console) as bars:
         done = generate_files(
             request,
