@@ -184,19 +184,13 @@ def sharpening_options(function: Callable) -> Callable:
 
 
 def hardware_options(function: Callable) -> Callable:
-    """Adds --cpu-only, --cpu-threads and --gpu-memory.
-
-    The command gets `limits` instead of them, the arguments of `facegen.hardware.limit_hardware`.
-    """
+    """Adds --cpu-only, --cpu-threads and --gpu-memory."""
 
     @functools.wraps(function)
-    def command(
-        *, cpu_only: bool, cpu_threads: int | None, gpu_memory: int | None, **arguments: Any
-    ) -> Any:
+    def command(*, cpu_only: bool, gpu_memory: int | None, **arguments: Any) -> Any:
         if cpu_only and gpu_memory is not None:
             raise click.UsageError("Choose one of --cpu-only and --gpu-memory.")
-        limits = {"cpu_only": cpu_only, "cpu_threads": cpu_threads, "gpu_memory": gpu_memory}
-        return function(limits=limits, **arguments)
+        return function(cpu_only=cpu_only, gpu_memory=gpu_memory, **arguments)
 
     for option in (
         click.option(

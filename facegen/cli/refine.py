@@ -162,7 +162,9 @@ def command(
     resume: bool,
     note: str,
     feature_network: Path | None,
-    limits: dict[str, Any],
+    cpu_only: bool,
+    cpu_threads: int | None,
+    gpu_memory: int | None,
     force: bool,
     **arguments: Any,
 ) -> None:
@@ -198,7 +200,7 @@ def command(
 
     from facegen.model.devices import limit_hardware
 
-    limit_hardware(**limits)
+    limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with console.progress(None, "step") as advance:
 
         def report(progress: Progress) -> None:

@@ -179,7 +179,9 @@ def command(
     output: Path,
     resume: bool,
     note: str,
-    limits: dict[str, Any],
+    cpu_only: bool,
+    cpu_threads: int | None,
+    gpu_memory: int | None,
     jit: bool,
     force: bool,
     **arguments: Any,
@@ -213,7 +215,7 @@ def command(
 
     from facegen.model.devices import limit_hardware
 
-    limit_hardware(**limits)
+    limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with console.progress(None, "step") as advance:
 
         def report(progress: Progress) -> None:
