@@ -1,6 +1,6 @@
 """The crisp decoder: a second decoder for a trained model's latent space.
 
-It is trained in crisp_model.py, against the opponents in discriminator.py. Import this module
+It is trained in adversarial.py, against the opponents in discriminator.py. Import this module
 late: it costs seconds.
 
 Source: Odena, Dumoulin and Olah 2016, "Deconvolution and checkerboard artifacts".
