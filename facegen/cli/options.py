@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,6 +17,11 @@ from click.core import ParameterSource
 from facegen.cli.terminal import Console, read_stdin
 from facegen.errors import InputError
 from facegen.seeds import MAX_SEED
+
+if TYPE_CHECKING:
+    from facegen.options import CrispOptions, ModelOptions, TrainingOptions
+
+Options = TypeVar("Options", "ModelOptions", "TrainingOptions", "CrispOptions")
 
 
 class FiniteFloat(click.FloatRange):
@@ -115,14 +121,19 @@ def list_default(values: tuple[int, ...]) -> str:
     return ",".join(map(str, values))
 
 
-def given(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Those arguments that stand on the command line."""
-    context = click.get_current_context()
-    return {
-        name: value
-        for name, value in arguments.items()
-        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-    }
+def with_options(
+    options: Options, arguments: Mapping[str, Any], *, only_given: bool = False
+) -> Options:
+    """Options of the library, with those arguments of the command that are fields of them.
+
+    Args:
+        only_given: leave out arguments that don't stand on the command line.
+    """
+    names = {field.name for field in fields(options)} & arguments.keys()
+    if only_given:
+        source = click.get_current_context().get_parameter_source
+        names = {name for name in names if source(name) == ParameterSource.COMMANDLINE}
+    return replace(options, **{name: arguments[name] for name in names})
 
 
 def console_options(function: Callable) -> Callable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,10 @@ from facegen.cli.options import (
     NumberList,
     console_options,
     force_option,
-    given,
     hardware_options,
     list_default,
     resume_option,
+    with_options,
 )
 from facegen.cli.terminal import Console
 from facegen.options import CrispOptions
@@ -191,12 +190,10 @@ def command(
 
     if resume:
         options = read_crisp_options(weights)
-        arguments = given(arguments)
     else:
         options = DEFAULT
         arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
-    names = {field.name for field in fields(options)}
-    options = replace(options, **{k: v for k, v in arguments.items() if k in names})
+    options = with_options(options, arguments, only_given=resume)
 
     from facegen.model.devices import limit_hardware
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,10 @@ from facegen.cli.options import (
     FiniteFloat,
     console_options,
     force_option,
-    given,
     hardware_options,
     list_default,
     resume_option,
+    with_options,
 )
 from facegen.cli.terminal import Console
 from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOptions
@@ -123,12 +122,6 @@ def network_options(function: Callable) -> Callable:
     return function
 
 
-def _fields(options: ModelOptions | TrainingOptions, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Those arguments that are fields of the options."""
-    names = {field.name for field in fields(options)}
-    return {name: value for name, value in arguments.items() if name in names}
-
-
 @click.command("train")
 @click.argument("faces", type=PATH)
 @click.option(
@@ -206,12 +199,11 @@ def command(
 
     if resume:
         model, training = read_checkpoint_options(output)
-        arguments = given(arguments)
     else:
         model, training = ModelOptions(kind=arguments["kind"]), TRAINING
         arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
-    model = replace(model, **_fields(MODEL, arguments))
-    training = replace(training, **_fields(TRAINING, arguments))
+    model = with_options(model, arguments, only_given=resume)
+    training = with_options(training, arguments, only_given=resume)
 
     from facegen.model.devices import limit_hardware
 

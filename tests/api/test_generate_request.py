@@ -40,6 +40,10 @@ def faces_of(path: Path) -> np.ndarray:
     return np.stack(tiles[: grid.count])
 
 
+def refuse(number: int) -> None:
+    raise AssertionError(f"faces were made: {number}")
+
+
 def test_a_sweep_makes_a_sheet_of_the_faces_of_each_limit(work: Path, tmp_path: Path):
     request = GenerateRequest(tmp_path / "s.png", count=3, seed=5, sweep=(0.5, 2.0))
     done = generate_files(request)
@@ -200,8 +204,8 @@ def test_what_is_missing_or_there_already_is_told_before_any_face_is_made(
     for values in ({"weights": "no"}, {"nearest": "no.h5"}, {"choice": SamplerChoice("no.h5")}):
         request = GenerateRequest(output, **values)  # type: ignore[arg-type]
         with pytest.raises(MissingFileError, match="no"):
-            generate_files(request, started=pytest.fail)
+            generate_files(request, started=refuse)
     output.write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
-        generate_files(GenerateRequest(output), progress=pytest.fail)
+        generate_files(GenerateRequest(output), progress=refuse)
     assert output.read_text() == "mine"

@@ -139,7 +139,8 @@ def test_reconstruct_takes_a_face_set_or_photos(work: Path, tmp_path: Path):
     assert drawn == [chosen.seed]
     again = reconstruct("faces.h5", tmp_path / "g.png", count=3, seed=chosen.seed)
     assert again.originals.names == chosen.originals.names
-    photos = reconstruct(["photo.png"], tmp_path / "p.png", align="no", on_seed=pytest.fail)
+    photos = reconstruct(["photo.png"], tmp_path / "p.png", align="no", on_seed=drawn.append)
+    assert len(drawn) == 1
     assert photos.originals.names == ["photo.png"]
 
 
