@@ -202,7 +202,7 @@ def test_what_is_missing_or_there_already_is_told_before_any_face_is_made(
 ):
     output = tmp_path / "x.png"
     for values in ({"weights": "no"}, {"nearest": "no.h5"}, {"choice": SamplerChoice("no.h5")}):
-        request = GenerateRequest(output, **values)  # type: ignore[arg-type]
+        request = GenerateRequest(output, **values)
         with pytest.raises(MissingFileError, match="no"):
             generate_files(request, started=refuse)
     output.write_text("mine")
