@@ -119,7 +119,7 @@ def generate_files(
         on_warning: called with a line about points that lie where no training face does.
         started: called when the work begins, with the number of faces to make.
         progress: called with the number of faces made since the last call.
-        on_written: called with each output as soon as it is there.
+        on_written: called with each output once it is there, with pages once all of them are.
 
     Returns:
         All outputs: the pages of a sheet, the sheets of a sweep, one face set, or one folder.
