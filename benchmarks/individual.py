@@ -37,7 +37,7 @@ class Noise:
 
 def milliseconds_a_face(count: int) -> float:
     """Writes so many pictures; milliseconds of the processor for one."""
-    from facegen.api.generate import Generation, generate_individual
+    from facegen.api.generation import Generation, generate_individual
 
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         start = time.process_time()

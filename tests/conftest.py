@@ -12,7 +12,7 @@ from facegen.api.attributes import attributes
 from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.io.face_set import FaceSetWriter, is_test_row
-from running import TESTS, run_python
+from running import TESTS, facegen, run_python
 from toys import TOY_ATTRIBUTES, TOY_SIZE, draw_photo, toy_images, write_photos
 
 # The machine may be busy with a training run, and a slow example is no failure.
@@ -79,3 +79,10 @@ def work(files: Path, toy_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.chdir(files)
     monkeypatch.setenv("FACEGEN_WEIGHTS", str(toy_weights))
     return files
+
+
+@pytest.fixture
+def sheet(work: Path) -> Path:
+    """A picture to reproduce."""
+    assert facegen("generate", "--n", 2, "--seed", 3, "-o", "sheet.png", "--force").exit_code == 0
+    return work

@@ -51,6 +51,7 @@ def analyze_radius(
         points: "z" or "mu".
         bin_width, max_radius, intervals: as `facegen.analysis.statistics.radius_numbers`.
         output: also draw the histograms over each other, into this PNG.
+        force: overwrite what exists.
         progress: called with the rows read since the last call.
 
     Returns:
@@ -103,6 +104,7 @@ def analyze_coordinates(
         points: "z" or "mu", whose distribution that is.
         active_kl: nats above which a coordinate counts as active.
         output: also draw it, into this PNG.
+        force: overwrite what exists.
         progress: called with the rows read since the last call.
 
     Returns:
@@ -138,6 +140,7 @@ def analyze_logvar(
         path: latents.h5 of a VAE, complete or not.
         noise_limit: components with a larger `|z - mu|` are counted.
         output: also draw it, into this PNG.
+        force: overwrite what exists.
         progress: called with the rows read since the last call.
 
     Returns:

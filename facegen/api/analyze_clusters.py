@@ -73,6 +73,7 @@ def analyze_clusters(
         count: at most so many rows, chosen by seed; None takes all. They are held in memory.
         seed: of the choice and of the clusters.
         output: also draw the curve, into this PNG.
+        force: overwrite what exists.
         progress: called with 1 after each number of clusters.
 
     Returns:

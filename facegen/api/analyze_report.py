@@ -135,6 +135,7 @@ def analyze_report(
         radius_factor: of the health rule, as `facegen.analysis.statistics.broken_rules`.
         seed: of all that is random.
         threads: threads that compute; by default one per processor.
+        force: overwrite what exists.
         started: called with the name of each part when it begins.
         progress: called with the rows read since the last call.
 

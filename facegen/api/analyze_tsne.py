@@ -73,6 +73,7 @@ def analyze_tsne(
         seed: of the choice and of the method.
         places_csv: also write the rows' places, as CSV: row, x, y and the attribute's value.
         output: also draw it, into this PNG.
+        force: overwrite what exists.
 
     Returns:
         JSON values: format, analysis, stamp (with engine and its version), non_finite_rows, rows,

@@ -130,6 +130,7 @@ def attributes(
         without: labels whose directions are removed from all others (`remove`). Better leave
             that to `edit` and `generate`, unless another program reads the file.
         min_count: labels with fewer faces with them, or without, are left out; at least 2.
+        force: overwrite what exists.
         progress: called with the number of rows done since the last call.
         on_skip: called with the name and the reason of each label left out.
 

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from facegen.analysis import evaluation, quality
-from facegen.api.generate import Generation
-from facegen.api.reconstruct import load_photos, reconstruct
+from facegen.api.generation import Generation
+from facegen.api.reconstruct import load_photos, reconstruct_faces
 from facegen.errors import InputError
 from facegen.io.face_set import FaceSet
 from facegen.io.weights import Weights
 from facegen.latent import random_points
-from facegen.latent.samplers import Sampler
+from facegen.latent.sampler_choice import SamplerChoice, choose_sampler
+from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
 from facegen.model.measure import Measure
 from facegen.model.memorised import nearest
@@ -43,7 +44,7 @@ class Subject:
     skipped: Sequence[tuple[str, str]] = ()
 
 
-def generated(codec: Codec, sampler: Sampler, count: int, *, seed: int) -> Subject:
+def generated(codec: Codec, sampler: PointSampler, count: int, *, seed: int) -> Subject:
     """Rows 0 to count - 1 of a model, a sampler and a seed."""
     generation = Generation(codec, sampler, seed)
     return Subject(generation.faces(range(count)), generation.provenance(range(count)), codec)
@@ -71,7 +72,7 @@ def evaluate(
     weights: str | os.PathLike | None = None,
     decoder: str | None = None,
     images: str | os.PathLike | None = None,
-    sampler: Sampler = Sampler(),
+    sampler: SamplerChoice | PointSampler = SamplerChoice(),
     count: int | None = None,
     seed: int = 0,
     networks: bool = True,
@@ -86,11 +87,12 @@ def evaluate(
             must not have memorised.
         weights, decoder: the model to judge; by default the one that comes with facegen.
         images: a folder or a face set to judge instead.
-        sampler: where the model's points come from.
+        sampler: where the model's points come from, as for `facegen.generate`.
         count: faces of each kind: judged, held out, and others of the training people. By default
             as many as there are of each, at most 2,000.
         seed: of the points and of the choice of faces.
         networks: have two networks judge as well (`facegen.model.judges`).
+        threads: threads that compute; by default one per processor.
         progress: called with the number of training faces compared.
         on_skip: called with the name and the reason of each of the images that can't be used.
 
@@ -113,7 +115,8 @@ def evaluate(
         else:
             codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
             faces.check_size(codec.image_size, f"the weights {codec.weights.name} make")
-            subject = generated(codec, sampler, count, seed=seed)
+            points = choose_sampler(sampler, codec.weights)
+            subject = generated(codec, points, count, seed=seed)
         real, other = (
             faces.read(np.sort(random_points.select(faces.rows(split), count, seed=seed)))
             for split in ("test", "train")
@@ -137,7 +140,7 @@ def of_held_out(codec: Codec, measure: Measure, *, seed: int) -> dict[str, Any]:
     mu, logvar = codec.encode(measure.real)
     limit = codec.weights.model.epsilon_limit
     z = random_points.reparameterize(mu, logvar, range(len(mu)), seed=seed, limit=limit)
-    reconstructions = reconstruct(codec, measure.real)
+    reconstructions = reconstruct_faces(codec, measure.real)
     return {
         "posterior": measure.figures(codec.decode(z)),
         "reconstructions": measure.figures(reconstructions),

@@ -56,22 +56,22 @@ def csv_line(fields: Iterable[Any]) -> str:
 
 @keep_inputs()
 def export(
-    path: str | os.PathLike,
+    latents: str | os.PathLike,
     output: str | os.PathLike,
     *,
     kind: str,
-    array: str = "z",
+    points: str = "z",
     force: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
     """Writes the points of a store for other programs, as a stream in flat memory.
 
     Args:
-        path: latents.h5; of an incomplete one, the rows that are there.
+        latents: latents.h5; of an incomplete one, the rows that are there.
         output: the file to write; it appears when all is done.
         kind: "npy", NumPy's format 1.0: float32 (rows, latent_dim), little-endian, C order. Or
             "csv": a header, then row, name, split and the coordinates, with nine digits.
-        array: "z", "mu" or "logvar".
+        points: "z", "mu" or "logvar".
         force: overwrite what exists.
         progress: called with the number of rows written since the last call.
 
@@ -82,10 +82,10 @@ def export(
         MissingFileError, InputError: no store.
         OutputError: the output exists (without `force`) or can't be written.
     """
-    check_array(array)
+    check_array(points)
     writers = {"npy": _write_npy, "csv": _write_csv}
     if kind not in writers:
         raise InputError(f"kind must be npy or csv, not {kind!r}")
-    with Latents.open(path) as store, atomic_output(output, force=force) as temporary:
-        writers[kind](store, array, temporary, progress)
+    with Latents.open(latents) as store, atomic_output(output, force=force) as temporary:
+        writers[kind](store, points, temporary, progress)
         return len(store)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -93,21 +92,25 @@ def fit(
     with Latents.open(latents) as store:
         if output is not None:
             check_output(output, force=force)
-        chosen: dict[str, Any] = {
-            "kind": kind,
-            "points": points,
-            "split": split,
-            "seed": check_seed(seed),
-        }
         made_from = Fit(
-            **chosen,
+            kind=kind,
+            points=points,
+            split=split,
+            seed=check_seed(seed),
             encoder_sha256=store.origin.encoder_sha256,
             fingerprint=store.origin.fingerprint,
             weights=store.origin.weights,
             latents=Path(latents).name,
         )
-        chosen["components"] = components if kind == "mixture" else 1
-        provenance = {"command": "fit", **store.provenance, **chosen}
+        provenance = {
+            "command": "fit",
+            **store.provenance,
+            "kind": kind,
+            "points": points,
+            "split": split,
+            "seed": seed,
+            "components": components if kind == "mixture" else 1,
+        }
         sampler = _fit_store(store, made_from, components, progress)
     if output is None:
         return sampler

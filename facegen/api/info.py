@@ -23,6 +23,9 @@ WEIGHTS_FILE = "facegen-weights-file"
 def info(path: str | os.PathLike) -> dict[str, Any]:
     """Describes any file that facegen writes, and tells what a file of Keras's is.
 
+    Args:
+        path: a file, or a folder of weights.
+
     Returns:
         JSON values. "kind" is the file's format: facegen-latents, facegen-faces,
         facegen-attributes, facegen-sampler, facegen-checkpoint, facegen-weights (a folder),

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facegen.errors import OutputError
 from facegen.images.animation import WRITERS, enlarge, save_animation, there_and_back
+from facegen.images.photos import Box
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import make_sheet, save_png
 from facegen.io.files import check_output
+from facegen.io.inputs import keep_inputs
+from facegen.io.weights import Weights
 from facegen.latent.interpolation import path_between
 from facegen.model.codec import Codec
-from facegen.model.named_points import Point
+from facegen.model.named_points import Point, PointReader
+from facegen.paths import Paths
+
+STRIP_STEPS, ANIMATION_STEPS = 6, 24
+ANIMATION_SIDE = 288  # pixels, about, of an animation without a scale
+FPS = 20.0
 
 
-def morph(codec: Codec, z: np.ndarray, *, steps: int = 6, path: str = "spherical") -> np.ndarray:
+def morph_points(
+    codec: Codec, z: np.ndarray, *, steps: int = STRIP_STEPS, path: str = "spherical"
+) -> np.ndarray:
     """Decodes the way through some points (`path_between`).
+
+    Args:
+        z: float32 (N, latent_dim), at least two.
+        steps: from a point to the next.
+        path: "spherical", an arc around the origin, or "linear".
 
     Returns:
         uint8 ((N - 1) * steps + 1, image_size, image_size, 3).
@@ -32,9 +49,9 @@ def morph_to_file(
     points: Sequence[Point],
     output: str | os.PathLike,
     *,
-    steps: int = 6,
+    steps: int = STRIP_STEPS,
     path: str = "spherical",
-    fps: float = 20.0,
+    fps: float = FPS,
     scale: int = 1,
     one_way: bool = False,
     sharpening: Sharpening = Sharpening(),
@@ -59,7 +76,7 @@ def morph_to_file(
     if suffix != ".png" and suffix not in WRITERS:
         raise OutputError(f"{output}: the name must end in .png, {', '.join(WRITERS)}")
     z = np.stack([point.z for point in points]) if points else np.empty((0, 0), np.float32)
-    faces = sharpening.apply_to_faces(morph(codec, z, steps=steps, path=path))
+    faces = sharpening.apply_to_faces(morph_points(codec, z, steps=steps, path=path))
     provenance = {
         "command": "morph",
         "weights": codec.weights.provenance("encoder", codec.decoder),
@@ -78,3 +95,83 @@ def morph_to_file(
     provenance |= {"fps": fps, "one_way": one_way}
     save_animation(frames, output, provenance, fps=fps, scale=scale, force=force)
     return Path(output)
+
+
+@dataclass(frozen=True)
+class MorphedFaces:
+    """What `morph` did.
+
+    Attributes:
+        path: the strip or the animation.
+        points: where each face comes from, as JSON (`facegen.model.named_points.Point`).
+        notes: (name, reason) of photos whose face was not sought, or not found.
+    """
+
+    path: Path
+    points: list[dict[str, Any]]
+    notes: list[tuple[str, str]]
+
+
+@keep_inputs()
+def morph(
+    sources: Paths,
+    output: str | os.PathLike,
+    *,
+    steps: int | None = None,
+    path: str = "spherical",
+    fps: float = FPS,
+    scale: int | None = None,
+    one_way: bool = False,
+    align: str = "auto",
+    box: Box | None = None,
+    sharpening: Sharpening = Sharpening(),
+    force: bool = False,
+    decoder: str | None = None,
+    weights: str | os.PathLike | None = None,
+    threads: int | None = None,
+) -> MorphedFaces:
+    """Turns one face into the next, as a strip or as an animation.
+
+    `morph_points` gives the pictures as an array.
+
+    Args:
+        sources: two faces or more, as `facegen.model.named_points` names them: photos,
+            "latents.h5:17", "faces.h5:3-5", "seed:5:0-3".
+        output: a strip (.png) or an animation (.gif, .webp, .mp4).
+        steps: from a face to the next; by default 6 in a strip, 24 in an animation.
+        path: "spherical", an arc around the origin, which keeps the radius, or "linear".
+        fps: pictures a second of an animation.
+        scale: times larger than the model's faces; by default 1 in a strip, in an animation to
+            about 288 pixels.
+        one_way: an animation begins again at the end, instead of going back.
+        align, box: how photos are cropped, as for `facegen.images.alignment.load_photo`.
+        sharpening: of each picture.
+        force: overwrite what exists.
+        decoder: "plain" or "crisp"; by default crisp where the weights have one.
+        weights: a folder of weights; by default the model that comes with facegen.
+        threads: threads that compute; by default one per processor.
+
+    Raises:
+        MissingFileError, InputError: the weights or a source are missing, damaged, or don't fit
+            each other; a photo can't be used; there are fewer than two faces.
+        OutputError: the suffix is another, the file exists (without `force`) or can't be written.
+        FacegenError: no ffmpeg for .mp4.
+    """
+    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
+    notes: list[tuple[str, str]] = []
+    reader = PointReader(codec, align, box, on_note=lambda *note: notes.append(note))
+    points = list(reader.read(sources))
+    is_strip = Path(output).suffix.lower() == ".png"
+    written = morph_to_file(
+        codec,
+        points,
+        output,
+        steps=steps or (STRIP_STEPS if is_strip else ANIMATION_STEPS),
+        path=path,
+        fps=fps,
+        scale=scale or (1 if is_strip else max(1, round(ANIMATION_SIDE / codec.image_size))),
+        one_way=one_way,
+        sharpening=sharpening,
+        force=force,
+    )
+    return MorphedFaces(written, [point.source for point in points], notes)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from facegen.analysis.statistics import quantiles
-from facegen.api.generate import Generation, split_pages
+from facegen.api.generation import Generation, split_pages
 from facegen.errors import InputError
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import ROWS_PER_PAGE, make_pair_sheet, save_png

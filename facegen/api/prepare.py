@@ -150,8 +150,10 @@ def prepare(
         identities: CelebA's identity file; the split then keeps people together.
         attributes: CelebA's attribute file.
         test_fraction, test_count, seed: which images are held out
-        (`facegen.io.face_set.is_test_row`).
+            (`facegen.io.face_set.is_test_row`).
+        max_pixels: larger photos are skipped without decoding them.
         workers: processes that decode; by default one per processor.
+        force: overwrite what exists.
         progress: called with the number of photos done since the last call.
         on_skip: called with the name and the reason of each photo that can't be used.
 

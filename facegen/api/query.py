@@ -109,27 +109,38 @@ def describe_rows(store: Latents, rows: np.ndarray, radius: np.ndarray) -> Itera
 
 
 def query(
-    path: str | os.PathLike,
-    conditions: Conditions | None = None,
+    latents: str | os.PathLike,
     *,
-    array: str = "z",
+    min_radius: float | None = None,
+    max_radius: float | None = None,
+    attribute: Mapping[str, int] | None = None,
+    split: str | None = None,
     limit: int | None = None,
+    points: str = "z",
+    details: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Chooses rows of a store by radius, attributes and split, as a stream in flat memory.
 
     Args:
-        path: latents.h5, complete or not.
-        conditions: which rows; by default all.
-        array: "z" or "mu", the points that radius is measured of.
+        latents: latents.h5, complete or not.
+        min_radius, max_radius: of the points, both included.
+        attribute: label to 1 (yes), -1 (no) or 0 (unknown), such as {"Smiling": 1}.
+        split: "train" or "test".
         limit: how many rows at most; by default all.
+        points: "z" or "mu", the points that the radius is measured of.
+        details: tell all that is known of a row; otherwise its number alone, which is quicker.
 
     Yields:
-        As `describe_rows`.
+        As `describe_rows`, or with "row" alone; rows rise.
 
     Raises:
         MissingFileError, InputError: no store, or it lacks an attribute.
     """
-    check_array(array)
-    with Latents.open(path) as store:
-        for rows, radius in query_rows(store, conditions or Conditions(), array=array, limit=limit):
-            yield from describe_rows(store, rows, radius)
+    check_array(points)
+    conditions = Conditions(min_radius, max_radius, attribute, split)
+    with Latents.open(latents) as store:
+        for rows, radius in query_rows(store, conditions, array=points, limit=limit):
+            if details:
+                yield from describe_rows(store, rows, radius)
+            else:
+                yield from ({"row": row} for row in rows.tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,9 +18,12 @@ from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import make_pair_sheet, pair_grid, save_png
 from facegen.io.face_set import FaceSet
 from facegen.io.files import check_output
+from facegen.io.inputs import keep_inputs
+from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.model.codec import Codec
-from facegen.paths import Paths
+from facegen.paths import Paths, path_list
+from facegen.seeds import seed_or_draw
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def load_photos(
     )
 
 
-def reconstruct(
+def reconstruct_faces(
     codec: Codec, originals: np.ndarray, *, rows: Sequence[int] = (), seed: int | None = None
 ) -> np.ndarray:
     """Encodes and decodes faces.
@@ -137,7 +140,7 @@ def reconstruct_sheet(
     check_output(output, force=force)
     pair_grid(len(originals.pixels), columns, *originals.pixels.shape[1:3])  # before the work
     noise_seed = seed if sample else None
-    pixels = reconstruct(codec, originals.pixels, rows=originals.rows, seed=noise_seed)
+    pixels = reconstruct_faces(codec, originals.pixels, rows=originals.rows, seed=noise_seed)
     pixels = sharpening.apply_to_faces(pixels)
     sheet, grid = make_pair_sheet(originals.pixels, pixels, columns=columns)
     provenance = {
@@ -152,3 +155,84 @@ def reconstruct_sheet(
     }
     save_png(sheet, output, provenance, grid=grid, force=force)
     return Path(output)
+
+
+@dataclass(frozen=True)
+class ReconstructedFaces:
+    """What `reconstruct` did.
+
+    Attributes:
+        path: the sheet.
+        seed: of the choice and of the noise; 0 where there is neither.
+        originals: the faces.
+    """
+
+    path: Path
+    seed: int
+    originals: Originals
+
+
+@keep_inputs()
+def reconstruct(
+    sources: Paths,
+    output: str | os.PathLike,
+    *,
+    count: int = 28,
+    split: str = "test",
+    seed: int | None = None,
+    sample: bool = False,
+    columns: int = 7,
+    align: str = "auto",
+    box: Box | None = None,
+    sharpening: Sharpening = Sharpening(),
+    force: bool = False,
+    decoder: str | None = None,
+    weights: str | os.PathLike | None = None,
+    threads: int | None = None,
+    on_seed: Callable[[int], object] = lambda seed: None,
+) -> ReconstructedFaces:
+    """Shows faces above what the model makes of them, on a sheet.
+
+    `reconstruct_faces` gives the reconstructions of pictures as an array.
+
+    Args:
+        sources: one face set, of which faces are chosen by seed; or photos, folders and archives,
+            of which all are taken.
+        output: the sheet, a PNG.
+        count, split: how many of a face set's faces, of "train" or "test".
+        seed: of the choice and of the noise; by default a fresh one.
+        sample: decode z = mu + exp(logvar / 2) * epsilon instead of mu.
+        columns: faces a row.
+        align, box: how photos are cropped, as for `facegen.images.alignment.load_photo`.
+        sharpening: of the reconstructions.
+        force: overwrite what exists.
+        decoder: "plain" or "crisp"; by default crisp where the weights have one.
+        weights: a folder of weights; by default the model that comes with facegen.
+        threads: threads that compute; by default one per processor.
+        on_seed: called with the seed that was drawn, where none was given and one is needed.
+
+    Raises:
+        MissingFileError, InputError: the weights or a source are missing, damaged, or don't fit
+            each other; not one face is left; they are too many for one sheet.
+        OutputError: the sheet exists (without `force`) or can't be written.
+    """
+    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
+    sources = path_list(sources)
+    from_face_set = len(sources) == 1 and is_hdf5_name(sources[0])
+    # All photos are taken, and decoding mu draws nothing: only the rest needs a seed.
+    seed = seed_or_draw(seed, on_seed) if from_face_set or sample else 0
+    if from_face_set:
+        originals = choose_from_face_set(sources[0], count, seed=seed, split=split)
+    else:
+        originals = load_photos(sources, size=codec.image_size, box=box, align=align)
+    path = reconstruct_sheet(
+        codec,
+        originals,
+        output,
+        seed=seed,
+        sample=sample,
+        columns=columns,
+        sharpening=sharpening,
+        force=force,
+    )
+    return ReconstructedFaces(path, seed, originals)

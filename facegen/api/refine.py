@@ -42,7 +42,7 @@ def refine(
     """Trains a crisp decoder for a trained model and adds it to the model's folder.
 
     The encoder and the plain decoder stay as they are, to the byte. Limit the hardware first,
-    with `facegen.hardware.limit_hardware`.
+    with `facegen.model.devices.limit_hardware`.
 
     Args:
         weights_path: a folder that `train` wrote.

@@ -18,8 +18,8 @@ from facegen.api.attributes import attributes
 from facegen.api.edit import edit_sheet
 from facegen.api.encode import encode
 from facegen.api.fit import fit
-from facegen.api.generate import Generation, generate_face_set, generate_sheet
-from facegen.api.morph import morph_to_file
+from facegen.api.generation import Generation, generate_face_set, generate_sheet
+from facegen.api.morph import FPS, morph_to_file
 from facegen.api.nearest import TrainingFaces, generate_nearest
 from facegen.api.reconstruct import Originals, reconstruct_sheet
 from facegen.errors import InputError
@@ -115,19 +115,17 @@ def _remake_edited(made: Edited, materials: Materials, output: Path) -> None:
 
 
 def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
-    animation: dict[str, Any] = {}
-    if made.fps is not None:
-        animation = {"fps": made.fps, "one_way": made.one_way}
     morph_to_file(
         materials.codec,
         materials.points(made.sources),
         output,
         steps=made.steps,
         path=made.path,
+        fps=made.fps or FPS,  # a strip has none
         scale=made.scale,
+        one_way=bool(made.one_way),
         sharpening=made.sharpening,
         force=True,
-        **animation,
     )
 
 

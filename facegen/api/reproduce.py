@@ -97,6 +97,8 @@ def reproduce(
         size: height of a PNG in pixels, enlarged or reduced (LANCZOS); by default as it was.
         weights: a folder of weights; by default the model that comes with facegen.
         folders: where its input files are, besides the current folder and the original's.
+        threads: threads that compute; by default one per processor.
+        force: overwrite what exists.
 
     Raises:
         MissingFileError: the original, or something that it was made from, is missing.

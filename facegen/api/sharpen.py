@@ -6,7 +6,6 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageCms
 
@@ -142,6 +141,8 @@ def sharpen(
         sources: pictures, folders (with their subfolders) or archives; one or several.
         output: a file for a single picture, whose suffix names the format, unless it is a folder;
             else a folder, which is made, and where each picture keeps its name and its format.
+        sharpening: how, and how much.
+        force: overwrite what exists.
         on_written: called with each path written.
         on_skip: called with the name and the reason of each picture that can't be used.
 
@@ -160,8 +161,7 @@ def sharpen(
             raise MissingFileError(f"{source} does not exist")
     single = len(sources) == 1 and os.path.isfile(sources[0])
     into_folder = os.path.isdir(output) or not single or not output.suffix
-    options: dict[str, Any] = {"force": force}
-    options["picture_format"] = None if into_folder else _format_of(output)
+    picture_format = None if into_folder else _format_of(output)
 
     def path_of(photo: Photo) -> Path:
         return _path_in(output, photo, sources) if into_folder else output
@@ -175,7 +175,9 @@ def sharpen(
             if into_folder:
                 with output_errors(path.parent):
                     path.parent.mkdir(parents=True, exist_ok=True)
-            sharpen_bytes(data, photo.name, path, sharpening, **options)
+            sharpen_bytes(
+                data, photo.name, path, sharpening, picture_format=picture_format, force=force
+            )
         except InputError as error:
             skipped += 1
             on_skip(photo.name, str(error))

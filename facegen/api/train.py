@@ -43,7 +43,7 @@ def train(
 ) -> Weights:
     """Trains a model on a face set, exports it and checks the export.
 
-    Limit the hardware first, with `facegen.hardware.limit_hardware`.
+    Limit the hardware first, with `facegen.model.devices.limit_hardware`.
 
     Args:
         faces_path: faces.h5, with at least one batch of training images.

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from facegen.cli import summaries
+from facegen.cli.analyze_clusters import command as clusters_command
 from facegen.cli.analyze_options import (
-    ROWS,
     finish,
     latents_argument,
-    means_option,
     output_option,
     points_option,
-    seed_option,
-    threads_option,
 )
 from facegen.cli.analyze_report import command as report_command
-from facegen.cli.options import PATH, FiniteFloat, NumberList, console_options, force_option
+from facegen.cli.analyze_tsne import command as tsne_command
+from facegen.cli.options import (
+    PATH,
+    FiniteFloat,
+    NumberList,
+    console_options,
+    force_option,
+    usage_errors,
+)
 from facegen.cli.terminal import Console
 
 POSITIVE = FiniteFloat(0, 1e6, min_open=True)
@@ -63,8 +67,12 @@ def command() -> None:
 def radius(
     console: Console,
     latents: tuple[Path, ...],
+    points: str,
+    bin_width: float,
+    max_radius: float,
     intervals: tuple[tuple[float, float], ...],
-    **rest: Any,
+    output: Path | None,
+    force: bool,
 ) -> None:
     """How far points lie from the origin, against a unit normal.
 
@@ -77,16 +85,20 @@ def radius(
     """
     from facegen.analysis.statistics import INTERVALS, check_intervals, histogram_bins
     from facegen.api.analyze import analyze_radius
-    from facegen.errors import InputError
 
-    try:
-        histogram_bins(rest["bin_width"], rest["max_radius"])
+    with usage_errors():
+        histogram_bins(bin_width, max_radius)
         check_intervals(intervals)
-    except InputError as error:
-        raise click.UsageError(str(error)) from error
     with console.progress(None, "row") as progress:
         result = analyze_radius(
-            latents, intervals=intervals or INTERVALS, **rest, progress=progress
+            latents,
+            points=points,
+            bin_width=bin_width,
+            max_radius=max_radius,
+            intervals=intervals or INTERVALS,
+            output=output,
+            force=force,
+            progress=progress,
         )
     finish(console, result, summaries.radius_text)
 
@@ -109,7 +121,15 @@ def radius(
 @output_option
 @force_option
 @console_options
-def coordinates(console: Console, latents: Path, **rest: Any) -> None:
+def coordinates(
+    console: Console,
+    latents: Path,
+    axes: tuple[int, ...] | None,
+    points: str,
+    active_kl: float,
+    output: Path | None,
+    force: bool,
+) -> None:
     """Mean, deviation and KL divergence of every coordinate.
 
     And how many of them are active.
@@ -122,7 +142,15 @@ def coordinates(console: Console, latents: Path, **rest: Any) -> None:
     from facegen.api.analyze import analyze_coordinates
 
     with console.progress(None, "row") as progress:
-        result = analyze_coordinates(latents, **rest, progress=progress)
+        result = analyze_coordinates(
+            latents,
+            axes=axes,
+            points=points,
+            active_kl=active_kl,
+            output=output,
+            force=force,
+            progress=progress,
+        )
     finish(console, result, summaries.coordinates_text)
 
 
@@ -138,7 +166,9 @@ def coordinates(console: Console, latents: Path, **rest: Any) -> None:
 @output_option
 @force_option
 @console_options
-def logvar(console: Console, latents: Path, **rest: Any) -> None:
+def logvar(
+    console: Console, latents: Path, noise_limit: float, output: Path | None, force: bool
+) -> None:
     """How much noise a VAE's encoder adds.
 
     The range of logvar, |z - mu|, and |z| against |mu|.
@@ -151,107 +181,12 @@ def logvar(console: Console, latents: Path, **rest: Any) -> None:
     from facegen.api.analyze import analyze_logvar
 
     with console.progress(None, "row") as progress:
-        result = analyze_logvar(latents, **rest, progress=progress)
+        result = analyze_logvar(
+            latents, noise_limit=noise_limit, output=output, force=force, progress=progress
+        )
     finish(console, result, summaries.logvar_text)
 
 
-@command.command("clusters")
-@latents_argument
-@click.option(
-    "--clusters",
-    "counts",
-    type=NumberList(click.IntRange(1, 100_000)),
-    metavar="N,N,...",
-    help="Numbers of clusters.  [default: 2,4,...,80]",
-)
-@means_option
-@click.option(
-    "-n",
-    "--n",
-    "count",
-    type=ROWS,
-    default=200_000,
-    show_default=True,
-    help="At most so many rows, chosen by seed; they are held in memory.",
-)
-@seed_option
-@output_option
-@force_option
-@console_options
-def clusters(console: Console, latents: Path, counts: tuple[int, ...] | None, **rest: Any) -> None:
-    """Inertia of 2, 4, ..., 80 clusters: is there an elbow?
-
-    By MiniBatchKMeans.
-
-    \b
-    Examples:
-        facegen analyze clusters latents.h5 -o clusters.png
-        facegen analyze clusters latents.h5 --clusters 10,20,40 --n 50000 --json
-    """
-    from facegen.analysis.embedding import CLUSTERS
-    from facegen.api.analyze_clusters import analyze_clusters
-
-    counts = counts or CLUSTERS
-    with console.progress(len(counts), "fit") as progress:
-        result = analyze_clusters(latents, counts=counts, **rest, progress=progress)
-    finish(console, result, summaries.clusters_text)
-
-
-@command.command("tsne")
-@latents_argument
-@click.option(
-    "-n",
-    "--n",
-    "count",
-    type=ROWS,
-    default=20_000,
-    show_default=True,
-    help="At most so many points, chosen by seed.",
-)
-@click.option(
-    "--perplexity",
-    type=FiniteFloat(1, 1000),
-    default=30,
-    show_default=True,
-    help="About how many neighbours count.",
-)
-@click.option(
-    "--early-exaggeration",
-    type=FiniteFloat(1, 1000),
-    default=12,
-    show_default=True,
-    help="How tightly groups are drawn together at first.",
-)
-@click.option("--colour", metavar="NAME", help="Colour the points by this attribute.")
-@means_option
-@click.option(
-    "--engine",
-    type=click.Choice(["opentsne", "sklearn"]),
-    help="What computes it.  [default: openTSNE if it is installed, pip install facegen[tsne]]",
-)
-@click.option("--csv", "places_csv", type=PATH, help="Also write row, x and y into this file.")
-@threads_option
-@seed_option
-@output_option
-@force_option
-@console_options
-def tsne(console: Console, latents: Path, **rest: Any) -> None:
-    """Points in a plane by t-SNE.
-
-    Neighbours stay neighbours. It takes minutes.
-
-    \b
-    Examples:
-        facegen analyze tsne latents.h5 --n 5000 -o tsne.png
-        facegen analyze tsne latents.h5 --perplexity 10 --early-exaggeration 16 --csv places.csv
-    """
-    from facegen.analysis.embedding import ENGINES, choose_engine
-    from facegen.api.analyze_tsne import analyze_tsne
-
-    engine = choose_engine(rest.pop("engine"))
-    console.say(f"t-SNE with {ENGINES[engine]} ...")
-    result = analyze_tsne(latents, engine=engine, **rest)
-    finish(console, result, summaries.tsne_text)
-
-
+command.add_command(clusters_command)
+command.add_command(tsne_command)
 command.add_command(report_command)

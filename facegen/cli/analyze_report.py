@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -63,7 +62,21 @@ from facegen.cli.terminal import Console
 @decoder_option
 @weights_options
 @console_options
-def command(console: Console, latents: Path, output: Path, **rest: Any) -> None:
+def command(
+    console: Console,
+    latents: Path,
+    output: Path,
+    skip: tuple[str, ...],
+    cluster_rows: int,
+    tsne_rows: int,
+    colour: str | None,
+    radius_factor: float,
+    seed: int,
+    force: bool,
+    decoder: str | None,
+    weights: Path | None,
+    threads: int | None,
+) -> None:
     """All of it on one HTML page that needs nothing else.
 
     The numbers stand as JSON beside it. Ends with exit code 3, and names them on stderr, when
@@ -81,7 +94,16 @@ def command(console: Console, latents: Path, output: Path, **rest: Any) -> None:
         result = analyze_report(
             latents,
             output,
-            **rest,
+            weights=weights,
+            decoder=decoder,
+            skip=skip,
+            cluster_rows=cluster_rows,
+            tsne_rows=tsne_rows,
+            colour=colour,
+            radius_factor=radius_factor,
+            seed=seed,
+            threads=threads,
+            force=force,
             started=lambda part: console.say(f"{part} ..."),
             progress=progress,
         )

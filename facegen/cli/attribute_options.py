@@ -5,15 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from facegen.cli.options import PATH, FiniteFloat
-
-if TYPE_CHECKING:
-    from facegen.io.weights import Weights
-    from facegen.latent.directions import Move
+from facegen.cli.options import PATH, FiniteFloat, usage_errors
 
 
 class Amounts(click.ParamType):
@@ -45,8 +41,8 @@ class NameList(click.ParamType):
 def attribute_options(function: Callable) -> Callable:
     """Adds --attribute, --without and --attributes.
 
-    The command gets `find_move` instead of them: a function of the weights that returns their
-    `facegen.latent.directions.Move`, or None without --attribute.
+    The command gets a `move` instead of them: a `facegen.latent.move_choice.MoveChoice`, or None
+    without them.
     """
 
     @functools.wraps(function)
@@ -54,30 +50,25 @@ def attribute_options(function: Callable) -> Callable:
         *,
         attribute: tuple[tuple[tuple[str, float], ...], ...],
         without: tuple[str, ...],
-        directions: Path | None,
+        attributes: Path | None,
         **arguments: Any,
     ) -> Any:
         amounts = [amount for group in attribute for amount in group]
         names = [name for name, _ in amounts]
-        repeated = {name for name in names if names.count(name) > 1 or name in without}
+        repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            raise click.UsageError(f"{', '.join(sorted(repeated))} is given twice.")
-        if not names and (without or directions):
-            raise click.UsageError("--without and --attributes go with --attribute.")
+            raise click.UsageError(f"{', '.join(repeated)} is given twice.")
+        move = None
+        if names or without or attributes:
+            from facegen.latent.move_choice import MoveChoice
 
-        def find_move(weights: Weights) -> Move | None:
-            if not names:
-                return None
-            from facegen.latent.directions import Move, find_directions
-
-            return Move(find_directions(weights, directions), dict(amounts), without)
-
-        return function(find_move=find_move, **arguments)
+            with usage_errors():
+                move = MoveChoice(dict(amounts), without, attributes)
+        return function(move=move, **arguments)
 
     for option in (
         click.option(
             "--attributes",
-            "directions",
             type=PATH,
             metavar="ATTRIBUTES.h5",
             help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 in the "

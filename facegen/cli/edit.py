@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,17 +18,16 @@ from facegen.cli.options import (
     finish_skipped,
     force_option,
     null_option,
-    read_points,
     sharpening_options,
     strict_option,
+    warn_about,
     weights_options,
 )
 from facegen.cli.terminal import Console
 
 if TYPE_CHECKING:
     from facegen.images.sharpening import Sharpening
-    from facegen.io.weights import Weights
-    from facegen.latent.directions import Move
+    from facegen.latent.move_choice import MoveChoice
 
 DEFAULT_OUTPUT = Path("edit.png")
 
@@ -57,7 +55,7 @@ DEFAULT_OUTPUT = Path("edit.png")
 def command(
     console: Console,
     sources: tuple[str, ...],
-    find_move: Callable[[Weights], Move | None],
+    move: MoveChoice | None,
     steps: int,
     align: str,
     box: tuple[int, int, int, int] | None,
@@ -82,31 +80,24 @@ def command(
         facegen edit photo.jpg --attribute Smiling=1.5,Eyeglasses=-1
         facegen edit seed:5:0-6 --attribute Smiling=2 --without Male -o smiles.png
     """
-    from facegen.api.edit import edit_sheet
-    from facegen.io.weights import Weights
-    from facegen.model.codec import Codec
+    from facegen.api.edit import edit
 
-    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    move = find_move(codec.weights)
     if move is None:
         raise click.UsageError("Say what to change with --attribute, such as Smiling=1.5.")
-    move.offset()  # a wrong name is found before photos are read
-    skipped: list[str] = []
-
-    def on_skip(name: str, reason: str) -> None:
-        skipped.append(name)
-        console.warn(f"skipped {name}: {reason}")
-
-    names = expand_sources(sources, null=null)
-    points = read_points(console, codec, names, align=align, box=box, on_skip=on_skip)
-    path = edit_sheet(
-        codec,
-        points,
-        move,
+    done = edit(
+        expand_sources(sources, null=null),
         output or DEFAULT_OUTPUT,
+        move,
         steps=steps,
+        align=align,
+        box=box,
         sharpening=sharpening,
         force=force or output is None,
+        decoder=decoder,
+        weights=weights,
+        threads=threads,
+        on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
     )
-    console.result(path, points=[point.source for point in points], steps=steps)
-    finish_skipped(console, len(skipped), strict)
+    warn_about(console, done.notes)
+    console.result(done.path, points=done.points, steps=steps)
+    finish_skipped(console, len(done.skipped), strict)

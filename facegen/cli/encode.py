@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -20,28 +18,7 @@ from facegen.cli.options import (
     strict_option,
     weights_options,
 )
-from facegen.cli.terminal import Console
-
-
-class _Bars:
-    """A progress bar for the photos that are prepared, then one for the faces that are encoded."""
-
-    def __init__(self, console: Console, stack: ExitStack, output: Path):
-        self._console, self._stack, self._output = console, stack, output
-        self._update: Callable[[int], object] = lambda done: None
-
-    def start(self, total: int | None, unit: str) -> None:
-        self._update = self._stack.enter_context(self._console.progress(total, unit))
-
-    def start_encoding(self, done: int, rows: int) -> None:
-        if done:
-            there = "complete" if done == rows else f"{done} of {rows} faces are there; going on"
-            self._console.say(f"{self._output}: {there}")
-        self.start(rows, "face")
-        self.count(done)
-
-    def count(self, done: int) -> None:
-        self._update(done)
+from facegen.cli.terminal import Bars, Console
 
 
 @click.command("encode")
@@ -102,8 +79,17 @@ def command(
     from facegen.images.photo_sources import count_photos
 
     names = expand_sources(sources, null=null)
-    with ExitStack() as stack:
-        bars = _Bars(console, stack, output)
+    with Bars(console) as bars:
+
+        def start_encoding(done: int, rows: int) -> None:
+            if done:
+                there = (
+                    "complete" if done == rows else f"{done} of {rows} faces are there; going on"
+                )
+                console.say(f"{output}: {there}")
+            bars.start(rows, "face")
+            bars.count(done)
+
         if not is_face_set(names):
             bars.start(count_photos(names), "photo")
         result = encode(
@@ -115,7 +101,7 @@ def command(
             threads=threads,
             workers=workers,
             force=force,
-            started=bars.start_encoding,
+            started=start_encoding,
             progress=bars.count,
             on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
         )

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from facegen.cli.generate import RADIUS
 from facegen.cli.options import (
     PATH,
+    RADIUS,
     SEED,
     console_options,
     decoder_option,
@@ -107,7 +107,7 @@ def command(
 
     from facegen.io.face_set import FaceSet
     from facegen.io.files import atomic_output, check_output
-    from facegen.latent.samplers import Sampler
+    from facegen.latent.sampler_choice import SamplerChoice
 
     overwrite = force or output is None  # the default name is there to be overwritten
     skipped: list[dict[str, str]] = []
@@ -131,7 +131,7 @@ def command(
             weights=weights,
             decoder=decoder,
             images=images,
-            sampler=Sampler(sigma=1.0 if sigma is None else sigma, r_limit=r_limit),
+            sampler=SamplerChoice(sigma=sigma, r_limit=r_limit),
             count=count,
             seed=seed,
             networks=not pixels_only,

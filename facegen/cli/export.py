@@ -46,5 +46,5 @@ def command(
     if not complete:
         console.warn(f"{latents} is not complete; the {count} rows that are there are exported")
     with console.progress(count, "row") as progress:
-        rows = export(latents, output, kind=kind, array=points, force=force, progress=progress)
+        rows = export(latents, output, kind=kind, points=points, force=force, progress=progress)
     console.result(output, rows=rows, points=points)

@@ -15,8 +15,8 @@ from facegen.cli.options import (
     console_options,
     decoder_option,
     force_option,
-    read_points,
     sharpening_options,
+    warn_about,
     weights_options,
 )
 from facegen.cli.terminal import Console
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from facegen.images.sharpening import Sharpening
 
 DEFAULT_OUTPUT = Path("morph.png")
-STRIP_STEPS, ANIMATION_STEPS = 6, 24
-ANIMATION_SIDE = 288  # pixels, about, of an animation without --scale
 
 
 def _check_usage(output: Path, fps: float | None, one_way: bool) -> None:
@@ -110,23 +108,23 @@ def command(
     output, force = output or DEFAULT_OUTPUT, force or output is None
     _check_usage(output, fps, one_way)
 
-    from facegen.api.morph import morph_to_file
-    from facegen.io.weights import Weights
-    from facegen.model.codec import Codec
+    from facegen.api.morph import FPS, morph
 
-    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    points = read_points(console, codec, sources, align=align, box=box)
-    is_strip = output.suffix.lower() == ".png"
-    written = morph_to_file(
-        codec,
-        points,
+    done = morph(
+        sources,
         output,
-        steps=steps or (STRIP_STEPS if is_strip else ANIMATION_STEPS),
+        steps=steps,
         path=path,
-        fps=fps or 20.0,
-        scale=scale or (1 if is_strip else max(1, round(ANIMATION_SIDE / codec.image_size))),
+        fps=FPS if fps is None else fps,
+        scale=scale,
         one_way=one_way,
+        align=align,
+        box=box,
         sharpening=sharpening,
         force=force,
+        decoder=decoder,
+        weights=weights,
+        threads=threads,
     )
-    console.result(written, points=[point.source for point in points])
+    warn_about(console, done.notes)
+    console.result(done.path, points=done.points)

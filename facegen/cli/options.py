@@ -5,19 +5,23 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from facegen.cli.terminal import Console, read_stdin
-from facegen.seeds import MAX_SEED, draw_seed
+from facegen.errors import InputError
+from facegen.seeds import MAX_SEED
 
 if TYPE_CHECKING:
-    from facegen.model.codec import Codec
-    from facegen.model.named_points import Point
+    from facegen.options import CrispOptions, ModelOptions, TrainingOptions
+
+Options = TypeVar("Options", "ModelOptions", "TrainingOptions", "CrispOptions")
 
 
 class FiniteFloat(click.FloatRange):
@@ -66,15 +70,17 @@ SEED = click.IntRange(0, MAX_SEED)
 PATH = FilePath()
 BOX = NumberList(click.IntRange(0, 10**6), length=4)
 SIZES = NumberList(click.IntRange(1, 65536))
+RADIUS = FiniteFloat(0, 1000, min_open=True)
 SKIPPED = 3  # the exit code of a run that is done, but has skipped some inputs
 
 
-def seed_or_draw(seed: int | None, console: Console) -> int:
-    """The seed given, or a fresh one, printed."""
-    if seed is None:
-        seed = draw_seed()
-        console.say(f"seed {seed}")
-    return seed
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Makes values that the library refuses wrong usage, before any work is done."""
+    try:
+        yield
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def expand_sources(sources: tuple[str, ...], *, null: bool) -> list[str]:
@@ -110,36 +116,24 @@ def warn_about(console: Console, notes: Sequence[tuple[str, str]]) -> None:
         console.warn(f"{names[0]}{more}: {reason}")
 
 
-def read_points(
-    console: Console, codec: Codec, names: Sequence[str], **options: Any
-) -> list[Point]:
-    """The points of faces; warns of those whose face was not sought or not found.
-
-    Args:
-        names, options: as `facegen.model.named_points.PointReader` takes them.
-    """
-    from facegen.model.named_points import PointReader
-
-    notes: list[tuple[str, str]] = []
-    reader = PointReader(codec, on_note=lambda *note: notes.append(note), **options)
-    points = list(reader.read(names))
-    warn_about(console, notes)
-    return points
-
-
 def list_default(values: tuple[int, ...]) -> str:
     """A default of SIZES, as a user would write it."""
     return ",".join(map(str, values))
 
 
-def given(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Those arguments that stand on the command line."""
-    context = click.get_current_context()
-    return {
-        name: value
-        for name, value in arguments.items()
-        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-    }
+def with_options(
+    options: Options, arguments: Mapping[str, Any], *, only_given: bool = False
+) -> Options:
+    """Options of the library, with those arguments of the command that are fields of them.
+
+    Args:
+        only_given: leave out arguments that don't stand on the command line.
+    """
+    names = {field.name for field in fields(options)} & arguments.keys()
+    if only_given:
+        source = click.get_current_context().get_parameter_source
+        names = {name for name in names if source(name) == ParameterSource.COMMANDLINE}
+    return replace(options, **{name: arguments[name] for name in names})
 
 
 def console_options(function: Callable) -> Callable:
@@ -201,19 +195,13 @@ def sharpening_options(function: Callable) -> Callable:
 
 
 def hardware_options(function: Callable) -> Callable:
-    """Adds --cpu-only, --cpu-threads and --gpu-memory.
-
-    The command gets `limits` instead of them, the arguments of `facegen.hardware.limit_hardware`.
-    """
+    """Adds --cpu-only, --cpu-threads and --gpu-memory."""
 
     @functools.wraps(function)
-    def command(
-        *, cpu_only: bool, cpu_threads: int | None, gpu_memory: int | None, **arguments: Any
-    ) -> Any:
+    def command(*, cpu_only: bool, gpu_memory: int | None, **arguments: Any) -> Any:
         if cpu_only and gpu_memory is not None:
             raise click.UsageError("Choose one of --cpu-only and --gpu-memory.")
-        limits = {"cpu_only": cpu_only, "cpu_threads": cpu_threads, "gpu_memory": gpu_memory}
-        return function(limits=limits, **arguments)
+        return function(cpu_only=cpu_only, gpu_memory=gpu_memory, **arguments)
 
     for option in (
         click.option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from facegen.cli.terminal import Console, printable, write_records
 from facegen.strict_json import to_json_line
 
 if TYPE_CHECKING:
-    import numpy as np
+    from facegen.io.latent_store import Latents
+
+BATCH = 1000  # rows printed at a time
 
 
 class AttributeValue(click.ParamType):
@@ -33,22 +35,23 @@ def _text_line(found: dict[str, Any]) -> str:
     return f"{found['row']}\t{radius}\t{found['split']}\t{printable(found['name'])}"
 
 
-def _lines(store: Any, rows: np.ndarray, radius: np.ndarray, form: str) -> Iterator[str]:
+def _line(found: dict[str, Any], form: str | None) -> str:
+    """A record as it is printed; without a form, as text for people."""
     from facegen.api.export import csv_line
-    from facegen.api.query import describe_rows
 
     if form == "rows":
-        yield from map(str, rows.tolist())
-        return
-    for found in describe_rows(store, rows, radius):
-        if form == "json":
-            yield to_json_line(found)
-            continue
-        labels = found.pop("attributes", {})
-        if form == "csv":
-            yield csv_line([*found.values(), *labels.values()])
-        else:
-            yield _text_line(found)
+        return str(found["row"])
+    if form == "json":
+        return to_json_line(found)
+    labels = found.pop("attributes", {})
+    return csv_line([*found.values(), *labels.values()]) if form == "csv" else _text_line(found)
+
+
+def _csv_header(store: Latents) -> str:
+    from facegen.api.export import csv_line
+
+    people = ["identity"] if "identities" in store.file else []
+    return csv_line(["row", "name", "split", "radius", *people, *store.attribute_names])
 
 
 @click.command("query")
@@ -98,19 +101,25 @@ def command(
         facegen query latents.h5 --attribute Smiling=1 --limit 28 --rows |
             facegen generate --latents latents.h5 --rows - -o smiling.png
     """
-    from facegen.api.export import csv_line
-    from facegen.api.query import Conditions, query_rows
+    from facegen.api.query import query
     from facegen.io.latent_store import Latents
 
     if len(dict(attributes)) < len(attributes):
         raise click.UsageError("--attribute names the same attribute twice.")
-    conditions = Conditions(min_radius, max_radius, dict(attributes), split)
     with Latents.open(latents) as store:
         if not store.complete:
             Console(quiet).say(f"{latents}: {len(store)} of {store.rows} rows are there yet")
         if form == "csv":
-            people = ["identity"] if "identities" in store.file else []
-            columns = ["row", "name", "split", "radius", *people, *store.attribute_names]
-            write_records([csv_line(columns)])
-        for rows, radius in query_rows(store, conditions, array=points, limit=limit):
-            write_records(_lines(store, rows, radius, form or "text"))
+            write_records([_csv_header(store)])
+    found = query(
+        latents,
+        min_radius=min_radius,
+        max_radius=max_radius,
+        attribute=dict(attributes),
+        split=split,
+        limit=limit,
+        points=points,
+        details=form != "rows",
+    )
+    while records := list(islice(found, BATCH)):
+        write_records(_line(record, form) for record in records)

@@ -17,7 +17,6 @@ from facegen.cli.options import (
     finish_skipped,
     force_option,
     seed_option,
-    seed_or_draw,
     sharpening_options,
     strict_option,
     warn_about,
@@ -91,31 +90,27 @@ def command(
         facegen reconstruct faces.h5 --split test --seed 1
         facegen reconstruct me.jpg you.jpg -o us.png
     """
-    from facegen.api.reconstruct import choose_from_face_set, load_photos, reconstruct_sheet
-    from facegen.io.weights import Weights
-    from facegen.model.codec import Codec
-    from facegen.paths import is_hdf5_name
+    from facegen.api.reconstruct import reconstruct
 
-    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    from_face_set = len(sources) == 1 and is_hdf5_name(sources[0])
-    # All photos are taken, and decoding mu draws nothing: only the rest needs a seed.
-    seed = seed_or_draw(seed, console) if from_face_set or sample else 0
-    if from_face_set:
-        originals = choose_from_face_set(sources[0], count, seed=seed, split=split)
-    else:
-        originals = load_photos(sources, size=codec.image_size, box=box, align=align)
-    warn_about(console, originals.notes)
-    for name, reason in originals.skipped:
-        console.warn(f"skipped {name}: {reason}")
-    path = reconstruct_sheet(
-        codec,
-        originals,
+    done = reconstruct(
+        sources,
         output or DEFAULT_OUTPUT,
+        count=count,
+        split=split,
         seed=seed,
         sample=sample,
         columns=columns,
+        align=align,
+        box=box,
         sharpening=sharpening,
         force=force or output is None,
+        decoder=decoder,
+        weights=weights,
+        threads=threads,
+        on_seed=console.seed,
     )
-    console.result(path, seed=seed, names=originals.names)
-    finish_skipped(console, len(originals.skipped), strict)
+    warn_about(console, done.originals.notes)
+    for name, reason in done.originals.skipped:
+        console.warn(f"skipped {name}: {reason}")
+    console.result(done.path, seed=done.seed, names=done.originals.names)
+    finish_skipped(console, len(done.originals.skipped), strict)

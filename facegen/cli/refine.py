@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,14 @@ from facegen.cli.options import (
     NumberList,
     console_options,
     force_option,
-    given,
     hardware_options,
     list_default,
     resume_option,
-    seed_or_draw,
+    with_options,
 )
 from facegen.cli.terminal import Console
 from facegen.options import CrispOptions
+from facegen.seeds import seed_or_draw
 
 if TYPE_CHECKING:
     from facegen.model.trainer import Progress
@@ -162,7 +161,9 @@ def command(
     resume: bool,
     note: str,
     feature_network: Path | None,
-    limits: dict[str, Any],
+    cpu_only: bool,
+    cpu_threads: int | None,
+    gpu_memory: int | None,
     force: bool,
     **arguments: Any,
 ) -> None:
@@ -189,16 +190,14 @@ def command(
 
     if resume:
         options = read_crisp_options(weights)
-        arguments = given(arguments)
     else:
         options = DEFAULT
-        arguments["seed"] = seed_or_draw(arguments["seed"], console)
-    names = {field.name for field in fields(options)}
-    options = replace(options, **{k: v for k, v in arguments.items() if k in names})
+        arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
+    options = with_options(options, arguments, only_given=resume)
 
     from facegen.model.devices import limit_hardware
 
-    limit_hardware(**limits)
+    limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with console.progress(None, "step") as advance:
 
         def report(progress: Progress) -> None:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from facegen.cli.options import PATH, FiniteFloat
-
-RADIUS = FiniteFloat(0, 1000, min_open=True)
-SOURCES = {"sigma": "--sigma", "r_limit": "--r-limit", "sampler": "--sampler"}
-CHANGES = {
-    "radius": "--radius",
-    "percentiles": "--radius-percentile",
-    "truncation": "--truncation",
-}
-SAMPLER_OPTIONS = {**SOURCES, **CHANGES}
+from facegen.cli.options import PATH, RADIUS, FiniteFloat, usage_errors
 
 
 class Percentiles(click.ParamType):
@@ -38,34 +30,35 @@ class Percentiles(click.ParamType):
         return numbers
 
 
-def flags_given(options: Mapping[str, str], arguments: Mapping[str, Any]) -> list[str]:
-    """The flags of those options that have a value."""
-    return [flag for name, flag in options.items() if arguments.get(name) is not None]
-
-
-def _check_usage(arguments: Mapping[str, Any]) -> None:
-    """Refuses options that don't go together."""
-    for options in (SOURCES, CHANGES):
-        if len(flags_given(options, arguments)) > 1:
-            *flags, last = options.values()
-            raise click.UsageError(f"Choose one of {', '.join(flags)} and {last}.")
-    change = flags_given(CHANGES, arguments)
-    if change and (arguments["sigma"] is not None or arguments["r_limit"] is not None):
-        raise click.UsageError(f"{change[0]} goes with --sampler, or alone with normal points.")
-
-
 def sampler_options(function: Callable) -> Callable:
     """Adds --sigma, --r-limit, --sampler, --radius, --radius-percentile and --truncation.
 
-    The command gets `chosen` instead of them, the arguments of
-    `facegen.latent.samplers.make_sampler`.
+    The command gets a `choice` instead of them: a `facegen.latent.sampler_choice.SamplerChoice`.
     """
 
     @functools.wraps(function)
-    def command(**arguments: Any) -> Any:
-        _check_usage(arguments)
-        chosen = {name: arguments.pop(name) for name in SAMPLER_OPTIONS}
-        return function(chosen=chosen, **arguments)
+    def command(
+        *,
+        sampler: Path | None,
+        sigma: float | None,
+        r_limit: float | None,
+        radius: float | None,
+        radius_percentile: tuple[float, float] | None,
+        truncation: float | None,
+        **arguments: Any,
+    ) -> Any:
+        from facegen.latent.sampler_choice import SamplerChoice
+
+        with usage_errors():
+            choice = SamplerChoice(
+                sampler=sampler,
+                sigma=sigma,
+                r_limit=r_limit,
+                radius=radius,
+                radius_percentile=radius_percentile,
+                truncation=truncation,
+            )
+        return function(choice=choice, **arguments)
 
     for option in (
         click.option(
@@ -77,7 +70,6 @@ def sampler_options(function: Callable) -> Callable:
         ),
         click.option(
             "--radius-percentile",
-            "percentiles",
             type=Percentiles(),
             metavar="LOW-HIGH",
             help="Move normal points, or those of --sampler, to radii of training faces, between "

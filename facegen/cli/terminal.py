@@ -12,7 +12,7 @@ import os
 import select
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -172,6 +172,10 @@ class Console:
         if not self.quiet:
             self._write(lines)
 
+    def seed(self, seed: int) -> None:
+        """Tells the seed that was drawn."""
+        self.say(f"seed {seed}")
+
     def warn(self, message: str) -> None:
         """A message of one line on stderr, --quiet or not."""
         self._write([f"facegen: {message}"])
@@ -218,6 +222,29 @@ class Console:
         ) as self._bar:
             yield self._bar.update
         self._bar = None
+
+
+class Bars:
+    """Progress bars one after the other, each begun when its total is known."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._stack = ExitStack()
+        self._update: Callable[[int], object] = lambda done: None
+
+    def start(self, total: int | None, unit: str) -> None:
+        """Begins a bar, below the last one."""
+        self._update = self._stack.enter_context(self._console.progress(total, unit))
+
+    def count(self, done: int) -> None:
+        """Counts items up on the last bar."""
+        self._update(done)
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
 
 
 def read_stdin() -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,14 @@ from facegen.cli.options import (
     FiniteFloat,
     console_options,
     force_option,
-    given,
     hardware_options,
     list_default,
     resume_option,
-    seed_or_draw,
+    with_options,
 )
 from facegen.cli.terminal import Console
 from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOptions
+from facegen.seeds import seed_or_draw
 
 if TYPE_CHECKING:
     from facegen.model.trainer import Progress
@@ -123,12 +122,6 @@ def network_options(function: Callable) -> Callable:
     return function
 
 
-def _fields(options: ModelOptions | TrainingOptions, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Those arguments that are fields of the options."""
-    names = {field.name for field in fields(options)}
-    return {name: value for name, value in arguments.items() if name in names}
-
-
 @click.command("train")
 @click.argument("faces", type=PATH)
 @click.option(
@@ -179,7 +172,9 @@ def command(
     output: Path,
     resume: bool,
     note: str,
-    limits: dict[str, Any],
+    cpu_only: bool,
+    cpu_threads: int | None,
+    gpu_memory: int | None,
     jit: bool,
     force: bool,
     **arguments: Any,
@@ -204,16 +199,15 @@ def command(
 
     if resume:
         model, training = read_checkpoint_options(output)
-        arguments = given(arguments)
     else:
         model, training = ModelOptions(kind=arguments["kind"]), TRAINING
-        arguments["seed"] = seed_or_draw(arguments["seed"], console)
-    model = replace(model, **_fields(MODEL, arguments))
-    training = replace(training, **_fields(TRAINING, arguments))
+        arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
+    model = with_options(model, arguments, only_given=resume)
+    training = with_options(training, arguments, only_given=resume)
 
     from facegen.model.devices import limit_hardware
 
-    limit_hardware(**limits)
+    limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with console.progress(None, "step") as advance:
 
         def report(progress: Progress) -> None:

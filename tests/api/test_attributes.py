@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facegen.api.attributes import GroupSums, attributes
-from facegen.api.edit import edit, edit_sheet, moved_points
+from facegen.api.edit import edit_points, edit_sheet, moved_points
 from facegen.api.encode import encode
-from facegen.api.generate import Generation
+from facegen.api.generation import Generation
 from facegen.api.info import info
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.images.sheets import read_grid
@@ -266,7 +266,7 @@ def test_an_edited_sheet_shows_original_reconstruction_and_steps(
     assert grid is not None
     tiles = [pixels[y : y + 32, x : x + 32] for x, y in grid.corners()]
     assert (len(tiles), grid.columns) == (10, 5)
-    expected = edit(codec, np.stack([point.z for point in points]), move.offset(), steps=3)
+    expected = edit_points(codec, np.stack([point.z for point in points]), move.offset(), steps=3)
     original = points[0].original
     assert original is not None
     np.testing.assert_array_equal(tiles[0], original)

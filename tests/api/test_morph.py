@@ -14,7 +14,7 @@ from PIL import Image
 from facegen.api.encode import encode
 from facegen.api.generate import generate
 from facegen.api.info import info
-from facegen.api.morph import morph
+from facegen.api.morph import morph_points
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.images import animation
 from facegen.images.animation import find_ffmpeg, save_animation, there_and_back
@@ -170,7 +170,7 @@ def test_a_strip_has_a_row_for_each_pair_of_faces(codec: Codec, toy_weights: Pat
     tiles = [pixels[y : y + 64, x : x + 64] for x, y in grid.corners()]
     np.testing.assert_array_equal(tiles[4], tiles[5])
     points = PointReader(codec).read(["seed:5:0-2"])
-    faces = morph(codec, np.stack([point.z for point in points]), steps=4)
+    faces = morph_points(codec, np.stack([point.z for point in points]), steps=4)
     large = Image.fromarray(faces[2]).resize((64, 64), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(tiles[2], large)
 
@@ -213,7 +213,9 @@ def test_a_morph_goes_there_and_back_and_says_how_it_was_made(
     arguments = ["--weights", toy_weights, "--steps", 2, "--fps", 25, "-o", output]
     assert facegen("morph", "seed:1", "seed:2", *arguments).exit_code == 0
     points = [point.z for point in PointReader(codec).read(["seed:1", "seed:2"])]
-    np.testing.assert_array_equal(shown[0], morph(codec, np.stack(points), steps=2)[[0, 1, 2, 1]])
+    np.testing.assert_array_equal(
+        shown[0], morph_points(codec, np.stack(points), steps=2)[[0, 1, 2, 1]]
+    )
     found = info(output)
     assert (found["kind"], found["width"]) == ("facegen-animation", 9 * 32)
     assert found["provenance"]["points"] == [{"seed": 1, "row": 0}, {"seed": 2, "row": 0}]

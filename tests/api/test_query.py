@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -54,19 +55,28 @@ def test_conditions_choose_the_rows_that_numpy_chooses(toy_store: Path):
     male = read(toy_store, "attributes")[:, 1] == 1
     test = read(toy_store, "split") == 1
     low, high = np.quantile(radius, [0.2, 0.9])
+    conditions: dict[str, Any]
     for conditions, expected in (
-        (Conditions(), radius > 0),
-        (Conditions(min_radius=low), radius >= low),
-        (Conditions(max_radius=high), radius <= high),
-        (Conditions(low, high), (radius >= low) & (radius <= high)),
-        (Conditions(attributes={"Smiling": 1, "Male": -1}), smiling & ~male),
-        (Conditions(split="test"), test),
+        ({}, radius > 0),
+        ({"min_radius": low}, radius >= low),
+        ({"max_radius": high}, radius <= high),
+        ({"min_radius": low, "max_radius": high}, (radius >= low) & (radius <= high)),
+        ({"attribute": {"Smiling": 1, "Male": -1}}, smiling & ~male),
+        ({"split": "test"}, test),
         (
-            Conditions(low, high, {"Smiling": -1}, "train"),
+            {
+                "min_radius": low,
+                "max_radius": high,
+                "attribute": {"Smiling": -1},
+                "split": "train",
+            },
             (radius >= low) & (radius <= high) & ~smiling & ~test,
         ),
     ):
-        found = list(query(toy_store, conditions))
+        found = list(query(toy_store, **conditions))
+        assert [row["row"] for row in query(toy_store, **conditions, details=False)] == [
+            row["row"] for row in found
+        ]
         assert expected.any()
         assert [row["row"] for row in found] == np.flatnonzero(expected).tolist()
         np.testing.assert_allclose([r["radius"] for r in found], radius[expected], atol=1e-5)
@@ -90,7 +100,7 @@ def test_the_limit_holds_over_batches(toy_store: Path, monkeypatch: pytest.Monke
 
 def test_the_radius_can_be_that_of_mu(toy_store: Path):
     radius = np.linalg.norm(read(toy_store, "mu"), axis=1)
-    found = [row["radius"] for row in query(toy_store, array="mu")]
+    found = [row["radius"] for row in query(toy_store, points="mu")]
     np.testing.assert_allclose(found, radius, atol=1e-5)
 
 
@@ -117,7 +127,7 @@ def test_an_attribute_without_a_value_is_refused(toy_store: Path, text: str):
 def test_all_formats_tell_the_same_rows(toy_store: Path):
     attributes = ["Smiling", "Male", "Eyeglasses"]
     options = ("query", toy_store, "--attribute", "Smiling=1", "--split", "test")
-    expected = list(query(toy_store, Conditions(attributes={"Smiling": 1}, split="test")))
+    expected = list(query(toy_store, attribute={"Smiling": 1}, split="test"))
     as_json = [json.loads(line) for line in facegen(*options, "--json").output.splitlines()]
     assert as_json == expected
     as_rows = facegen(*options, "--rows").output
@@ -274,7 +284,7 @@ def test_white_space_and_commas_part_rows():
 
 def test_npy_is_what_numpy_loads(toy_store: Path, tmp_path: Path):
     for array in ("z", "mu", "logvar"):
-        assert export(toy_store, tmp_path / "a.npy", kind="npy", array=array, force=True) == 300
+        assert export(toy_store, tmp_path / "a.npy", kind="npy", points=array, force=True) == 300
         loaded = np.load(tmp_path / "a.npy", allow_pickle=False)
         np.testing.assert_array_equal(loaded, read(toy_store, array))
         assert loaded.dtype == np.float32

@@ -18,7 +18,7 @@ from facegen.io.provenance import read_provenance
 from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.radius_quantiles import RadiusQuantiles
-from facegen.latent.sampler_choice import make_sampler
+from facegen.latent.sampler_choice import SamplerChoice
 from facegen.latent.samplers import AtPercentiles, OnShell, PointSampler, Sampler, Truncated
 from facegen.seeds import MAX_SEED
 from running import facegen
@@ -228,7 +228,7 @@ def test_a_sheet_records_how_its_points_were_chosen(
 
 def test_percentiles_record_the_radii_they_refer_to(toy_weights: Path):
     weights = Weights.load(toy_weights)
-    sampler, training = make_sampler(weights, percentiles=(5, 95))
+    sampler, training = SamplerChoice(radius_percentile=(5, 95)).make(weights)
     assert training is not None
     assert sampler.provenance["radius_percentile"] == [5, 95]
     recorded = RadiusQuantiles.parse(sampler.provenance["radius_quantiles"])
@@ -277,6 +277,6 @@ def test_options_that_do_not_go_together_are_refused(line: str, message: str):
         {"r_limit": 2.0, "radius": 1.0},
     ],
 )
-def test_the_library_refuses_them_too(toy_weights: Path, numbers: dict[str, float]):
-    with pytest.raises(InputError, match=r"choose one|don't go with"):
-        make_sampler(Weights.load(toy_weights), **numbers)  # type: ignore[arg-type]
+def test_the_library_refuses_them_too(numbers: dict[str, float]):
+    with pytest.raises(InputError, match=r"^Choose one of|goes with --sampler"):
+        SamplerChoice(**numbers)  # type: ignore[arg-type]

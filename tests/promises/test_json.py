@@ -3,56 +3,23 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import h5py
 import numpy as np
 import pytest
 
 import facegen as package
-from facegen.cli.main import cli
 from facegen.errors import FacegenError
 from facegen.io.face_set import FaceSetWriter
 from facegen.io.latent_store import Latents
 from facegen.io.latent_writer import write_latents
 from facegen.strict_json import to_json
 from running import facegen, run_python
+from working_commands import BY_PROCESS, COMMANDS, arguments, commands
 
-# Run in a folder with faces.h5, latents.h5, attributes.h5, sampler.h5, photo.png and sheet.png;
-# OUT is an empty one.
-COMMANDS = {
-    "prepare": "prepare photo.png -o OUT/faces.h5 --size 16 --test-fraction 0 --workers 1",
-    "generate": "generate --n 2 --seed 1 --nearest latents.h5 -o OUT/new.png",
-    "sharpen": "sharpen photo.png -o OUT/sharp.png",
-    "reconstruct": "reconstruct faces.h5 --n 2 --seed 1 -o OUT/again.png",
-    "encode": "encode faces.h5 -o OUT/encoded.h5",
-    "query": "query latents.h5",
-    "export": "export latents.h5 -o OUT/points.npy --npy",
-    "fit": "fit latents.h5 --kind mixture --components 2 -o OUT/sampler.h5",
-    "attributes": "attributes latents.h5 -o OUT/attributes.h5",
-    "edit": "edit latents.h5:17 --attribute Smiling=1 --attributes attributes.h5 -o OUT/e.png",
-    "morph": "morph latents.h5:17 seed:5 -o OUT/m.png",
-    "reproduce": "reproduce sheet.png -o OUT/again.png",
-    "analyze radius": "analyze radius latents.h5",
-    "analyze coordinates": "analyze coordinates latents.h5",
-    "analyze logvar": "analyze logvar latents.h5",
-    "analyze clusters": "analyze clusters latents.h5 --clusters 2,3",
-    "analyze tsne": "analyze tsne latents.h5 --perplexity 5 --engine sklearn --threads 1",
-    "analyze report": "analyze report latents.h5 --skip tsne -o OUT/report.html",
-    "evaluate": "evaluate faces.h5 --n 5 --pixels-only -o OUT/evaluation.json",
-    "info": "info latents.h5",
-}
-BY_PROCESS = {  # they bring TensorFlow
-    "train": "train faces.h5 -o OUT/w --epochs 1 --batch-size 64 --latent-dim 4 --filters 4,8 "
-    "--kernels 3,3 --strides 2,2 --cpu-only",
-    "refine": "refine OUT/w faces.h5 --epochs 1 --imitation-epochs 1 --filters 8,4 "
-    "--mapping 16 --residual-blocks 1,0 --batch-size 32 --cpu-only",
-}
 ROWS = 60
 NAN_ROWS = [0, 17]  # a held-out face and a training face
 
@@ -66,20 +33,8 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
-def commands_with_json(command: click.Command = cli, name: str = "") -> Iterator[str]:
-    """The names of all commands that have --json."""
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for verb in command.list_commands(context):
-            found = command.get_command(context, verb)
-            assert found is not None
-            yield from commands_with_json(found, f"{name} {verb}".strip())
-    elif any("--json" in option.opts for option in command.params):
-        yield name
-
-
 def run(command: str, output: Path) -> list[str]:
-    return [*shlex.split(command.replace("OUT", str(output))), "--json"]
+    return [*arguments(command, output), "--json"]
 
 
 def check_files(folder: Path) -> None:
@@ -88,15 +43,9 @@ def check_files(folder: Path) -> None:
         strict(path.read_text())
 
 
-@pytest.fixture
-def sheet(work: Path) -> Path:
-    """A picture to reproduce."""
-    assert facegen("generate", "--n", 2, "--seed", 3, "-o", "sheet.png", "--force").exit_code == 0
-    return work
-
-
 def test_every_command_that_has_json_is_tried_here():
-    assert set(commands_with_json()) == COMMANDS.keys() | BY_PROCESS.keys()
+    found = {name for name, verb in commands() if any("--json" in one.opts for one in verb.params)}
+    assert found == COMMANDS.keys() | BY_PROCESS.keys()
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)

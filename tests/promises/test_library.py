@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import facegen
+from facegen import MoveChoice
 from facegen.api.analyze import analyze_radius
+from facegen.api.edit import edit
 from facegen.api.encode import encode
+from facegen.api.info import info
+from facegen.api.morph import morph
 from facegen.api.prepare import prepare
-from facegen.api.reconstruct import load_photos
+from facegen.api.reconstruct import load_photos, reconstruct
 from facegen.api.sharpen import sharpen
 from facegen.errors import InputError
 from facegen.images.photo_sources import count_photos, find_photos
@@ -102,3 +107,49 @@ def test_ragged_lists_are_refused(codec: Codec):
     for function in (codec.decode, codec.encode):
         with pytest.raises(InputError, match=r"^expected an array of numbers: "):
             function(ragged)
+
+
+def test_edit_takes_paths_and_says_where_its_faces_come_from(work: Path, tmp_path: Path):
+    Path("no-photo.png").write_text("no photo")
+    skipped: list[str] = []
+    done = edit(
+        ["photo.png", "no-photo.png", "seed:5:0-1"],
+        tmp_path / "e.png",
+        MoveChoice({"Smiling": 1.0}, attributes="attributes.h5"),
+        steps=2,
+        align="no",
+        on_skip=lambda name, reason: skipped.append(name),
+    )
+    assert [name for name, _ in done.skipped] == skipped == ["no-photo.png"]
+    assert done.points[1:] == [{"seed": 5, "row": 0}, {"seed": 5, "row": 1}]
+    assert info(done.path)["provenance"]["points"] == done.points
+
+
+def test_morph_takes_paths_and_chooses_steps_and_size_by_its_output(work: Path, tmp_path: Path):
+    strip = morph(["seed:5", "seed:6"], tmp_path / "m.png")
+    animation = morph(["seed:5", "seed:6"], tmp_path / "m.gif", weights=None)
+    made = [info(done.path)["provenance"] for done in (strip, animation)]
+    assert [(one["steps"], one["scale"]) for one in made] == [(6, 1), (24, 9)]  # 9 * 32 = 288
+    assert strip.points == animation.points == [{"seed": 5, "row": 0}, {"seed": 6, "row": 0}]
+
+
+def test_reconstruct_takes_a_face_set_or_photos(work: Path, tmp_path: Path):
+    drawn: list[int] = []
+    chosen = reconstruct("faces.h5", tmp_path / "f.png", count=3, on_seed=drawn.append)
+    assert drawn == [chosen.seed]
+    again = reconstruct("faces.h5", tmp_path / "g.png", count=3, seed=chosen.seed)
+    assert again.originals.names == chosen.originals.names
+    photos = reconstruct(["photo.png"], tmp_path / "p.png", align="no", on_seed=drawn.append)
+    assert len(drawn) == 1
+    assert photos.originals.names == ["photo.png"]
+
+
+def test_reproduce_query_export_and_info_are_functions_of_the_package(work: Path, tmp_path: Path):
+    (made,) = facegen.generate_files(facegen.GenerateRequest(tmp_path / "a.png", count=2, seed=5))
+    done = facegen.reproduce(made.path, tmp_path / "b.png")
+    assert done.largest_difference == 0
+    rows = [found["row"] for found in facegen.query("latents.h5", attribute={"Smiling": 1})]
+    assert facegen.info("latents.h5")["attributes"]
+    assert facegen.export("latents.h5", tmp_path / "p.npy", kind="npy", points="mu") == 300
+    points = np.load(tmp_path / "p.npy")[rows]
+    np.testing.assert_array_equal(points, facegen.read_latents("latents.h5", rows, array="mu"))

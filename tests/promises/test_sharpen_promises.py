@@ -361,7 +361,9 @@ def test_no_sheet_is_made_that_could_not_be_read(monkeypatch):
 
 def test_reconstruct_says_before_the_work_that_the_sheet_would_be_too_large(work, monkeypatch):
     monkeypatch.setattr(sheets, "MAX_SHEET_PIXELS", 1000)
-    monkeypatch.setattr("facegen.api.reconstruct.reconstruct", lambda *_, **__: pytest.fail("work"))
+    monkeypatch.setattr(
+        "facegen.api.reconstruct.reconstruct_faces", lambda *_, **__: pytest.fail("work")
+    )
     done = facegen("reconstruct", "faces.h5", "--n", 2, "--seed", 1, "-o", "large.png")
     assert done.exit_code == 1
     assert str(done.exception) == (
