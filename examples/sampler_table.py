@@ -22,7 +22,7 @@ from facegen import Codec, FaceSet, Weights, fit
 from facegen.api.generate import Generation
 from facegen.io.latent_store import Latents
 from facegen.latent import random_points
-from facegen.latent.sampler_choice import make_sampler
+from facegen.latent.sampler_choice import SamplerChoice
 from facegen.latent.samplers import FittedSampler
 from facegen.model.measure import Measure
 
@@ -30,18 +30,19 @@ SWEEP = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 5, 8, 10)  # article XI
 COLUMNS = ("options", "mean radius", "found", "kernel distance", "recall", "diversity", "warning")
 
 
-def ways(fitted: dict[str, Path]) -> dict[str, dict[str, Any]]:
-    """What the table compares: options of generate, and the same for make_sampler."""
-    found: dict[str, dict[str, Any]] = {
-        "none: normal": {},
-        "--radius 16": {"radius": 16},
-        "--radius-percentile 5-95": {"percentiles": (5, 95)},
-        "--truncation 0.7": {"truncation": 0.7},
+def ways(fitted: dict[str, Path]) -> dict[str, SamplerChoice]:
+    """What the table compares: options of generate, and the choice that they make."""
+    found = {
+        "none: normal": SamplerChoice(),
+        "--radius 16": SamplerChoice(radius=16),
+        "--radius-percentile 5-95": SamplerChoice(radius_percentile=(5, 95)),
+        "--truncation 0.7": SamplerChoice(truncation=0.7),
     }
     for path in fitted.values():
-        found[f"--sampler {path.name}"] = {"sampler": path}
-        found[f"--sampler {path.name} --truncation 0.7"] = {"sampler": path, "truncation": 0.7}
-    return found | {f"--r-limit {r:g}": {"r_limit": r} for r in SWEEP}
+        found[f"--sampler {path.name}"] = SamplerChoice(sampler=path)
+        narrow = SamplerChoice(sampler=path, truncation=0.7)
+        found[f"--sampler {path.name} --truncation 0.7"] = narrow
+    return found | {f"--r-limit {r:g}": SamplerChoice(r_limit=r) for r in SWEEP}
 
 
 def cells(figures: dict[str, Any], radius: float | None, warning: str) -> list[str]:
@@ -121,8 +122,8 @@ def main() -> None:
     show(*["---"] * len(COLUMNS))
     with tempfile.TemporaryDirectory() as temporary:
         fitted = fit_samplers(options.latents, options.folder or Path(temporary))
-        for name, arguments in ways(fitted).items():
-            sampler, radii = make_sampler(weights, **arguments)
+        for name, choice in ways(fitted).items():
+            sampler, radii = choice.make(weights)
             points = sampler.sample(range(count), codec.latent_dim, seed=options.seed)
             figures = judge(Generation(codec, sampler, options.seed).faces(range(count)))
             radius = float(np.linalg.norm(points.astype(np.float64), axis=1).mean())

@@ -22,7 +22,7 @@ from facegen.io.inputs import keep_inputs
 from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.model.codec import Codec
-from facegen.paths import Paths, path_list
+from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.seeds import seed_or_draw
 
 
