@@ -65,7 +65,7 @@ def default_weights_path() -> Path:
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named:
         return Path(named)
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parents[1]
     installed = package / "weights_data" / DEFAULT_NAME
     in_repository = package.parent / "weights" / DEFAULT_NAME
     return installed if installed.is_dir() or not in_repository.is_dir() else in_repository

@@ -162,8 +162,10 @@ class CrispModel:
                 + pull * self.options.pixel_weight * losses["pixel_loss"]
                 + self.options.latent_weight * losses["latent_loss"]
             )
-        opponents = discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(discriminator_loss, opponents), opponents)
+        self.discriminator_optimizer.apply(
+            tape.gradient(discriminator_loss, discriminator.trainable_variables),
+            discriminator.trainable_variables,
+        )
         self._descend(tape.gradient(total, self.decoder.weights))
         return {
             "discriminator_loss": discriminator_loss,

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -196,19 +195,6 @@ def latent_radii(model: Autoencoder, faces: FaceSet) -> dict[str, float]:
     return {f"{q:g}": round(float(v), 4) for q, v in zip(QUANTILES, values, strict=True)}
 
 
-def data_record(faces: FaceSet, note: str) -> dict[str, Any]:
-    """What config.json says of the training data."""
-    return {
-        "source": faces.source,
-        "crop": faces.crop,
-        "size": faces.size,
-        "training_images": int((~faces.is_test).sum()),
-        "test_images": int(faces.is_test.sum()),
-        "fingerprint": faces.fingerprint,
-        "note": note,
-    }
-
-
 def export(
     model: Autoencoder,
     folder: Path,
@@ -240,7 +226,15 @@ def export(
         "radius_quantiles": latent_radii(model, faces),
         "export_difference": differences,
     }
-    data = data_record(faces, note)
+    data = {
+        "source": faces.source,
+        "crop": faces.crop,
+        "size": faces.size,
+        "training_images": int((~faces.is_test).sum()),
+        "test_images": int(faces.is_test.sum()),
+        "fingerprint": faces.fingerprint,
+        "note": note,
+    }
     old = _same_encoder(folder, hashlib.sha256(encoder).hexdigest())
     keep = old if old is not None and "crisp" in old.config else None
     card = model_card(model.options, training, data, metrics)

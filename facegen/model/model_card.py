@@ -17,6 +17,13 @@ def model_card(
     metrics: dict[str, Any],
 ) -> str:
     """The text of MODEL_CARD.md."""
+    figures = "\n".join(
+        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
+        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
+        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
+        for split, f in ((s, metrics[s]) for s in ("train", "test"))
+        if f
+    )
     chosen = "\n".join(f"- {k}: {v}" for k, v in {**asdict(options), **asdict(training)}.items())
     note = f"\n{data['note']}\n" if data["note"] else ""
     return f"""# Model card
@@ -38,7 +45,7 @@ includes the factor kl_weight.
 
 | split | images | total_loss | reco_loss | kl_loss | kl share | floor | excess |
 |---|---|---|---|---|---|---|---|
-{_table_of_losses(metrics)}
+{figures}
 
 The LiteRT graphs give Keras' pictures to within {metrics["export_difference"]["picture"]:.1e} \
 (1/255 is {1 / 255:.1e}).
@@ -57,16 +64,6 @@ rare there come out wrong, or as something more common.
 break up.
 - Identify anybody: a reconstruction resembles, it does not prove.
 """
-
-
-def _table_of_losses(metrics: dict[str, Any]) -> str:
-    return "\n".join(
-        f"| {split} | {f['images']} | {f['total_loss']:.1f} | {f['reco_loss']:.1f} "
-        f"| {f['kl_loss']:.1f} | {100 * f['kl_share']:.2f} % "
-        + (f"| {f['floor']:.1f} | {f['excess']:.1f} |" if "floor" in f else "| | |")
-        for split, f in ((s, metrics[s]) for s in ("train", "test"))
-        if f
-    )
 
 
 def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
