@@ -21,6 +21,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_a_signal_at_any_line_leaves_whole_files_or_none(
     verb: str,

@@ -22,6 +22,8 @@ from facegen.model.codec import Codec
 from facegen.options import CrispOptions
 from running import TESTS, facegen, run_python
 
+pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
+
 
 @pytest.fixture(scope="module")
 def runs(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
