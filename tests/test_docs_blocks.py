@@ -6,8 +6,8 @@ use, with the model that comes with facegen. A block that can't run has the comm
 
 What takes minutes has a stand-in: `train` and `refine` are parsed, and the model that comes with
 facegen lies where `train` would have written; `evaluate` does without its networks. What `prepare`
-made of a dozen photos makes room for a hundred faces, and of `pip install` it is checked that there
-are such extras.
+made of a dozen photos makes room for a hundred faces, t-SNE takes 20 steps, and of `pip install` it
+is checked that there are such extras.
 """
 
 from __future__ import annotations
