@@ -12,6 +12,7 @@ lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as check; check()' --no-cache
 	$(PYTHON) docs/update_reference.py --check
 	$(PYTHON) docs/update_bad_input.py --check
 

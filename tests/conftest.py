@@ -12,6 +12,8 @@ from facegen.api.attributes import attributes
 from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.io.face_set import FaceSetWriter, is_test_row
+from facegen.io.weights import Weights
+from facegen.model.codec import Codec
 from running import TESTS, facegen, run_python
 from toys import TOY_ATTRIBUTES, TOY_SIZE, draw_photo, toy_images, write_photos
 
@@ -61,14 +63,35 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """latents.h5 of the toy faces, of seed 5; attributes.h5 and sampler.h5 of it lie beside it."""
+    folder = tmp_path_factory.mktemp("store")
+    store = folder / "latents.h5"
+    encode([toy_faces], store, weights=toy_weights, seed=5)
+    attributes(store, folder / "attributes.h5")
+    fit(store, folder / "sampler.h5")
+    return store
+
+
+@pytest.fixture(scope="session")
+def toy_attributes(toy_store: Path) -> Path:
+    """The directions of the toy faces' labels."""
+    return toy_store.with_name("attributes.h5")
+
+
+@pytest.fixture(scope="session")
+def codec(toy_weights: Path) -> Codec:
+    """The toy model, in memory."""
+    return Codec(Weights.load(toy_weights))
+
+
 @pytest.fixture(scope="module")
-def files(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(toy_faces: Path, toy_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all that outputs can be made from."""
     folder = tmp_path_factory.mktemp("files")
-    shutil.copy(toy_faces, folder / "faces.h5")
-    encode([toy_faces], folder / "latents.h5", weights=toy_weights, seed=5)
-    attributes(folder / "latents.h5", folder / "attributes.h5")
-    fit(folder / "latents.h5", folder / "sampler.h5")
+    for path in (toy_faces, *toy_store.parent.iterdir()):
+        shutil.copy(path, folder)
     draw_photo(50, 60).save(folder / "photo.png")
     return folder
 

@@ -16,9 +16,9 @@ TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent
 
 
-def facegen(*arguments: object) -> Result:
+def facegen(*arguments: object, stdin: str | None = None) -> Result:
     """Runs a facegen command in this process."""
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], input=stdin)
 
 
 def run_python(

@@ -15,13 +15,11 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from facegen.cli.attribute_options import Amounts
-from facegen.cli.main import cli
 from facegen.cli.options import BOX, SIZES, FiniteFloat, NumberList
 from facegen.cli.terminal import printable
 from facegen.errors import FacegenError, InputError
@@ -30,7 +28,7 @@ from facegen.images.sharpening import Sharpening
 from facegen.io.face_set import FaceSet, FaceSetWriter
 from facegen.io.files import atomic_output
 from facegen.row_ranges import MAX_ROW, format_rows, parse_rows
-from running import REPOSITORY
+from running import REPOSITORY, facegen
 
 sys.path.insert(0, str(REPOSITORY / "fuzz"))
 
@@ -88,7 +86,7 @@ def test_no_text_gets_past_a_number(text: str):
 )
 def test_a_value_is_refused_as_wrong_usage_or_taken(option: str, value: str):
     """The option behind it is wrong, so that nothing is done when the value is right."""
-    result = CliRunner().invoke(cli, ["generate", f"{option}={value}", "--no-such-option"])
+    result = facegen("generate", f"{option}={value}", "--no-such-option")
     assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
 

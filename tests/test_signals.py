@@ -21,20 +21,17 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from facegen.api.encode import encode
-
-    path = tmp_path_factory.mktemp("store") / "latents.h5"
-    encode([toy_faces], path, weights=toy_weights, seed=5)
-    return path
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_a_signal_at_any_line_leaves_whole_files_or_none(
-    verb: str, toy_faces: Path, toy_weights: Path, store: Path, photos_folder: Path, tmp_path: Path
+    verb: str,
+    toy_faces: Path,
+    toy_weights: Path,
+    toy_store: Path,
+    photos_folder: Path,
+    tmp_path: Path,
 ):
-    inputs = {"faces.h5": toy_faces, "toy": toy_weights, "latents.h5": store}
+    inputs = {"faces.h5": toy_faces, "toy": toy_weights, "latents.h5": toy_store}
     for name, path in {**inputs, "photos": photos_folder}.items():
         (tmp_path / name).symlink_to(path)
     script = Path(__file__).with_name("stop_at_lines.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,57 @@ from facegen.cli.terminal import Console, printable
 from facegen.strict_json import to_json
 
 DEFAULT_OUTPUT = Path("evaluation.json")
+
+
+def _check_usage(given: Mapping[str, Any]) -> None:
+    """Refuses options that don't go together."""
+    if len(given["sources"]) != 1:
+        raise click.UsageError("Name one face set, or results with --compare.")
+    if given["r_limit"] is not None and given["sigma"] is not None:
+        raise click.UsageError("Choose one of --r-limit and --sigma.")
+    of_model = ("decoder", "weights", "r_limit", "sigma")
+    if given["images"] is not None and any(given[name] for name in of_model):
+        raise click.UsageError("--images goes without a model's options.")
+
+
+def _compare(console: Console, sources: Sequence[str]) -> None:
+    """Tells saved results side by side."""
+    from facegen.analysis.evaluation import check_comparable, read_result
+
+    results = {name: read_result(name) for name in sources}
+    check_comparable(results)
+    console.answer(results, table)
+
+
+def _check_outputs(output: Path | None, plot: Path | None, *, overwrite: bool, force: bool) -> Path:
+    """Refuses outputs that exist already; returns the result's path."""
+    from facegen.io.files import check_output
+
+    if plot is not None:
+        check_output(plot, force=force)
+    return check_output(output or DEFAULT_OUTPUT, force=overwrite)
+
+
+def _limit_tensorflow(threads: int | None) -> None:
+    from facegen.model.devices import limit_hardware
+
+    limit_hardware(cpu_threads=threads)
+
+
+def _write(
+    result: dict[str, Any], output: Path, plot: Path | None, *, overwrite: bool, force: bool
+) -> None:
+    """Writes the result, and its plot where one is asked for."""
+    from facegen.analysis.evaluation import provenance
+    from facegen.io.files import atomic_output
+
+    with atomic_output(output, force=overwrite) as temporary:
+        temporary.write_text(to_json(result, indent=2) + "\n")
+    if plot is not None:
+        from facegen.analysis.plots import plot_evaluation
+        from facegen.images.sheets import save_png
+
+        save_png(plot_evaluation(result), plot, provenance(result), force=force)
 
 
 @click.command("evaluate")
@@ -90,23 +142,13 @@ def command(
         facegen evaluate faces.h5 --images new-faces.h5
         facegen evaluate --compare plain.json evaluation.json
     """
-    from facegen.analysis.evaluation import check_comparable, provenance, read_result
-    from facegen.api.evaluate import evaluate
-
     if compare:
-        results = {name: read_result(name) for name in sources}
-        check_comparable(results)
-        console.answer(results, table)
+        _compare(console, sources)
         return
-    if len(sources) != 1:
-        raise click.UsageError("Name one face set, or results with --compare.")
-    if r_limit is not None and sigma is not None:
-        raise click.UsageError("Choose one of --r-limit and --sigma.")
-    if images is not None and (decoder or weights or r_limit or sigma):
-        raise click.UsageError("--images goes without a model's options.")
+    _check_usage(click.get_current_context().params)
 
+    from facegen.api.evaluate import evaluate
     from facegen.io.face_set import FaceSet
-    from facegen.io.files import atomic_output, check_output
     from facegen.latent.sampler_choice import SamplerChoice
 
     overwrite = force or output is None  # the default name is there to be overwritten
@@ -117,14 +159,10 @@ def command(
         console.warn(f"skipped {name}: {reason}")
 
     with FaceSet.open(sources[0]) as faces:
-        output = check_output(output or DEFAULT_OUTPUT, force=overwrite)
-        if plot is not None:
-            check_output(plot, force=force)
+        output = _check_outputs(output, plot, overwrite=overwrite, force=force)
         total = len(faces.rows("train"))
     if not pixels_only:
-        from facegen.model.devices import limit_hardware
-
-        limit_hardware(cpu_threads=threads)
+        _limit_tensorflow(threads)
     with console.progress(total, "face") as progress:
         result = evaluate(
             sources[0],
@@ -139,13 +177,7 @@ def command(
             progress=progress,
             on_skip=on_skip,
         )
-    with atomic_output(output, force=overwrite) as temporary:
-        temporary.write_text(to_json(result, indent=2) + "\n")
-    if plot is not None:
-        from facegen.analysis.plots import plot_evaluation
-        from facegen.images.sheets import save_png
-
-        save_png(plot_evaluation(result), plot, provenance(result), force=force)
+    _write(result, output, plot, overwrite=overwrite, force=force)
     console.say(*table({output.name: result}))
     console.result(output, figures=result["figures"], skipped=skipped)
     finish_skipped(console, len(skipped), strict)

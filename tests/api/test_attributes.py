@@ -12,39 +12,15 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from facegen.api.attributes import GroupSums, attributes
-from facegen.api.edit import edit_points, edit_sheet, moved_points
-from facegen.api.encode import encode
-from facegen.api.generation import Generation
 from facegen.api.info import info
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.images.sheets import read_grid
 from facegen.io.attribute_file import Source
-from facegen.io.latent_store import read_latents
 from facegen.io.latent_writer import write_latents
-from facegen.io.provenance import read_provenance
 from facegen.io.weights import Weights
-from facegen.latent.directions import Directions, Move, find_directions, remove
-from facegen.latent.samplers import MovedPoints, Sampler
-from facegen.model.codec import Codec
-from facegen.model.named_points import PointReader
+from facegen.latent.directions import Directions, find_directions, remove
 from running import facegen
-
-
-@pytest.fixture(scope="module")
-def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "latents.h5"
-    encode([toy_faces], path, weights=toy_weights, seed=5)
-    return path
-
-
-@pytest.fixture(scope="module")
-def toy_attributes(toy_store: Path) -> Path:
-    path = toy_store.with_name("attributes.h5")
-    attributes(toy_store, path)
-    return path
 
 
 def error_of(result: Result) -> str:
@@ -225,89 +201,6 @@ def test_the_command_prints_a_table_and_the_path(toy_store: Path, tmp_path: Path
     assert info(output)["labels"]["Male"]["with"] == Directions.read(output).counts[0, 1]
 
 
-def test_an_edit_moves_mu_by_exactly_the_amount_times_the_direction(toy_attributes: Path):
-    directions = Directions.read(toy_attributes)
-    offset = directions.offset({"Smiling": 1.5, "Eyeglasses": -2.0})
-    expected = 1.5 * directions["Smiling"].astype(float) - 2.0 * directions["Eyeglasses"]
-    np.testing.assert_allclose(offset, expected, rtol=1e-6)
-    z = np.random.default_rng(1).standard_normal((3, 8)).astype(np.float32)
-    points = moved_points(z, offset, 4)
-    np.testing.assert_array_equal(points[:, 0], z)
-    np.testing.assert_array_equal(points[:, 4], z + offset)
-    np.testing.assert_allclose(points[:, 2] - z, np.tile(offset / 2, (3, 1)), atol=1e-6)
-
-
-def test_generated_points_are_moved_in_a_samplers_place(toy_attributes: Path, toy_weights: Path):
-    move = Move(Directions.read(toy_attributes), {"Smiling": 2.0}, ["Male"])
-    sampler = MovedPoints(Sampler(), move)
-    plain = Sampler().sample(range(5), 8, seed=3)
-    moved = sampler.sample(range(5), 8, seed=3)
-    np.testing.assert_array_equal(moved, plain + move.offset())
-    generation = Generation(Codec(Weights.load(toy_weights)), sampler, 3)
-    provenance = generation.provenance(range(5))["sampler"]
-    assert provenance["name"] == "normal"
-    assert provenance["move"]["attributes"] == {"Smiling": 2.0}
-    assert provenance["move"]["without"] == ["Male"]
-    assert len(provenance["move"]["attributes_sha256"]) == 64
-
-
-def test_an_edited_sheet_shows_original_reconstruction_and_steps(
-    toy_attributes: Path, toy_faces: Path, toy_weights: Path, tmp_path: Path
-):
-    codec = Codec(Weights.load(toy_weights))
-    points = list(PointReader(codec).read([f"{toy_faces}:3", "seed:5:2"]))
-    move = Move(Directions.read(toy_attributes), {"Smiling": 2.0})
-    path = edit_sheet(codec, points, move, tmp_path / "edit.png", steps=3)
-    with Image.open(path) as sheet:
-        provenance = read_provenance(sheet)
-        grid = read_grid(provenance, sheet.size)
-        pixels = np.asarray(sheet)
-    assert provenance is not None
-    assert grid is not None
-    tiles = [pixels[y : y + 32, x : x + 32] for x, y in grid.corners()]
-    assert (len(tiles), grid.columns) == (10, 5)
-    expected = edit_points(codec, np.stack([point.z for point in points]), move.offset(), steps=3)
-    original = points[0].original
-    assert original is not None
-    np.testing.assert_array_equal(tiles[0], original)
-    np.testing.assert_array_equal(tiles[5], np.full_like(original, 255))
-    np.testing.assert_array_equal(tiles[1:5], expected[0])
-    np.testing.assert_array_equal(tiles[6:], expected[1])
-    np.testing.assert_array_equal(expected[0, 0], codec.decode(codec.encode(original[None])[0])[0])
-    assert [p["row"] for p in provenance["points"]] == [3, 2]
-    assert provenance["move"]["attributes"] == {"Smiling": 2.0}
-
-
-def test_edit_finds_the_file_beside_the_weights(
-    toy_attributes: Path, toy_weights: Path, tmp_path: Path
-):
-    weights = tmp_path / "toy"
-    shutil.copytree(toy_weights, weights)
-    arguments = ["edit", "seed:1:0-1", "--weights", weights, "-o", tmp_path / "a.png", "--json"]
-    without = facegen(*arguments, "--attribute", "Male=1")
-    assert "come without attributes.h5; make it with 'facegen attributes" in error_of(without)
-    shutil.copyfile(toy_attributes, weights / "attributes.h5")
-    done = facegen(*arguments, "--attribute", "Male=1,Smiling=-0.5", "--attribute", "Eyeglasses=1")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["points"] == [{"seed": 1, "row": 0}, {"seed": 1, "row": 1}]
-    wrong = facegen(*arguments, "--attribute", "smilng=1", "--force")
-    assert "no direction 'smilng'; it has Smiling" in error_of(wrong)
-
-
-def test_edit_skips_a_photo_it_cannot_read(
-    toy_attributes: Path, toy_weights: Path, photos_folder: Path, tmp_path: Path
-):
-    (tmp_path / "empty.jpg").write_bytes(b"")
-    photo = photos_folder / "aligned.jpg"
-    common = ["--attribute", "Male=1", "--attributes", toy_attributes, "--weights", toy_weights]
-    common += ["-o", tmp_path / "edit.png"]
-    done = facegen("edit", photo, tmp_path / "empty.jpg", *common)
-    assert done.exit_code == 3
-    assert f"skipped {tmp_path / 'empty.jpg'}: the file is empty" in done.stderr
-    nothing = facegen("edit", tmp_path / "empty.jpg", *common, "--force")
-    assert "there is no face to edit" in error_of(nothing)
-
-
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -325,24 +218,3 @@ def test_wrong_usage_says_what_would_be_right(line: str, message: str):
     result = facegen(*line.split())
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
-
-
-def test_generate_moves_every_kind_of_points(
-    toy_attributes: Path, toy_store: Path, toy_weights: Path, tmp_path: Path
-):
-    codec = Codec(Weights.load(toy_weights))
-    offset = Directions.read(toy_attributes).offset({"Smiling": 2.0}, ["Male"])
-    common = ["--attribute", "Smiling=2", "--without", "Male", "--attributes", toy_attributes]
-    common += ["--weights", toy_weights, "--individual"]
-    stored = ["--latents", toy_store, "--rows", "3", "--points", "mu"]
-    for name, options, z in (
-        ("drawn", ["--seed", 3, "--n", 4], Sampler().sample([3], 8, seed=3)),
-        ("stored", stored, read_latents(toy_store, [3], array="mu")),
-    ):
-        done = facegen("generate", *options, *common, tmp_path / name)
-        assert done.exit_code == 0, done.output
-        with Image.open(tmp_path / name / "face-3.png") as face:
-            np.testing.assert_array_equal(np.asarray(face), codec.decode(z + offset)[0])
-            provenance = read_provenance(face)
-        assert provenance is not None
-        assert provenance["sampler"]["move"]["without"] == ["Male"]

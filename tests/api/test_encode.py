@@ -66,14 +66,6 @@ def stop_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the toy faces with seed 5."""
-    path = tmp_path_factory.mktemp("store") / "latents.h5"
-    encode([toy_faces], path, weights=toy_weights, seed=5)
-    return path
-
-
-@pytest.fixture(scope="module")
 def many_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A face set of 6,000 toy faces."""
     images, _, _ = toy_images()

@@ -8,20 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from facegen.analysis import quality
 from facegen.analysis.evaluation import check_comparable, read_result
 from facegen.analysis.plots import plot_evaluation
 from facegen.api.evaluate import evaluate
 from facegen.cli.evaluate import table
-from facegen.cli.main import cli
 from facegen.errors import InputError, MissingFileError
 from facegen.io.face_set import FaceSet, FaceSetWriter
 from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
+from running import facegen
 
 COUNT = 15  # of the 30 toy test faces
 
@@ -177,13 +176,13 @@ def test_the_command_writes_its_result_and_compares(
     for seed in (0, 1):
         output = tmp_path / f"{seed}.json"
         arguments = ["evaluate", toy_faces, "--weights", toy_weights, "--n", COUNT, "-o", output]
-        done = CliRunner().invoke(cli, [*map(str, arguments), "--pixels-only", "--seed", str(seed)])
+        done = facegen(*arguments, "--pixels-only", "--seed", seed)
         assert done.exit_code == 0, done.output
         assert done.stdout == f"{output}\n"
         outputs.append(str(output))
-    done = CliRunner().invoke(cli, ["evaluate", "--compare", outputs[0], outputs[0]])
+    done = facegen("evaluate", "--compare", outputs[0], outputs[0])
     assert done.exit_code == 0
     assert "patch distance" in done.stdout
-    done = CliRunner().invoke(cli, ["evaluate", "--compare", *outputs])
+    done = facegen("evaluate", "--compare", *outputs)
     assert isinstance(done.exception, InputError)
     assert "seed 0 and 1" in str(done.exception)

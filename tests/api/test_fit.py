@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.covariance import oas
 
-from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.api.info import info
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
@@ -304,14 +303,6 @@ def test_points_that_can_not_be_fitted_are_refused(tmp_path: Path):
 def test_a_wrong_word_is_answered_with_the_right_ones(option: dict[str, str]):
     with pytest.raises(InputError, match="must be one of"):
         fit("latents.h5", **option)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the toy faces."""
-    path = tmp_path_factory.mktemp("store") / "latents.h5"
-    encode([toy_faces], path, weights=toy_weights, seed=5)
-    return path
 
 
 def test_a_fitted_sampler_makes_faces_and_is_recorded(

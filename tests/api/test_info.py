@@ -8,20 +8,19 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from facegen.api.encode import encode
 from facegen.api.info import info
-from facegen.cli.main import cli
 from facegen.errors import FacegenError, InputError
 from facegen.images.sheets import save_png
 from facegen.io.weights import Weights
+from running import facegen
 
 
 def run_info(path: Path, *options: str) -> str:
-    result = CliRunner().invoke(cli, ["info", str(path), *options], catch_exceptions=False)
-    assert result.exit_code == 0
+    result = facegen("info", path, *options)
+    assert result.exit_code == 0, result.exception
     return result.output
 
 
@@ -61,7 +60,7 @@ def test_a_face_set_is_described(toy_faces: Path):
 def test_a_generated_face_set_tells_how_it_was_made(toy_weights: Path, tmp_path: Path):
     options = ["generate", "--weights", str(toy_weights), "--n", "3", "--seed", "4"]
     output = tmp_path / "new.h5"
-    assert CliRunner().invoke(cli, [*options, "-o", str(output)]).exit_code == 0
+    assert facegen(*options, "-o", output).exit_code == 0
     found = json.loads(run_info(output, "--json"))
     assert (found["provenance"]["seed"], found["provenance"]["rows"]) == (4, "0-2")
     assert "provenance.seed: 4" in run_info(output).splitlines()

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facegen.api.encode import encode
 from facegen.api.generate import generate
 from facegen.api.info import info
 from facegen.api.morph import morph_points
@@ -30,18 +29,6 @@ from facegen.model.codec import Codec
 from facegen.model.named_points import PointReader
 from running import facegen
 from toys import draw_photo
-
-
-@pytest.fixture(scope="module")
-def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "latents.h5"
-    encode([toy_faces], path, weights=toy_weights, seed=5)
-    return path
-
-
-@pytest.fixture(scope="module")
-def codec(toy_weights: Path) -> Codec:
-    return Codec(Weights.load(toy_weights))
 
 
 def has_ffmpeg() -> bool:

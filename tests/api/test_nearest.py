@@ -11,21 +11,12 @@ import pytest
 from PIL import Image
 
 from facegen import Codec, FaceSet, Latents, Weights, generate
-from facegen.api.encode import encode
 from facegen.api.nearest import TrainingFaces, nearest_rows
 from facegen.errors import InputError, OutputError
 from facegen.images.sheets import read_grid
 from facegen.io.latent_writer import write_latents
 from facegen.io.provenance import read_provenance
 from running import facegen
-
-
-@pytest.fixture(scope="module")
-def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the toy faces."""
-    path = tmp_path_factory.mktemp("store") / "latents.h5"
-    encode([toy_faces], path, weights=toy_weights, seed=5)
-    return path
 
 
 def write_store(path: Path, mu: np.ndarray, is_test: np.ndarray) -> Path:

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from facegen.api.output_names import fill_name
-from facegen.cli.main import cli
 from facegen.errors import InputError
+from running import facegen
 
 
 def test_fields_are_filled_wherever_they_stand():
@@ -37,6 +36,6 @@ def test_generate_fills_names(toy_weights: Path, tmp_path: Path, monkeypatch: py
         "-o {seed}.png --sweep 0.5,1": {"7-r0.5.png", "7-r1.png"},
         "--individual of-{seed}": {"of-7"},
     }.items():
-        done = CliRunner().invoke(cli, [*common, *arguments.split()])
+        done = facegen(*common, *arguments.split())
         assert set(done.stdout.split()) == names
         assert {path.name for path in tmp_path.iterdir()} >= names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from facegen.errors import FacegenError, InputError, MissingFileError, OutputErr
 from facegen.images.photo_sources import Photo
 from facegen.images.photos import load_face
 from facegen.io.face_set import FaceSet, is_test_row
-from running import python_environment
+from running import facegen, python_environment
 
 
 def names_in(path: Path) -> list[str]:
@@ -356,3 +357,29 @@ def test_a_label_file_that_names_none_of_the_photos_is_refused(
     with pytest.raises(InputError, match=r"labels\.txt names none of the photos, such as "):
         prepare([photos_folder], tmp_path / "faces.h5", **options)
     assert not (tmp_path / "faces.h5").exists()
+
+
+def test_prepare_skips_what_it_cannot_read_and_says_so(
+    photos_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    broken = tmp_path / "photos"
+    broken.mkdir()
+    (broken / "good.png").write_bytes((photos_folder / "colour.png").read_bytes())
+    (broken / "empty.jpg").write_bytes(b"")
+    arguments = ["prepare", "photos", "-o", "faces.h5", "--test-fraction", "0", "--workers", "1"]
+    done = facegen(*arguments, "--json")
+    assert done.exit_code == 3
+    assert "skipped empty.jpg: the file is empty" in done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["faces"] == 1
+    assert summary["skipped"] == [{"name": "empty.jpg", "reason": "the file is empty"}]
+    assert facegen(*arguments, "--force", "--strict").exit_code == 1
+
+
+def test_prepare_reads_names_from_standard_input(photos_folder: Path, tmp_path: Path):
+    names = f"{photos_folder / 'colour.png'}\n{photos_folder / 'gray.png'}\n"
+    arguments = ["--test-fraction", "0", "-q", "--json", "-o", tmp_path / "faces.h5"]
+    done = facegen("prepare", "-", *arguments, stdin=names)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["faces"] == 2

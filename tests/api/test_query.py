@@ -13,40 +13,24 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facegen.api.encode import encode
-from facegen.api.export import export
 from facegen.api.query import Conditions, query, query_rows
-from facegen.cli.main import cli
-from facegen.errors import InputError, OutputError
+from facegen.errors import InputError
 from facegen.images.sheets import read_grid
 from facegen.io.latent_store import Latents
 from facegen.io.provenance import read_provenance
 from facegen.io.weights import Weights
 from facegen.model.codec import Codec
 from facegen.row_ranges import format_rows, parse_rows
-from running import python_environment
-
-
-@pytest.fixture(scope="module")
-def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the toy faces with seed 5."""
-    path = tmp_path_factory.mktemp("store") / "latents.h5"
-    encode([toy_faces], path, weights=toy_weights, seed=5)
-    return path
+from running import facegen, python_environment
 
 
 def read(path: Path, name: str) -> np.ndarray:
     with h5py.File(path) as file:
         return file[name][()]
-
-
-def facegen(*arguments: object, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments], input=stdin)
 
 
 def test_conditions_choose_the_rows_that_numpy_chooses(toy_store: Path):
@@ -185,87 +169,6 @@ def test_queried_rows_are_decoded_through_a_pipe(
     assert parse_rows(provenance["rows"]).tolist() == rows.tolist()
 
 
-def test_exactly_the_rows_asked_for_are_decoded_in_their_order(
-    toy_store: Path, toy_weights: Path, tmp_path: Path
-):
-    result = facegen(
-        *("generate", "--latents", toy_store, "--rows", "3,17,20-40,3", "--points", "mu"),
-        *("--weights", toy_weights, "-o", tmp_path / "some.h5"),
-    )
-    assert result.exit_code == 0, result.output
-    rows = [3, 17, *range(20, 41), 3]
-    expected = Codec(Weights.load(toy_weights)).decode(read(toy_store, "mu")[rows])
-    np.testing.assert_array_equal(read(tmp_path / "some.h5", "images"), expected)
-    with h5py.File(tmp_path / "some.h5") as file:
-        provenance = json.loads(file.attrs["provenance"])
-    with h5py.File(toy_store) as file:
-        assert provenance["sampler"]["latents_fingerprint"] == file.attrs["fingerprint"]
-    assert provenance["rows"] == "3,17,20-40,3"
-    assert provenance["seed"] == 5
-    assert provenance["sampler"]["latents"] == "latents.h5"
-    assert provenance["sampler"]["points"] == "mu"
-
-
-def test_single_pictures_are_named_by_their_row(toy_store: Path, toy_weights: Path, tmp_path: Path):
-    result = facegen(
-        *("generate", "--latents", toy_store, "--rows", "117,3,3", "--individual", tmp_path / "d"),
-        *("--weights", toy_weights),
-    )
-    assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
-        "face-003.png",
-        "face-117.png",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ("300", "has rows 0 to 299; asked for row 300"),
-        ("1,x", "'x' is no row number and no range"),
-        ("5-3", "the smaller number comes first"),
-        ("-", "no rows given"),
-        ("0-99999999999", "has rows 0 to 299; asked for row 99999999999"),
-    ],
-)
-def test_rows_that_can_not_be_decoded_are_refused(
-    toy_store: Path, toy_weights: Path, tmp_path: Path, rows: str, message: str
-):
-    output = tmp_path / "x.png"
-    options = ("--weights", toy_weights, "-o", output)
-    result = facegen("generate", "--latents", toy_store, f"--rows={rows}", *options, stdin="")
-    assert isinstance(result.exception, InputError)
-    assert message in str(result.exception)
-    assert not output.exists()
-
-
-def test_a_store_of_other_weights_is_not_decoded(
-    toy_store: Path, toy_weights: Path, tmp_path: Path
-):
-    other = tmp_path / "latents.h5"
-    other.write_bytes(toy_store.read_bytes())
-    with h5py.File(other, "r+") as file:
-        file.attrs["encoder_sha256"] = "0" * 64
-    result = facegen("generate", "--latents", other, "--rows", "1", "--weights", toy_weights)
-    assert isinstance(result.exception, InputError)
-    assert "was made with other weights (toy) than toy" in str(result.exception)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "--latents x.h5",
-        "--rows 1",
-        "--latents x.h5 --rows 1 --n 3",
-        "--latents x --rows 1 --seed 1",
-    ],
-)
-def test_options_of_other_points_do_not_go_with_a_store(line: str):
-    result = facegen("generate", *line.split())
-    assert result.exit_code == 2
-    assert "--latents" in result.output
-
-
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=40))
 def test_row_lists_survive_their_text(rows: list[int]):
     assert parse_rows(format_rows(rows)).tolist() == rows
@@ -280,52 +183,3 @@ def test_a_range_of_rows_is_a_short_text(first: int, count: int):
 
 def test_white_space_and_commas_part_rows():
     assert parse_rows(" 1\n2\n\n3, 5-7\t9,\n").tolist() == [1, 2, 3, 5, 6, 7, 9]
-
-
-def test_npy_is_what_numpy_loads(toy_store: Path, tmp_path: Path):
-    for array in ("z", "mu", "logvar"):
-        assert export(toy_store, tmp_path / "a.npy", kind="npy", points=array, force=True) == 300
-        loaded = np.load(tmp_path / "a.npy", allow_pickle=False)
-        np.testing.assert_array_equal(loaded, read(toy_store, array))
-        assert loaded.dtype == np.float32
-
-
-def test_csv_holds_every_float_exactly(
-    toy_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("facegen.api.query.BATCH", 100)
-    export(toy_store, tmp_path / "a.csv", kind="csv")
-    with open(tmp_path / "a.csv", newline="") as file:
-        header, *lines = csv.reader(file)
-    assert header == ["row", "name", "split", *(f"z_{i}" for i in range(8))]
-    assert [line[:2] for line in lines] == [[str(i), f"{i:06}.png"] for i in range(300)]
-    values = np.array([line[3:] for line in lines]).astype(np.float32)
-    np.testing.assert_array_equal(values, read(toy_store, "z"))
-
-
-def test_a_csv_name_with_quotes_and_commas_is_one_field(tmp_path: Path):
-    from facegen.io.latent_writer import write_latents
-
-    name = 'a "b", c\nd'
-    points = np.zeros((1, 1), np.float32)
-    write_latents(tmp_path / "l.h5", [(points, points, points)], [name], latent_dim=1)
-    export(tmp_path / "l.h5", tmp_path / "l.csv", kind="csv")
-    with open(tmp_path / "l.csv", newline="") as file:
-        assert list(csv.reader(file))[1] == ["0", name, "train", "0"]
-    assert facegen("query", tmp_path / "l.h5").output.count("\n") == 1
-
-
-def test_an_export_overwrites_nothing_without_force(toy_store: Path, tmp_path: Path):
-    store = tmp_path / "latents.h5"
-    store.write_bytes(toy_store.read_bytes())
-    result = facegen("export", store, "--npy", "--json")
-    assert json.loads(result.output) == {
-        "path": str(tmp_path / "latents.npy"),
-        "rows": 300,
-        "points": "z",
-    }
-    again = facegen("export", store, "--npy")
-    assert isinstance(again.exception, OutputError)
-    assert "exists already" in str(again.exception)
-    assert facegen("export", store, "--npy", "--force").exit_code == 0
-    assert facegen("export", store).exit_code == 2

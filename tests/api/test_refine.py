@@ -10,11 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from facegen.api.refine import read_crisp_options, refine
-from facegen.cli.main import cli
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.io.provenance import read_provenance
 from facegen.io.torch_files import INSTALLED, installed_network
@@ -22,7 +20,9 @@ from facegen.io.weights import Weights
 from facegen.model.adversarial_trainer import illness
 from facegen.model.codec import Codec
 from facegen.options import CrispOptions
-from running import TESTS, run_python
+from running import TESTS, facegen, run_python
+
+pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_the_commands_take_either_decoder_and_record_it(
         sources = [str(toy_faces)] if verb == "reconstruct" else []
         arguments = [verb, *sources, "--n", "4", "--seed", "1", "--decoder", decoder]
         arguments += ["--weights", str(runs / "unbroken"), "-o", str(sheet)]
-        done = CliRunner().invoke(cli, arguments)
+        done = facegen(*arguments)
         assert done.exit_code == 0, done.output
         with Image.open(sheet) as image:
             provenance = read_provenance(image)

@@ -25,6 +25,8 @@ from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetch import prefetch
 from running import TESTS, python_environment, run_python
 
+pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
+
 
 @pytest.fixture(scope="module")
 def toys(toy_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

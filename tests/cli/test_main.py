@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -13,15 +12,11 @@ import time
 from pathlib import Path
 
 import click
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from facegen.cli.main import COMMANDS, cli
-from facegen.images.sheets import read_grid
 from facegen.io.locks import hold_lock
-from facegen.io.provenance import read_provenance
 from running import REPOSITORY, python_environment, run_python
 
 FACEGEN = ("-m", "facegen")
@@ -175,171 +170,6 @@ def facegen(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return run_python(*FACEGEN, *map(str, arguments), cwd=cwd)
 
 
-def test_generate_writes_28_faces_to_its_default_name_and_prints_it(
-    toy_weights: Path, tmp_path: Path
-):
-    for _ in range(2):  # the second time it overwrites its own default name
-        done = facegen("generate", "--weights", toy_weights, "--seed", "5", cwd=tmp_path)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "faces.png\n", "")
-    with Image.open(tmp_path / "faces.png") as sheet:
-        provenance = read_provenance(sheet)
-        grid = read_grid(provenance, sheet.size)
-    assert grid is not None
-    assert (grid.count, grid.columns, grid.height) == (28, 7, 32)
-    assert provenance is not None
-    assert provenance["seed"] == 5
-    assert provenance["sampler"] == {"name": "normal", "sigma": 1.0}
-
-
-def test_a_seed_that_was_drawn_is_printed_and_recorded(toy_weights: Path, tmp_path: Path):
-    done = facegen("generate", "--weights", toy_weights, "--json", cwd=tmp_path)
-    summary = json.loads(done.stdout)
-    assert done.stderr == f"seed {summary['seed']}\n"
-    with Image.open(tmp_path / "faces.png") as sheet:
-        provenance = read_provenance(sheet)
-    assert provenance is not None
-    assert provenance["seed"] == summary["seed"]
-
-
-def test_quiet_says_nothing_on_stderr(toy_weights: Path, tmp_path: Path):
-    done = facegen("generate", "--weights", toy_weights, "--quiet", cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "faces.png\n", "")
-
-
-def test_a_named_output_is_not_overwritten_without_force(toy_weights: Path, tmp_path: Path):
-    (tmp_path / "mine.png").write_text("precious")
-    arguments = ["generate", "--weights", toy_weights, "-q", "-o", "mine.png"]
-    done = facegen(*arguments, cwd=tmp_path)
-    assert done.returncode == 1
-    expected = "facegen: mine.png exists already; choose another name or add --force\n"
-    assert done.stderr == expected
-    assert (tmp_path / "mine.png").read_text() == "precious"
-    assert facegen(*arguments, "--force", cwd=tmp_path).returncode == 0
-    Image.open(tmp_path / "mine.png").close()
-
-
-def test_a_sweep_writes_a_sheet_for_each_limit(toy_weights: Path, tmp_path: Path):
-    arguments = ["generate", "--weights", toy_weights, "-q", "--sweep", "0.5,1,8"]
-    done = facegen(*arguments, "-o", "sweep.png", "--n", 3, cwd=tmp_path)
-    assert done.stdout.split() == ["sweep-r0.5.png", "sweep-r1.png", "sweep-r8.png"]
-    for path, limit in zip(done.stdout.split(), (0.5, 1, 8), strict=True):
-        with Image.open(tmp_path / path) as sheet:
-            provenance = read_provenance(sheet)
-        assert provenance is not None
-        assert provenance["sampler"] == {"name": "uniform", "r_limit": limit}
-
-
-def test_sheet_individual_pictures_and_face_set_show_the_same_faces(
-    toy_weights: Path, tmp_path: Path
-):
-    from facegen import FaceSet, Sampler, generate
-
-    common = ["generate", "--weights", toy_weights, "-q", "--seed", 3, "--r-limit", 2]
-    for more in (["-o", "a.png"], ["--individual", "a"], ["-o", "a.h5"]):
-        assert facegen(*common, "--n", 10, *more, cwd=tmp_path).returncode == 0
-    faces = generate(12, weights=toy_weights, seed=3, sampler=Sampler(r_limit=2))
-    for row in range(10):
-        np.testing.assert_array_equal(Image.open(tmp_path / "a" / f"face-{row}.png"), faces[row])
-    with FaceSet.open(tmp_path / "a.h5") as face_set:
-        np.testing.assert_array_equal(face_set.images, faces[:10])
-        assert json.loads(face_set.file.attrs["provenance"])["rows"] == "0-9"
-    sheet = np.asarray(Image.open(tmp_path / "a.png"))
-    np.testing.assert_array_equal(sheet[4:36, 4:36], faces[0])
-    np.testing.assert_array_equal(sheet[40:72, 4:36], faces[7])
-
-
-def test_a_large_sheet_becomes_pages(toy_weights: Path, tmp_path: Path):
-    arguments = ["--weights", toy_weights, "-q", "--columns", 2, "--n", 41, "-o", "big.png"]
-    done = facegen("generate", *arguments, cwd=tmp_path)
-    assert done.stdout.split() == ["big-1.png", "big-2.png"]
-    with Image.open(tmp_path / "big-2.png") as sheet:
-        provenance = read_provenance(sheet)
-        grid = read_grid(provenance, sheet.size)
-    assert provenance is not None
-    assert grid is not None
-    assert (provenance["rows"], grid.count) == ("40", 1)
-
-
-def test_sharpening_a_sheet_equals_generating_it_sharpened(toy_weights: Path, tmp_path: Path):
-    common = ["generate", "--weights", toy_weights, "-q", "--seed", 3]
-    facegen(*common, "-o", "plain.png", cwd=tmp_path)
-    facegen(*common, "--sharpen", 6, "-o", "expected.png", cwd=tmp_path)
-    done = facegen("sharpen", "plain.png", "--sharpen", 6, "-o", "found.png", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "found.png\n")
-    expected, found = (np.asarray(Image.open(tmp_path / n)) for n in ("expected.png", "found.png"))
-    np.testing.assert_array_equal(found, expected)
-    with Image.open(tmp_path / "found.png") as sheet:
-        provenance = read_provenance(sheet)
-    assert provenance is not None
-    assert provenance["sharpened"] == [{"sharpness": 6.0}]
-    assert provenance["seed"] == 3
-
-
-def test_prepare_skips_what_it_cannot_read_and_says_so(photos_folder: Path, tmp_path: Path):
-    broken = tmp_path / "photos"
-    broken.mkdir()
-    (broken / "good.png").write_bytes((photos_folder / "colour.png").read_bytes())
-    (broken / "empty.jpg").write_bytes(b"")
-    arguments = ["prepare", "photos", "-o", "faces.h5", "--test-fraction", "0", "--workers", "1"]
-    done = facegen(*arguments, "--json", cwd=tmp_path)
-    assert done.returncode == 3
-    assert "skipped empty.jpg: the file is empty" in done.stderr
-    summary = json.loads(done.stdout)
-    assert summary["faces"] == 1
-    assert summary["skipped"] == [{"name": "empty.jpg", "reason": "the file is empty"}]
-    assert facegen(*arguments, "--force", "--strict", cwd=tmp_path).returncode == 1
-
-
-def test_prepare_reads_names_from_standard_input(photos_folder: Path, tmp_path: Path):
-    names = f"{photos_folder / 'colour.png'}\n{photos_folder / 'gray.png'}\n"
-    done = subprocess.run(
-        [sys.executable, *FACEGEN, "prepare", "-", "--test-fraction", "0", "-q", "--json"],
-        input=names,
-        cwd=tmp_path,
-        env=python_environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["faces"] == 2
-
-
-def test_reconstruct_puts_originals_over_reconstructions(
-    toy_weights: Path, toy_faces: Path, tmp_path: Path
-):
-    from facegen import Codec, FaceSet, Weights
-    from facegen.latent.random_points import select
-
-    arguments = ["reconstruct", toy_faces, "--weights", toy_weights, "--seed", 4, "--n", 9]
-    done = facegen(*arguments, "-o", "r.png", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "r.png\n"), done.stderr
-    sheet = np.asarray(Image.open(tmp_path / "r.png"))
-    assert sheet.shape == (4 * 36 + 4, 7 * 36 + 4, 3)
-    with FaceSet.open(toy_faces) as faces:
-        originals = faces.read(select(faces.rows("test"), 9, seed=4))
-    codec = Codec(Weights.load(toy_weights))
-    pictures = codec.decode(codec.encode(originals)[0])
-    np.testing.assert_array_equal(sheet[4:36, 4:36], originals[0])
-    np.testing.assert_array_equal(sheet[40:72, 4:36], pictures[0])
-    np.testing.assert_array_equal(sheet[76:108, 40:72], originals[8])
-    np.testing.assert_array_equal(sheet[112:144, 40:72], pictures[8])
-    assert (sheet[76:, 80:] == 255).all()
-
-
-def test_reconstruct_takes_photos_and_sampled_noise(
-    toy_weights: Path, photos_folder: Path, tmp_path: Path
-):
-    photos = [photos_folder / "colour.jpg", photos_folder / "rotated.jpg"]
-    sheets = []
-    for name, more in (("mu.png", []), ("a.png", ["--sample"]), ("b.png", ["--sample"])):
-        arguments = ["--weights", toy_weights, "--seed", 1, "-q", *more, "-o", name]
-        done = facegen("reconstruct", *photos, *arguments, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        sheets.append(np.asarray(Image.open(tmp_path / name)))
-    np.testing.assert_array_equal(sheets[1], sheets[2])
-    assert (sheets[0] != sheets[1]).any()
-
-
 def test_an_error_is_one_line_without_a_traceback(tmp_path: Path):
     done = facegen("generate", "--weights", "nowhere", cwd=tmp_path)
     assert done.returncode == 1
@@ -418,8 +248,3 @@ def test_likely_mistakes_get_an_answer_that_helps(line: str, answer: str, tmp_pa
     done = facegen(*line.split(), cwd=tmp_path)
     assert done.returncode in (1, 2)
     assert answer in " ".join(done.stderr.split())
-
-
-def test_n_has_a_short_form(toy_weights: Path, tmp_path: Path):
-    done = facegen("generate", "-n", "2", "--weights", str(toy_weights), "--json", cwd=tmp_path)
-    assert json.loads(done.stdout)["faces"] == 2

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from facegen.api.generate import generate
-from facegen.cli.main import cli
 from facegen.errors import FacegenError, InputError
 from facegen.images import alignment
 from facegen.images.alignment import (
@@ -26,7 +24,7 @@ from facegen.images.alignment import (
 from facegen.images.face_detector import FaceDetector, is_installed
 from facegen.images.photos import CELEBA_BOX, load_face, load_upright
 from facegen.io.face_set import FaceSet
-from running import run_python
+from running import facegen, run_python
 from toys import draw_photo
 
 needs_detector = pytest.mark.skipif(not is_installed(), reason="needs facegen[photos]")
@@ -220,7 +218,7 @@ def test_prepare_aligns_a_folder_and_skips_what_has_no_face(
     (folder / "none.jpg").write_bytes(jpeg(draw_photo(300, 400)))
     output = tmp_path / "faces.h5"
     arguments = [str(folder), "--align", "--test-fraction", "0", "--workers", "2"]
-    done = CliRunner().invoke(cli, ["prepare", *arguments, "-o", str(output)])
+    done = facegen("prepare", *arguments, "-o", output)
     assert done.exit_code == 3
     assert "skipped none.jpg: no face found" in done.stderr
     with FaceSet.open(output) as faces:

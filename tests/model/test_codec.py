@@ -20,11 +20,6 @@ from facegen.model.codec import Codec
 
 
 @pytest.fixture(scope="module")
-def codec(toy_weights: Path) -> Codec:
-    return Codec(Weights.load(toy_weights))
-
-
-@pytest.fixture(scope="module")
 def faces(toy_faces: Path) -> np.ndarray:
     with FaceSet.open(toy_faces) as face_set:
         return face_set.images[:100]

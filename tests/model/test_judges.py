@@ -12,6 +12,8 @@ from facegen.errors import FacegenError
 from facegen.images.face_mesh import FaceMesh, FoundFaces
 from running import TESTS, run_python
 
+pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
+
 
 @pytest.fixture(scope="module")
 def found(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:

@@ -51,11 +51,6 @@ def test_sources_may_come_from_a_generator(photos: Path):
     assert sharpen(photos.iterdir(), "sharp", Sharpening(2)) == 2
 
 
-@pytest.fixture(scope="module")
-def codec(toy_weights: Path) -> Codec:
-    return Codec(Weights.load(toy_weights))
-
-
 @pytest.mark.parametrize(
     "dtype", ["f2", "f4", "f8", ">f4", ">f8", "longdouble", "i1", "i8", ">i8", "u1", "u8"]
 )

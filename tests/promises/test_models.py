@@ -18,6 +18,8 @@ from facegen.io.locks import exclusive
 from facegen.io.weights import CONFIG, Weights
 from running import facegen, run_python
 
+pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
+
 
 @pytest.fixture(scope="module")
 def models(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -201,6 +201,7 @@ def test_of_two_photos_of_one_name_the_digest_decides(photos: Path):
     assert "photos/b/me.png is another file than the one" in str(done.exception)
 
 
+@pytest.mark.slow
 def test_the_largest_reconstruction_is_made_again(
     toy_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -300,6 +300,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="Linux measures it")
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_refused_takes_two_seconds_and_200_mib_at_most(name: str, tmp_path: Path):

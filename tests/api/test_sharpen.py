@@ -396,3 +396,19 @@ def test_sharpen_writes_into_a_folder_with_braces(tmp_path: Path):
     done = facegen("sharpen", folder, "-o", tmp_path / "{n}" / "{}")
     assert done.exit_code == 0, done.stderr
     assert (tmp_path / "{n}" / "{}" / "good.png").is_file()
+
+
+def test_sharpening_a_sheet_equals_generating_it_sharpened(
+    toy_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    common = ["generate", "--weights", toy_weights, "-q", "--seed", 3]
+    facegen(*common, "-o", "plain.png")
+    facegen(*common, "--sharpen", 6, "-o", "expected.png")
+    done = facegen("sharpen", "plain.png", "--sharpen", 6, "-o", "found.png")
+    assert (done.exit_code, done.stdout) == (0, "found.png\n")
+    expected, found = (np.asarray(Image.open(tmp_path / n)) for n in ("expected.png", "found.png"))
+    np.testing.assert_array_equal(found, expected)
+    provenance = provenance_of(tmp_path / "found.png")
+    assert provenance["sharpened"] == [{"sharpness": 6.0}]
+    assert provenance["seed"] == 3
