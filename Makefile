@@ -3,7 +3,7 @@ PYTHON ?= python
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: test lint format reference bench fuzz soak
+.PHONY: test lint format reference toy bench fuzz soak
 
 test:
 	$(PYTHON) -m pytest
@@ -22,6 +22,12 @@ format:
 reference:
 	$(PYTHON) docs/update_readme.py
 	$(PYTHON) docs/update_bad_input.py
+
+# The model of the tests; tests/model/test_toy_weights.py tells when it is out of date.
+toy:
+	rm -r tests/toy-weights
+	$(PYTHON) tests/make_toy_weights.py tests/toy-weights
+	rm tests/toy-weights/checkpoint.h5
 
 bench:
 	$(PYTHON) docs/update_benchmarks.py

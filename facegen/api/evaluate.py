@@ -20,6 +20,7 @@ from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
+from facegen.model.devices import check_tensorflow
 from facegen.version import __version__
 
 if TYPE_CHECKING:
@@ -103,9 +104,12 @@ def evaluate(
         real faces, nearest, and for a model reconstruction. docs/quality.md explains them.
 
     Raises:
+        FacegenError: TensorFlow or one of the two networks is not installed.
         InputError: there are too few held-out faces or none to train on, they are too small, or
             the sizes don't fit.
     """
+    if networks:
+        check_tensorflow()
     with FaceSet.open(faces_path) as faces:
         _check_faces(faces)
         count = _count(faces, count)

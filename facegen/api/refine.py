@@ -26,6 +26,7 @@ from facegen.io.weights import (
 )
 from facegen.latent import random_points
 from facegen.model.adversarial_trainer import CrispTrainer
+from facegen.model.devices import check_tensorflow
 from facegen.model.model_card import with_crisp_section
 from facegen.model.trainer import Progress
 from facegen.options import CrispOptions
@@ -73,11 +74,12 @@ def refine(
         The weights, with the crisp decoder.
 
     Raises:
-        FacegenError: there is no feature network.
+        FacegenError: TensorFlow or the feature network is not installed.
         InputError: the face set or the options don't fit the model or the checkpoint.
         TrainingError: the run has collapsed or diverged; the last good checkpoint is kept.
         OutputError: the folder is in use, can't be written, or has a crisp decoder.
     """
+    check_tensorflow()
     note = check_note(note)
     network = feature_network or installed_network("lite0")
     path = Weights.load(weights_path).path

@@ -20,6 +20,7 @@ from facegen.io.weights import (
     existing_weights,
     remove_unfinished,
 )
+from facegen.model.devices import check_tensorflow
 from facegen.model.trainer import Progress, Trainer
 from facegen.options import ModelOptions, TrainingOptions
 
@@ -64,10 +65,12 @@ def train(
         report: called after each step and each epoch.
 
     Raises:
+        FacegenError: TensorFlow is not installed.
         InputError: the face set or the options don't fit each other or the checkpoint.
         TrainingError: a loss became infinite or NaN; the last good epoch's checkpoint is kept.
         OutputError: the folder is in use or can't be written.
     """
+    check_tensorflow()
     folder, note = Path(output), check_note(note)
     _choose_options(folder, model_options, options, resume, force)  # before the folder is made
     with FaceSet.open(faces_path) as faces:

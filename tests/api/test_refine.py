@@ -26,7 +26,12 @@ from running import TESTS, run_python
 
 
 @pytest.fixture(scope="module")
-def runs(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(
+    with_tensorflow,
+    toy_faces: Path,
+    toy_weights: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A folder with the runs of refine_toys.py."""
     folder = tmp_path_factory.mktemp("refined")
     for name in ("unbroken", "resumed", "wild"):

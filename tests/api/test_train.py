@@ -27,7 +27,7 @@ from running import TESTS, python_environment, run_python
 
 
 @pytest.fixture(scope="module")
-def toys(toy_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def toys(with_tensorflow, toy_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the runs of train_toys.py."""
     folder = tmp_path_factory.mktemp("toys")
     done = run_python(TESTS / "train_toys.py", toy_faces, folder)
