@@ -1,6 +1,6 @@
 """Bad input, case by case: what is given, what facegen says, and the exit code.
 
-tests/test_bad_input.py runs each case; docs/update_bad_input.py makes the tables of
+tests/cli/test_bad_input.py runs each case; docs/update_bad_input.py makes the tables of
 docs/bad-input.md of them.
 """
 
@@ -888,7 +888,7 @@ OPTIONS = [
         "...",
         "...",
         USAGE,
-        test="test_cli.py::test_a_bad_value_is_refused_with_what_would_be_right",
+        test="cli/test_main.py::test_a_bad_value_is_refused_with_what_would_be_right",
     ),
 ]
 
@@ -1260,7 +1260,7 @@ NUMBERS = [
     Case(
         "number-size",
         "faces too small for the numbers of `evaluate`",
-        "evaluate faces.h5 -q",
+        "evaluate faces.h5 --pixels-only -q",
         "facegen: faces.h5 has faces of 8 pixels; at least 11 are needed",
         make=lambda folder: bad.faces(folder, 8),
     ),

