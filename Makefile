@@ -3,7 +3,7 @@ PYTHON ?= python
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: test lint format reference docs bench fuzz soak
+.PHONY: test lint format reference docs toy bench fuzz soak
 
 test:
 	$(PYTHON) -m pytest
@@ -27,6 +27,12 @@ reference:
 # Warnings are errors. The site begins at docs/_build/html/index.html.
 docs:
 	$(PYTHON) -m sphinx -W --keep-going --quiet --fresh-env -b html docs docs/_build/html
+
+# The model of the tests; tests/model/test_toy_weights.py tells when it is out of date.
+toy:
+	rm -r tests/toy-weights
+	$(PYTHON) tests/make_toy_weights.py tests/toy-weights
+	rm tests/toy-weights/checkpoint.h5
 
 bench:
 	$(PYTHON) docs/update_benchmarks.py

@@ -1260,7 +1260,7 @@ NUMBERS = [
     Case(
         "number-size",
         "faces too small for the numbers of `evaluate`",
-        "evaluate faces.h5 -q",
+        "evaluate faces.h5 --pixels-only -q",
         "facegen: faces.h5 has faces of 8 pixels; at least 11 are needed",
         make=lambda folder: bad.faces(folder, 8),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -11,11 +12,10 @@ from hypothesis import settings
 from facegen.api.attributes import attributes
 from facegen.api.encode import encode
 from facegen.api.fit import fit
-from facegen.io.face_set import FaceSetWriter, is_test_row
 from facegen.io.weights import Weights
 from facegen.model.codec import Codec
-from running import TESTS, facegen, run_python
-from toys import TOY_ATTRIBUTES, TOY_SIZE, draw_photo, toy_images, write_photos
+from running import TESTS, facegen
+from toys import draw_photo, write_photos, write_toy_faces
 
 # The machine may be busy with a training run, and a slow example is no failure.
 settings.register_profile("facegen", deadline=None, max_examples=50, derandomize=True)
@@ -23,24 +23,29 @@ settings.load_profile("facegen")
 
 
 @pytest.fixture(scope="session")
+def with_tensorflow() -> None:
+    """Skips what trains where TensorFlow is not installed; nothing is imported."""
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("needs facegen[train]")
+
+
+@pytest.fixture(scope="session")
 def toy_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A faces.h5 of 300 faces of 32x32 pixels: 60 people, three attributes, 30 test images."""
     path = tmp_path_factory.mktemp("toy") / "faces.h5"
-    images, people, attributes = toy_images()
-    names = [f"{row:06}.png" for row in range(len(images))]
-    with FaceSetWriter(path, size=TOY_SIZE, source="toy faces", crop="none") as writer:
-        writer.append(images, names)
-        writer.set_split(is_test_row(names, people))
-        writer.set_labels(people, attributes, TOY_ATTRIBUTES)
+    write_toy_faces(path)
     return path
 
 
 @pytest.fixture(scope="session")
-def toy_weights(toy_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of weights: a VAE for 32x32 pixels with latent_dim 8, trained for one epoch."""
+def toy_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of weights: a VAE for 32x32 pixels with latent_dim 8, trained for one epoch.
+
+    make_toy_weights.py made it of the toy faces, and tests/model/test_toy_weights.py makes it
+    again: so the tests need no TensorFlow to have a model.
+    """
     folder = tmp_path_factory.mktemp("weights") / "toy"
-    done = run_python(TESTS / "make_toy_weights.py", toy_faces, folder)
-    assert done.returncode == 0, done.stderr
+    shutil.copytree(TESTS / "toy-weights", folder)
     return folder
 
 

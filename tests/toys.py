@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facegen.io.face_set import FaceSetWriter, is_test_row
+
 TOY_SIZE = 32
 TOY_PEOPLE = 60
 TOY_IMAGES_PER_PERSON = 5
@@ -54,6 +56,16 @@ def toy_images() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             people.append(number)
             attributes.append([2 * int(yes) - 1 for yes in (smiling, male, glasses)])
     return np.stack(images), np.array(people, np.int32), np.array(attributes, np.int8)
+
+
+def write_toy_faces(path: Path) -> None:
+    """Writes a faces.h5 of the toy faces: 60 people, three attributes, 30 test images."""
+    images, people, attributes = toy_images()
+    names = [f"{row:06}.png" for row in range(len(images))]
+    with FaceSetWriter(path, size=TOY_SIZE, source="toy faces", crop="none") as writer:
+        writer.append(images, names)
+        writer.set_split(is_test_row(names, people))
+        writer.set_labels(people, attributes, TOY_ATTRIBUTES)
 
 
 def draw_photo(width: int, height: int) -> Image.Image:

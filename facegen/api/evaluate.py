@@ -20,6 +20,7 @@ from facegen.latent import random_points
 from facegen.latent.sampler_choice import SamplerChoice, choose_sampler
 from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
+from facegen.model.devices import check_tensorflow
 from facegen.model.measure import Measure
 from facegen.model.memorised import nearest
 from facegen.paths import is_hdf5_name
@@ -101,9 +102,12 @@ def evaluate(
         real faces, nearest, and for a model reconstruction. docs/quality.md explains them.
 
     Raises:
+        FacegenError: TensorFlow or one of the two networks is not installed.
         InputError: there are too few held-out faces or none to train on, they are too small, or
             the sizes don't fit.
     """
+    if networks:
+        check_tensorflow()
     with FaceSet.open(faces_path) as faces:
         _check_faces(faces)
         count = _count(faces, count)

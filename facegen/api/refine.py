@@ -15,6 +15,7 @@ from facegen.io.torch_files import installed_network
 from facegen.io.weights import CONFIG, CRISP_CHECKPOINT, Weights
 from facegen.io.weights_writer import check_note
 from facegen.model.adversarial_trainer import AdversarialTrainer
+from facegen.model.devices import check_tensorflow
 from facegen.model.trainer import Progress, count_batches
 from facegen.options import CrispOptions
 
@@ -59,11 +60,12 @@ def refine(
         The weights, with the crisp decoder.
 
     Raises:
-        FacegenError: there is no feature network.
+        FacegenError: TensorFlow or the feature network is not installed.
         InputError: the face set or the options don't fit the model or the checkpoint.
         TrainingError: the run has collapsed or diverged; the last good checkpoint is kept.
         OutputError: the folder is in use, can't be written, or has a crisp decoder.
     """
+    check_tensorflow()
     note = check_note(note)
     network = feature_network or installed_network("lite0")
     path = Weights.load(weights_path).path

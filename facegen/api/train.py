@@ -14,6 +14,7 @@ from facegen.io.files import output_errors
 from facegen.io.locks import exclusive
 from facegen.io.weights import CHECKPOINT, CONFIG, Weights, existing_weights
 from facegen.io.weights_writer import check_note, remove_unfinished
+from facegen.model.devices import check_tensorflow
 from facegen.model.trainer import Progress, Trainer, count_batches
 from facegen.options import ModelOptions, TrainingOptions
 
@@ -58,10 +59,12 @@ def train(
         report: called after each step and each epoch.
 
     Raises:
+        FacegenError: TensorFlow is not installed.
         InputError: the face set or the options don't fit each other or the checkpoint.
         TrainingError: a loss became infinite or NaN; the last good epoch's checkpoint is kept.
         OutputError: the folder is in use or can't be written.
     """
+    check_tensorflow()
     folder, note = Path(output), check_note(note)
     _choose_options(folder, model_options, options, resume, force)  # before the folder is made
     with FaceSet.open(faces_path) as faces:

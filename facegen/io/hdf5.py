@@ -24,6 +24,7 @@ Record = TypeVar("Record", bound=Any)
 CHUNK_BYTES = 1 << 20
 METADATA_BYTES = 512 << 10  # of a file's metadata in memory; HDF5's own limit is 32 MiB
 MAX_COMPRESSION = 1032  # of deflate, the densest of HDF5's own filters: 258 bytes for two bits
+CACHED_CHUNKS = 1 << 20  # bytes of a dataset; HDF5 1's default, HDF5 2 would hold back 8 MiB
 CACHED_BYTES = 4 << 20  # chunks and metadata that HDF5 holds back before it writes them
 LOCKING = "HDF5_USE_FILE_LOCKING"  # overrides what a program asks HDF5 for
 TEXT = h5py.string_dtype("utf-8")
@@ -50,7 +51,7 @@ class NewFile(h5py.File):
     """An HDF5 file that is written into a temporary file, whose lock facegen itself holds."""
 
     def __init__(self, temporary: Temporary, **options: Any):
-        super().__init__(temporary.path, "w", locking=False, **options)
+        super().__init__(temporary.path, "w", locking=False, rdcc_nbytes=CACHED_CHUNKS, **options)
         self.temporary = temporary
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 from facegen.errors import FacegenError, InputError
 from facegen.notices import silence
+
+
+def check_tensorflow() -> None:
+    """Raises FacegenError, which says how to install it, if TensorFlow is not there."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise FacegenError(
+            "train, refine and the judges of evaluate (not --pixels-only) need TensorFlow: pip "
+            "install 'facegen[train]', or 'pip install tensorflow-cpu', smaller and without a GPU"
+        )
 
 
 def limit_hardware(
@@ -20,10 +30,11 @@ def limit_hardware(
 
     Raises:
         InputError: a GPU memory limit was given, but there is no GPU, or all are to be hidden.
-        FacegenError: TensorFlow has already started in this process.
+        FacegenError: TensorFlow is not installed or has already started in this process.
     """
     if cpu_only and gpu_memory is not None:
         raise InputError("cpu_only hides the GPUs that gpu_memory limits; choose one of them")
+    check_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silence():
         import tensorflow as tf

@@ -26,7 +26,12 @@ pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
 
 
 @pytest.fixture(scope="module")
-def runs(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(
+    with_tensorflow,
+    toy_faces: Path,
+    toy_weights: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A folder with the runs of refine_toys.py."""
     folder = tmp_path_factory.mktemp("refined")
     for name in ("unbroken", "resumed", "wild"):
@@ -257,6 +262,7 @@ def test_another_network_does_not_resume(runs: Path, toy_faces: Path):
         refine(runs / "unbroken", toy_faces, options=CrispOptions(), resume=True)
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_resuming_without_a_checkpoint_says_so(toy_weights: Path, toy_faces: Path):
     with pytest.raises(MissingFileError, match=r"crisp_checkpoint\.h5 does not exist"):
         refine(toy_weights, toy_faces, resume=True)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
 
 
 @pytest.fixture(scope="module")
-def toys(toy_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def toys(with_tensorflow, toy_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the runs of train_toys.py."""
     folder = tmp_path_factory.mktemp("toys")
     done = run_python(TESTS / "train_toys.py", toy_faces, folder)
@@ -157,6 +157,7 @@ def test_a_model_whose_export_was_stopped_says_how_to_go_on(toys: Path):
         Weights.load(toys / "half_exported")
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_resuming_without_a_checkpoint_says_so(tmp_path: Path, toy_faces: Path):
     with pytest.raises(MissingFileError, match=r"checkpoint\.h5 does not exist"):
         train(toy_faces, tmp_path / "nothing", resume=True)
@@ -189,6 +190,7 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)]
 )

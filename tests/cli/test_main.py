@@ -233,7 +233,6 @@ def test_a_second_run_with_the_same_lock_does_nothing(toy_weights: Path, tmp_pat
     [
         ("generat", "No such command 'generat'. Did you mean 'generate'?"),
         ("generate --seeds 5", "No such option '--seeds'. (Did you mean one of: '--seed',"),
-        ("train photos -o w", "photos is a folder, not a file; expected facegen-faces ('facegen"),
         ("generate --weights photos", "name a folder that 'facegen train' wrote with --weights"),
         ("generate -o sheet.jpg", "-o must end in .png (a sheet) or .h5 (a face set), not '.jpg'"),
         ("generate --latents latents.h5", "--latents and --rows go together."),
@@ -248,3 +247,13 @@ def test_likely_mistakes_get_an_answer_that_helps(line: str, answer: str, tmp_pa
     done = facegen(*line.split(), cwd=tmp_path)
     assert done.returncode in (1, 2)
     assert answer in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("with_tensorflow")
+def test_training_on_photos_that_are_not_prepared_gets_one_too(photos: Path):
+    done = facegen("train", "photos", "-o", "w", cwd=photos.parent)
+    assert done.returncode == 1
+    answer = (
+        "photos is a folder, not a file; expected facegen-faces ('facegen prepare PHOTOS' makes"
+    )
+    assert answer in done.stderr

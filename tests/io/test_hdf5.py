@@ -9,6 +9,7 @@ import pytest
 import facegen
 from facegen.errors import InputError, MissingFileError
 from facegen.io import hdf5
+from facegen.io.files import atomic_output
 
 KIND = "facegen-thing"
 
@@ -178,3 +179,14 @@ def test_an_attribute_that_is_no_text_or_number_is_not_read(path):
     for read in (lambda: hdf5.kind_of(path), lambda: hdf5.open_file(path, KIND, 1)):
         with pytest.raises(InputError, match="'format' is neither a text nor a number"):
             read()
+
+
+def test_hdf5_holds_back_less_than_is_reserved(tmp_path):
+    """Else a full disk is found out as HDF5 writes, and HDF5 crashes (2.0 holds back 8 MiB)."""
+    with (
+        atomic_output(tmp_path / "new.h5") as temporary,
+        hdf5.create_file(temporary) as file,
+    ):
+        numbers = file.create_dataset("numbers", (64, 1 << 20), "u1", chunks=(1, 1 << 20))
+        chunk_bytes = numbers.id.get_access_plist().get_chunk_cache()[1]
+    assert chunk_bytes + hdf5.METADATA_BYTES < hdf5.CACHED_BYTES

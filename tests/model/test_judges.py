@@ -16,7 +16,12 @@ pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
 
 
 @pytest.fixture(scope="module")
-def found(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+def found(
+    with_tensorflow,
+    toy_faces: Path,
+    toy_weights: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict:
     folder = tmp_path_factory.mktemp("judges")
     script = TESTS / "judges.py"
     done = run_python(script, toy_faces, toy_weights, folder, timeout=300)

@@ -59,6 +59,7 @@ def test_json_keeps_to_its_standard(command: str, sheet: Path, tmp_path: Path):
     check_files(tmp_path)
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_json_of_train_and_refine_keeps_to_its_standard(work: Path, tmp_path: Path):
     for command in BY_PROCESS.values():
         done = run_python("-m", "facegen", *run(command, tmp_path), cwd=work, timeout=600)
@@ -184,7 +185,8 @@ def test_evaluate_refuses_faces_that_its_numbers_are_not_defined_for(
 ):
     faces = write_faces(tmp_path / "faces.h5", size, is_test)
     output = tmp_path / "result.json"
-    done = facegen("evaluate", faces, "--images", faces, "--n", 5, "-o", output, "--json")
+    options = ("--n", 5, "--pixels-only", "-o", output, "--json")
+    done = facegen("evaluate", faces, "--images", faces, *options)
     assert done.exit_code == 1
     assert message in str(done.exception)
     assert not output.exists()

@@ -18,11 +18,17 @@ from facegen.io.locks import exclusive
 from facegen.io.weights import CONFIG, Weights
 from running import facegen, run_python
 
-pytestmark = pytest.mark.slow  # TensorFlow trains, in a process of its own
+# TensorFlow trains, in a process of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("with_tensorflow")]
 
 
 @pytest.fixture(scope="module")
-def models(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(
+    with_tensorflow,
+    toy_faces: Path,
+    toy_weights: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """The folder that models_at_risk.py has worked in."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copytree(toy_weights, folder / "toy")

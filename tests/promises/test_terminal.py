@@ -276,7 +276,9 @@ def test_a_limit_of_memory_holds_for_every_visible_gpu(monkeypatch: pytest.Monke
         LogicalDeviceConfiguration=lambda memory_limit: memory_limit,
         set_logical_device_configuration=limits.__setitem__,
     )
-    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=config))
+    monkeypatch.setitem(
+        sys.modules, "tensorflow", SimpleNamespace(config=config, __spec__=object())
+    )
     limit_hardware(gpu_memory=500)
     assert limits == {"gpu 0": [500], "gpu 2": [500]}
 

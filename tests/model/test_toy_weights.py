@@ -1,0 +1,40 @@
+"""The toy model in the repository is the one that make_toy_weights.py makes of the toy faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facegen.io.weights import Weights
+from facegen.latent.random_points import normal
+from facegen.model.codec import Codec
+from running import TESTS, run_python
+
+
+@pytest.fixture(scope="module")
+def made(with_tensorflow, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Weights]:
+    folder = tmp_path_factory.mktemp("made") / "toy"
+    done = run_python(TESTS / "make_toy_weights.py", folder)
+    assert done.returncode == 0, done.stderr
+    return folder, Weights.load(folder)
+
+
+def test_the_toy_weights_are_up_to_date(made, toy_weights: Path):
+    folder, weights = made
+    kept = Weights.load(toy_weights)
+    for part in ("format_version", "model", "training", "data"):
+        assert weights.config[part] == kept.config[part], "run make toy"
+    assert weights.config.keys() == kept.config.keys()
+    names = {path.name for path in folder.iterdir()} - {"checkpoint.h5"}
+    assert {path.name for path in toy_weights.iterdir()} == names
+
+
+def test_the_toy_weights_make_the_same_faces(made, toy_weights: Path):
+    """But for the order in which another processor adds: a level or two of 255."""
+    z = normal(range(16), 8, seed=1)
+    found, kept = (
+        Codec(weights).decode(z).astype(int) for weights in (made[1], Weights.load(toy_weights))
+    )
+    assert np.abs(found - kept).max() <= 3
