@@ -32,7 +32,6 @@ docs:
 toy:
 	rm -r tests/toy-weights
 	$(PYTHON) tests/make_toy_weights.py tests/toy-weights
-	rm tests/toy-weights/checkpoint.h5
 
 bench:
 	$(PYTHON) docs/update_benchmarks.py

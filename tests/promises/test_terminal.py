@@ -170,7 +170,7 @@ OUTPUTS = {
     "edit": "edit seed:5 --attributes attributes.h5 --attribute Smiling=1 -o edit-NAME.png",
     "morph": "morph seed:5 seed:6 --steps 1 -o morph-NAME.gif",
     "reconstruct": "reconstruct photo.png --align no -o reconstruct-NAME.png",
-    "evaluate": "evaluate faces.h5 --n 12 -o evaluate-NAME.json",
+    "evaluate": "evaluate faces.h5 --n 12 --pixels-only -o evaluate-NAME.json",
 }
 
 

@@ -47,7 +47,7 @@ def folder(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPath
         "morph seed:5 faces.h5:3 --steps 2 -o morph.webp",
         "analyze radius latents.h5 -o radius.png",
         "analyze report latents.h5 --skip tsne --skip clusters --skip faces -o report.html",
-        "evaluate faces.h5 --n 8 -o evaluation.json --plot evaluation.png",
+        "evaluate faces.h5 --n 8 --pixels-only -o evaluation.json --plot evaluation.png",
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

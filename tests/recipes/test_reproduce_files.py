@@ -239,9 +239,10 @@ def write_uncovered(name: str, folder: Path) -> Path:
     if name == "radius.png":
         facegen("analyze", "radius", "latents.h5", "--points", "mu", "-o", path)
     elif name == "evaluation.json":
-        facegen("evaluate", "faces.h5", "--n", 8, "--seed", 3, "-o", path)
+        facegen("evaluate", "faces.h5", "--n", 8, "--seed", 3, "--pixels-only", "-o", path)
     elif name == "evaluation.png":
-        facegen("evaluate", "faces.h5", "--n", 8, "-o", folder / "e.json", "--plot", path)
+        options = ("--n", 8, "--pixels-only", "-o", folder / "e.json", "--plot", path)
+        facegen("evaluate", "faces.h5", *options)
     elif name == "faces.h5":
         shutil.copy("faces.h5", path)
     elif name == "photos.h5":
