@@ -68,6 +68,7 @@ def cli(context: click.Context, debug: bool, lock: Path | None) -> None:
     \b
     Make 28 new faces with the model that comes with facegen:
         facegen generate
+
     \b
     Train a model of your own on a folder of photos, and make faces with it:
         facegen prepare photos/ -o faces.h5

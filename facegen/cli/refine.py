@@ -187,15 +187,15 @@ def command(
         raise click.UsageError("Choose one of --resume and --force.")
 
     from facegen.api.refine import read_crisp_options, refine
+    from facegen.model.devices import check_tensorflow, limit_hardware
 
+    check_tensorflow()
     if resume:
         options = read_crisp_options(weights)
     else:
         options = DEFAULT
         arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
     options = with_options(options, arguments, only_given=resume)
-
-    from facegen.model.devices import limit_hardware
 
     limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with console.progress(None, "step") as advance:

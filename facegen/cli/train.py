@@ -196,7 +196,9 @@ def command(
         raise click.UsageError("Choose one of --resume and --force.")
 
     from facegen.api.train import read_checkpoint_options, train
+    from facegen.model.devices import check_tensorflow, limit_hardware
 
+    check_tensorflow()
     if resume:
         model, training = read_checkpoint_options(output)
     else:
@@ -204,8 +206,6 @@ def command(
         arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
     model = with_options(model, arguments, only_given=resume)
     training = with_options(training, arguments, only_given=resume)
-
-    from facegen.model.devices import limit_hardware
 
     limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with console.progress(None, "step") as advance:
