@@ -142,7 +142,16 @@ def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> N
 
 
 def _remake_sampler(made: FitRecipe, materials: Materials, output: Path) -> None:
-    fit(materials.find_store(made.store), output, **made.options, force=True)
+    fit(
+        materials.find_store(made.store),
+        output,
+        kind=made.kind,
+        components=made.components,
+        points=made.points,
+        split=made.split,
+        seed=made.seed,
+        force=True,
+    )
 
 
 def _remake_attributes(made: AttributesRecipe, materials: Materials, output: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from facegen.io import sampler_file
 from facegen.io.records import Record
@@ -38,19 +37,21 @@ class FitRecipe:
     """Of `fit`."""
 
     store: StoreRecipe
-    options: dict[str, Any]
+    kind: str
+    components: int
+    points: str
+    split: str
+    seed: int
 
     @classmethod
     def read(cls, record: Record, most: int, columns: int | None) -> FitRecipe:
         return cls(
             StoreRecipe.read(record),
-            {
-                "kind": record.text("kind", choices=sampler_file.KINDS),
-                "components": record.whole("components", 1, most),
-                "points": record.text("points", choices=("z", "mu")),
-                "split": record.text("split", choices=("train", "all")),
-                "seed": record.whole("seed", 0, MAX_SEED),
-            },
+            kind=record.text("kind", choices=sampler_file.KINDS),
+            components=record.whole("components", 1, most),
+            points=record.text("points", choices=("z", "mu")),
+            split=record.text("split", choices=("train", "all")),
+            seed=record.whole("seed", 0, MAX_SEED),
         )
 
 
