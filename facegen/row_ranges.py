@@ -44,7 +44,7 @@ def parse_rows(
     """
     parts = [_parse_part(part) for part in re.split(r"[,\s]+", text) if part]
     if not parts:
-        raise InputError("no rows given")
+        raise InputError("no rows given: the list is empty")
     check(np.array(parts).ravel())
     if sum(last - first + 1 for first, last in parts) > most:
         raise InputError(f"more than {most} rows given")

@@ -120,7 +120,8 @@ def flatten(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, dict):
             found += flatten(value, f"{name} ")
         elif not isinstance(value, list):
-            found.append((name, show(value)))
+            # A seed is to be typed again.
+            found.append((name, str(value) if name.endswith("seed") else show(value)))
     return found
 
 

@@ -189,7 +189,7 @@ def _stored_points(
     else:
         rows = np.asarray(request.rows, np.int64)
         if not rows.size:
-            raise InputError("no rows given")
+            raise InputError("no rows given: the list is empty")
         store.check_rows(rows)
     sampler = StoredPoints(store, request.points)
     generation = Generation(codec, sampler, store.origin.seed, request.sharpening)

@@ -43,7 +43,11 @@ class Conditions:
                 has = "it has " + ", ".join(near or store.attribute_names[:40])
                 raise InputError(
                     f"{store.path} has no attribute {name!r}; "
-                    + (has if store.attribute_names else "it has none at all")
+                    + (
+                        has
+                        if store.attribute_names
+                        else "it has none ('facegen prepare --attributes' reads them)"
+                    )
                 )
 
     def met(self, store: Latents, rows: slice, radius: np.ndarray) -> np.ndarray:

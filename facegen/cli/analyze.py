@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -83,6 +84,7 @@ def radius(
         facegen analyze radius latents.h5
         facegen analyze radius ae.h5 vae.h5 --points mu -o radius.png
     """
+    from facegen.analysis.results import plot_names
     from facegen.analysis.statistics import INTERVALS, check_intervals, histogram_bins
     from facegen.api.analyze import analyze_radius
 
@@ -100,7 +102,7 @@ def radius(
             force=force,
             progress=progress,
         )
-    finish(console, result, summaries.radius_text)
+    finish(console, result, partial(summaries.radius_text, names=plot_names(latents)))
 
 
 @command.command("coordinates")

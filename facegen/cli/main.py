@@ -95,6 +95,9 @@ def report(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, SystemExit):  # click has answered a shell's question for completions
         return error.code if isinstance(error.code, int) else 0
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # the help, which is ours
+        error.show()
+        return error.exit_code
     if isinstance(error, click.ClickException):
         error.message = printable(error.message)  # type: ignore[misc]
         error.show()

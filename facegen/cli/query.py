@@ -109,8 +109,7 @@ def command(
     with Latents.open(latents) as store:
         if not store.complete:
             Console(quiet).say(f"{latents}: {len(store)} of {store.rows} rows are there yet")
-        if form == "csv":
-            write_records([_csv_header(store)])
+        header = _csv_header(store)
     found = query(
         latents,
         min_radius=min_radius,
@@ -121,5 +120,9 @@ def command(
         points=points,
         details=form != "rows",
     )
-    while records := list(islice(found, BATCH)):
+    records = list(islice(found, BATCH))  # the first ones tell whether the conditions are right
+    if form == "csv":
+        write_records([header])
+    while records:
         write_records(_line(record, form) for record in records)
+        records = list(islice(found, BATCH))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
-def radius_text(result: dict[str, Any]) -> list[str]:
+def radius_text(result: dict[str, Any], names: Sequence[str]) -> list[str]:
     lines = []
-    for file in result["files"]:
+    for name, file in zip(names, result["files"], strict=True):
         stamp, found, chi = file["stamp"], file["quantiles"], file["chi"]["quantiles"]
         peak = "beyond --max-radius" if file["peak"] is None else file["peak"]
         lines += [
-            f"{stamp['latents']}: {file['rows']:,} rows of {stamp['options']['points']}, "
+            f"{name}: {file['rows']:,} rows of {stamp['options']['points']}, "
             f"{stamp['latent_dim']} coordinates",
             f"  peak {peak}, mean {file['mean']:.4f}, deviation {file['deviation']:.4f}",
             "  quantiles     " + "  ".join(f"{q}: {value:.3f}" for q, value in found.items()),

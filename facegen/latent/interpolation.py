@@ -67,10 +67,10 @@ def path_between(z: np.ndarray, *, steps: int, path: str = "spherical") -> np.nd
     """
     if path not in PATHS:
         raise InputError(f"path must be one of {', '.join(PATHS)}, not {path!r}")
-    if len(z) < 2 or steps < 1:
-        raise InputError(
-            f"a morph needs two points and a step, not {len(z)} points and {steps} steps"
-        )
+    if len(z) < 2:
+        raise InputError("a morph needs two faces at least; name another one")
+    if steps < 1:
+        raise InputError(f"steps must be at least 1, not {steps}")
     between = spherical if path == "spherical" else linear
     shares = np.arange(1, steps) / steps
     parts = [z[:1]]

@@ -263,7 +263,7 @@ def test_a_comment_of_others_is_no_provenance(tmp_path: Path):
 def test_a_morph_needs_two_faces(toy_weights: Path, tmp_path: Path):
     arguments = ["--weights", toy_weights, "-o", tmp_path / "m.png"]
     done = facegen("morph", "seed:1", *arguments)
-    assert "a morph needs two points" in str(done.exception)
+    assert "a morph needs two faces" in str(done.exception)
     (tmp_path / "empty.jpg").write_bytes(b"")
     done = facegen("morph", "seed:1", tmp_path / "empty.jpg", *arguments)
     assert "empty.jpg: the file is empty" in str(done.exception)
