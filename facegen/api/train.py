@@ -38,6 +38,7 @@ def train(
     options: TrainingOptions | None = None,
     resume: bool = False,
     force: bool = False,
+    replicas: int = 1,
     jit: bool = False,
     note: str = "",
     report: Callable[[Progress], None] = lambda progress: None,
@@ -54,19 +55,23 @@ def train(
         options: the training; when resuming, by default the checkpoint's.
         resume: go on from the checkpoint in `output`, up to `options.epochs` in all.
         force: begin anew in a folder that holds a model or a checkpoint.
-        jit: compile the steps with XLA.
+        replicas: devices that train together, each on its part of every batch; give their number
+            to `limit_hardware` too.
+        jit: compile the steps with XLA, for one device.
         note: about the data and its licence, for the model card.
         report: called after each step and each epoch.
 
     Raises:
         FacegenError: TensorFlow is not installed.
-        InputError: the face set or the options don't fit each other or the checkpoint.
+        InputError: the face set or the options don't fit each other, the checkpoint or the
+            replicas.
         TrainingError: a loss became infinite or NaN; the last good epoch's checkpoint is kept.
         OutputError: the folder is in use or can't be written.
     """
     check_tensorflow()
     folder, note = Path(output), check_note(note)
-    _choose_options(folder, model_options, options, resume, force)  # before the folder is made
+    chosen = _choose_options(folder, model_options, options, resume, force)
+    _check_replicas(replicas, *chosen, jit=jit)  # before the folder is made
     with FaceSet.open(faces_path) as faces:
         with output_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +79,7 @@ def train(
             model_options, options = _choose_options(folder, model_options, options, resume, force)
             count_batches(faces, options.batch_size)  # before the network is built
             model_options = replace(model_options, image_size=faces.size)
-            trainer = Trainer(folder, faces, model_options, options, jit=jit)
+            trainer = Trainer(folder, faces, model_options, options, replicas=replicas, jit=jit)
             if resume:
                 _go_on(trainer)
             while trainer.epochs_done < options.epochs:
@@ -110,6 +115,26 @@ def _choose_options(
                 "--force begins anew"
             )
     return model or ModelOptions(), training or TrainingOptions()
+
+
+def _check_replicas(
+    replicas: int, model: ModelOptions, training: TrainingOptions, *, jit: bool
+) -> None:
+    """Raises InputError for what replicas can't train as one device does."""
+    if replicas == 1:
+        return
+    if jit:
+        raise InputError("--jit compiles for one device; leave it or --replicas out")
+    if model.dropout:
+        raise InputError(
+            f"--replicas {replicas} needs --dropout 0: each replica would drop the same units, "
+            "which is another training than that of one device"
+        )
+    if training.batch_size < replicas:
+        raise InputError(
+            f"a batch of {training.batch_size} can't be divided by {replicas} replicas; raise "
+            "--batch-size or lower --replicas"
+        )
 
 
 def _go_on(trainer: Trainer) -> None:

@@ -163,6 +163,14 @@ def network_options(function: Callable) -> Callable:
 @click.option("--note", default="", help="About the data and its licence, for the model card.")
 @network_options
 @hardware_options
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Train on N GPUs at once; each takes a part of every batch.",
+)
 @click.option("--jit", is_flag=True, help="Compile with XLA: a slower start, faster on a GPU.")
 @force_option
 @console_options
@@ -175,6 +183,7 @@ def command(
     cpu_only: bool,
     cpu_threads: int | None,
     gpu_memory: int | None,
+    replicas: int,
     jit: bool,
     force: bool,
     **arguments: Any,
@@ -194,6 +203,8 @@ def command(
     """
     if resume and force:
         raise click.UsageError("Choose one of --resume and --force.")
+    if jit and replicas > 1:
+        raise click.UsageError("Choose one of --jit and --replicas.")
 
     from facegen.api.train import read_checkpoint_options, train
     from facegen.model.devices import check_tensorflow, limit_hardware
@@ -207,15 +218,10 @@ def command(
     model = with_options(model, arguments, only_given=resume)
     training = with_options(training, arguments, only_given=resume)
 
-    limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
+    limit_hardware(
+        cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory, replicas=replicas
+    )
     with console.progress(None, "step") as advance:
-
-        def report(progress: Progress) -> None:
-            if progress.test_metrics is None:
-                advance(1)
-            else:
-                console.say(epoch_line(progress))
-
         weights = train(
             faces,
             output,
@@ -223,11 +229,24 @@ def command(
             options=training,
             resume=resume,
             force=force,
+            replicas=replicas,
             jit=jit,
             note=note,
-            report=report,
+            report=reporter(console, advance),
         )
     console.result(output, metrics=weights.config["metrics"])
+
+
+def reporter(console: Console, advance: Callable[[int], None]) -> Callable[[Progress], None]:
+    """What moves the bar at each step, and says the losses of each epoch."""
+
+    def report(progress: Progress) -> None:
+        if progress.test_metrics is None:
+            advance(1)
+        else:
+            console.say(epoch_line(progress))
+
+    return report
 
 
 def epoch_line(progress: Progress) -> str:

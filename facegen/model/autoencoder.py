@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from facegen.model import replicas
 from facegen.options import ModelOptions
 
 BATCH_NORM_EPSILON = 1e-3  # Keras' default
@@ -35,27 +36,27 @@ class BatchNormalization(keras.layers.Layer):
         shape = (input_shape[-1],)
         self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
-        self.moving_mean = self.add_weight(
-            shape=shape, initializer="zeros", trainable=False, name="moving_mean"
-        )
-        self.moving_variance = self.add_weight(
-            shape=shape, initializer="ones", trainable=False, name="moving_variance"
-        )
+        # Replicas have the same statistics, so that the first one's are all's.
+        moving = {"shape": shape, "trainable": False, "aggregation": "only_first_replica"}
+        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **moving)
+        self.moving_variance = self.add_weight(initializer="ones", name="moving_variance", **moving)
 
     def call(self, inputs, training=False):
         if not training:
             scale, shift = self.scale_and_shift()
             return inputs * scale + shift
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs,
-            tf.convert_to_tensor(self.gamma),
-            tf.convert_to_tensor(self.beta),
-            epsilon=BATCH_NORM_EPSILON,
-            is_training=True,
-        )
+        outputs, mean, variance = self._normalize(inputs)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * BATCH_NORM_MOMENTUM + batch * (1 - BATCH_NORM_MOMENTUM))
         return outputs
+
+    def _normalize(self, inputs):
+        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        if replicas.are_several():
+            return replicas.batch_norm(inputs, gamma, beta, BATCH_NORM_EPSILON)
+        return tf.compat.v1.nn.fused_batch_norm(
+            inputs, gamma, beta, epsilon=BATCH_NORM_EPSILON, is_training=True
+        )
 
     def scale_and_shift(self):
         """What inference multiplies by and then adds, per channel."""
@@ -216,13 +217,18 @@ class Autoencoder(keras.Model):
     A batch is uint8 (batch, height, width, channels). The metrics are total_loss, reco_loss and
     kl_loss; kl_loss includes the factor kl_weight, as in the articles. Epsilon is a function of
     (seed, step), so a resumed run draws what the unbroken run would have drawn.
+
+    Args:
+        strategy: of `facegen.model.replicas`, for several devices; by default one.
     """
 
-    def __init__(self, options: ModelOptions, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, options: ModelOptions, *, strategy: tf.distribute.Strategy | None = None):
+        super().__init__()
         self.options = options
-        self.encoder = build_encoder(options)
-        self.decoder = build_decoder(options)
+        self.strategy = strategy or tf.distribute.get_strategy()
+        with self.strategy.scope():
+            self.encoder = build_encoder(options)
+            self.decoder = build_decoder(options)
         self.means = [keras.metrics.Mean(name) for name in ("total_loss", "reco_loss", "kl_loss")]
 
     @property
@@ -240,10 +246,11 @@ class Autoencoder(keras.Model):
 
     def _loss_parts(self, batch, seed, training: bool):
         options = self.options
-        images = tf.cast(batch, tf.float32) / 255.0
+        images = tf.cast(replicas.rows_of(batch), tf.float32) / 255.0
         if options.kind == "vae":
             mu, logvar = self.encoder(images, training=training)
-            epsilon = tf.random.stateless_normal(tf.shape(mu), seed)
+            epsilon = tf.random.stateless_normal((tf.shape(batch)[0], options.latent_dim), seed)
+            epsilon = replicas.rows_of(epsilon)
             epsilon = tf.clip_by_value(epsilon, -options.epsilon_limit, options.epsilon_limit)
             z = mu + tf.exp(logvar / 2) * epsilon
             kl_loss = options.kl_weight * kl_divergence(mu, logvar)
@@ -252,7 +259,21 @@ class Autoencoder(keras.Model):
             kl_loss = tf.constant(0.0)
         logits = self.decoder(z, training=training)
         reco_loss = reconstruction_loss(images, logits, options.loss)
-        return reco_loss + kl_loss, reco_loss, kl_loss
+        losses = (reco_loss + kl_loss, reco_loss, kl_loss)
+        return [replicas.share_of(loss, batch) for loss in losses]
+
+    def _learn(self, batch):
+        step = tf.cast(self.optimizer.iterations, tf.int64)
+        seed = tf.stack([tf.constant(self.options.seed, tf.int64), step])
+        with tf.GradientTape() as tape:
+            losses = self._loss_parts(batch, seed, training=True)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(losses[0], variables), variables)
+        return losses
+
+    def _judge(self, batch):
+        seed = tf.constant([self.options.seed, -1], tf.int64)
+        return self._loss_parts(batch, seed, training=False)
 
     def _update_metrics(self, batch, losses):
         for mean, value in zip(self.means, losses, strict=True):
@@ -260,15 +281,8 @@ class Autoencoder(keras.Model):
         return {mean.name: mean.result() for mean in self.means}
 
     def train_step(self, batch):
-        step = tf.cast(self.optimizer.iterations, tf.int64)
-        seed = tf.stack([tf.constant(self.options.seed, tf.int64), step])
-        with tf.GradientTape() as tape:
-            losses = self._loss_parts(batch, seed, training=True)
-        variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(losses[0], variables), variables)
-        return self._update_metrics(batch, losses)
+        return self._update_metrics(batch, replicas.run(self.strategy, self._learn, batch))
 
     def test_step(self, batch):
         """As train_step, z sampled too, but with the same noise whenever it is called."""
-        seed = tf.constant([self.options.seed, -1], tf.int64)
-        return self._update_metrics(batch, self._loss_parts(batch, seed, training=False))
+        return self._update_metrics(batch, replicas.run(self.strategy, self._judge, batch))

@@ -19,7 +19,11 @@ def check_tensorflow() -> None:
 
 
 def limit_hardware(
-    *, cpu_only: bool = False, cpu_threads: int | None = None, gpu_memory: int | None = None
+    *,
+    cpu_only: bool = False,
+    cpu_threads: int | None = None,
+    gpu_memory: int | None = None,
+    replicas: int = 1,
 ) -> None:
     """Limits TensorFlow in this process; call it before anything computes.
 
@@ -27,9 +31,12 @@ def limit_hardware(
         cpu_only: hide all GPUs.
         cpu_threads: threads for the CPU; by default one per processor.
         gpu_memory: MB of memory to use at most on each visible GPU, as a logical device.
+        replicas: devices that will train together: the first GPUs, the others are hidden; with
+            cpu_only, logical devices of the CPU.
 
     Raises:
-        InputError: a GPU memory limit was given, but there is no GPU, or all are to be hidden.
+        InputError: a GPU memory limit was given, but there is no GPU, or all are to be hidden; or
+            there are fewer GPUs than replicas.
         FacegenError: TensorFlow is not installed or has already started in this process.
     """
     if cpu_only and gpu_memory is not None:
@@ -45,7 +52,9 @@ def limit_hardware(
             tf.config.threading.set_inter_op_parallelism_threads(cpu_threads)
         if cpu_only:
             tf.config.set_visible_devices([], "GPU")
-        elif gpu_memory is not None:
+        if replicas > 1:
+            _divide(replicas, cpu_only)
+        if gpu_memory is not None:
             gpus = tf.config.get_visible_devices("GPU")
             if not gpus:
                 raise InputError("--gpu-memory: TensorFlow finds no GPU here; leave the option out")
@@ -56,3 +65,21 @@ def limit_hardware(
         raise FacegenError(
             "hardware limits must be set before TensorFlow starts in this process"
         ) from error
+
+
+def _divide(replicas: int, cpu_only: bool) -> None:
+    """Leaves as many GPUs visible as there are replicas, or makes logical devices of the CPU."""
+    import tensorflow as tf
+
+    if cpu_only:
+        parts = [tf.config.LogicalDeviceConfiguration()] * replicas
+        tf.config.set_logical_device_configuration(tf.config.get_visible_devices("CPU")[0], parts)
+        return
+    gpus = tf.config.get_visible_devices("GPU")
+    if len(gpus) < replicas:
+        raise InputError(
+            f"--replicas {replicas}: TensorFlow finds {len(gpus) or 'no'} GPU"
+            f"{'s' * (len(gpus) > 1)} here; give a number that there is, or --cpu-only to try it "
+            "with logical devices of the CPU"
+        )
+    tf.config.set_visible_devices(gpus[:replicas], "GPU")

@@ -109,20 +109,24 @@ class Trainer:
         model_options: ModelOptions,
         options: TrainingOptions,
         *,
+        replicas: int = 1,
         jit: bool = False,
     ):
         import tensorflow as tf
 
         from facegen.model.autoencoder import Adam, Autoencoder
+        from facegen.model.replicas import make_strategy
 
         self.folder = folder
         self.faces = faces
         self.options = options
         self.model_options = model_options
         self.history: list[Metrics] = []
-        self.model = Autoencoder(model_options)
-        self.optimizer = Adam(options.learning_rate)
-        self.optimizer.build(self.model.trainable_variables)
+        strategy = make_strategy(replicas)
+        self.model = Autoencoder(model_options, strategy=strategy)
+        with strategy.scope():
+            self.optimizer = Adam(options.learning_rate)
+            self.optimizer.build(self.model.trainable_variables)
         self.model.optimizer = self.optimizer
         self._train_step = tf.function(self.model.train_step, jit_compile=jit)
         self._test_step = tf.function(self.model.test_step, jit_compile=jit)
