@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,8 @@ def matches(line: str, expected: str) -> bool:
 def test_bad_input(
     case: Case, here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ):
+    if case.command.startswith(("train", "refine")) and not find_spec("tensorflow"):
+        pytest.skip("needs facegen[train]")
     if case.without_privileges and os.geteuid() == 0 and shutil.which("setpriv") is None:
         pytest.skip("root may read and write everything")
     case.make(here)
