@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import connection, parent_process
 from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
@@ -43,11 +44,13 @@ def stop_half_started() -> None:
 
 def _start_worker(begun: Event, notices_are_hidden: bool) -> None:
     """A worker leaves what a terminal signals to its parent, and ends when that is gone."""
+    for number in REASONS:
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REASONS)
     begun.set()
     if notices_are_hidden:
         hide_notices()
-    for number in REASONS:
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
     Image.MAX_IMAGE_PIXELS = None  # this process is ours alone; what it decodes has limits
     parent = parent_process()
     assert parent is not None
@@ -57,6 +60,19 @@ def _start_worker(begun: Event, notices_are_hidden: bool) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Holds signals back: a process started here would take them as its parent does, and say so."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, REASONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def map_in_workers(
@@ -83,7 +99,8 @@ def map_in_workers(
         pending: deque[Future] = deque()
         try:
             for item in items:
-                pending.append(pool.submit(function, item, *options))
+                with _signals_wait():
+                    pending.append(pool.submit(function, item, *options))
                 if len(pending) > 2 * workers:
                     yield pending.popleft().result()
             while pending:

@@ -63,6 +63,7 @@ def test_a_command_calls_its_public_function(
     assert calls == [name]
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 @pytest.mark.parametrize("command", BY_PROCESS)
 def test_a_command_that_brings_tensorflow_calls_its_public_function(
     command: str, work: Path, tmp_path: Path
