@@ -8,8 +8,8 @@ Layout of the file (HDF5, no filters):
     /attributes        int8 (N, K): 1 yes, -1 no, 0 unknown; only with attributes
     /attribute_names   UTF-8 text (K)
     attributes of the root: format, format_version, facegen_version, source, crop, size,
-        fingerprint (SHA-256 of images, names and split), and, where facegen generated the
-        faces, provenance (JSON, `facegen.io.hdf5_provenance`)
+        fingerprint (SHA-256 of images, names and split); where facegen generated the faces,
+        provenance (JSON, `facegen.io.hdf5_provenance`); of a shard those of `facegen.io.parts`
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from facegen.errors import InputError
 from facegen.io import hdf5
 from facegen.io.files import atomic_output
 from facegen.io.hdf5_provenance import write_file_provenance
+from facegen.io.parts import Part
 from facegen.io.temporaries import Temporary
 
 FORMAT = "facegen-faces"
@@ -94,6 +95,7 @@ class FaceSetWriter:
         source: str,
         crop: str,
         provenance: dict[str, Any] | None = None,
+        part: Part | None = None,
         force: bool = False,
     ):
         self.size = size
@@ -109,6 +111,8 @@ class FaceSetWriter:
             self._file.attrs.update({"source": source, "crop": crop, "size": size})
             if provenance is not None:
                 write_file_provenance(self._file, provenance)
+            if part is not None:
+                part.write(self._file)
             rows = hdf5.rows_per_chunk(size * size * 3)
             image = (size, size, 3)
             self._images = self._file.create_dataset(
@@ -184,6 +188,7 @@ class FaceSet:
         images: uint8 (N, size, size, 3), on disk.
         is_test: bool (N).
         fingerprint: SHA-256 of images, names and split.
+        part: of a whole, which then has other row numbers; None of a whole.
     """
 
     path: Path
@@ -195,6 +200,7 @@ class FaceSet:
     crop: str
     source: str
     fingerprint: str
+    part: Part | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> FaceSet:
@@ -224,6 +230,7 @@ class FaceSet:
                     crop=str(hdf5.attribute(file, "crop", "")),
                     source=str(hdf5.attribute(file, "source", "")),
                     fingerprint=str(hdf5.attribute(file, "fingerprint", "")),
+                    part=Part.read(file, len(images)),
                 )
         except BaseException:
             file.close()

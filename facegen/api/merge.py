@@ -1,0 +1,209 @@
+"""merge: parts that `--shard` made, put together to the file that one run gives."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from facegen.errors import InputError
+from facegen.io import face_set, hdf5, latent_store
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.files import atomic_output
+from facegen.io.hdf5_provenance import read_file_provenance
+from facegen.io.inputs import keep_inputs
+from facegen.io.latent_store import ARRAYS, LABELS, Latents
+from facegen.io.latent_writer import LatentsWriter
+from facegen.io.part_reader import JoinedRows, PartReader
+from facegen.io.provenance import MAX_PROVENANCE_BYTES
+from facegen.io.records import Record
+from facegen.io.temporaries import Temporary
+from facegen.paths import Paths, path_list
+from facegen.row_ranges import join_rows
+
+FACES = 128  # at a time, as many as generate writes: the same file to the byte
+BATCH_BYTES = 32 << 20  # of faces at a time, at most
+
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What `merge` did: how many parts it found, and the rows of the whole."""
+
+    parts: int
+    rows: int
+
+
+def _check_is_part(path: Path, opened: Latents | FaceSet) -> None:
+    if opened.part is None:
+        raise InputError(f"{path} is no part; --shard of 'facegen encode' or 'generate' makes them")
+
+
+def _open_latents(path: Path) -> Latents:
+    """Opens a part that is complete."""
+    store = Latents.open(path)
+    try:
+        _check_is_part(path, store)
+        if not store.complete:
+            raise InputError(
+                f"{path} is not complete: {len(store)} of its {store.rows} rows are there; "
+                "'facegen encode' goes on"
+            )
+    except InputError:
+        store.file.close()
+        raise
+    return store
+
+
+def _describe_latents(store: Latents) -> dict[str, Any]:
+    """What all parts of a store have in common."""
+    assert store.part is not None
+    origin = store.origin
+    return {
+        "weights' encoder_sha256": origin.encoder_sha256,
+        "latent_dim": store.latent_dim,
+        "face set's fingerprint": store.part.unmark(origin.fingerprint),
+        "seed": origin.seed,
+        "epsilon_scale": origin.epsilon_scale,
+        "epsilon_limit": origin.epsilon_limit,
+        **_describe_labels(store),
+    }
+
+
+def _describe_labels(opened: Latents | FaceSet) -> dict[str, Any]:
+    """Which labels a part has, each checked to be one."""
+    found = {
+        name: hdf5.dataset(opened.file, name, ndim=ndim, dtype=dtype)
+        for name, (ndim, dtype) in LABELS.items()
+        if name in opened.file
+    }
+    names = found.pop("attribute_names", None)
+    return {"labels": list(found), "attributes": hdf5.texts(names) if names else []}
+
+
+def _merge_latents(parts: PartReader[Latents], output: Temporary, progress: Progress) -> None:
+    store = parts.open(0)
+    assert store.part is not None
+    origin = replace(store.origin, fingerprint=store.part.unmark(store.origin.fingerprint))
+    labels: dict[str, Any] = {n: JoinedRows(parts, n) for n in LABELS if n in store.file}
+    if "attribute_names" in labels:
+        labels["attribute_names"] = store.attribute_names
+    latent_dim = store.latent_dim
+    with LatentsWriter(
+        output,
+        origin,
+        labels,
+        rows=parts.rows,
+        latent_dim=latent_dim,
+        seed=origin.seed,
+        flush_seconds=math.inf,  # nobody reads it before it is whole
+    ) as writer:
+        for rows in _blocks(parts, hdf5.rows_per_chunk(4 * latent_dim)):
+            writer.append(*(parts.read(name, rows) for name in ARRAYS))
+            progress(len(rows))
+
+
+def _blocks(parts: PartReader[Latents], size: int) -> Iterator[range]:
+    """Yields the rows of all parts, by the chunks of each: HDF5 then reads whole chunks."""
+    for file in parts.files:
+        rows = file.part.rows
+        yield from (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _open_faces(path: Path) -> FaceSet:
+    """Opens a part."""
+    faces = FaceSet.open(path)
+    try:
+        _check_is_part(path, faces)
+    except InputError:
+        faces.file.close()
+        raise
+    return faces
+
+
+def _describe_faces(faces: FaceSet) -> dict[str, Any]:
+    """What all parts of a face set have in common."""
+    made = _provenance(faces)
+    del made["rows"]
+    return {"size": faces.size, "crop": faces.crop, "source": faces.source, **made}
+
+
+def _provenance(faces: FaceSet) -> dict[str, Any]:
+    """What a generated face set says of how it was made; facegen's version is left out."""
+    made = Record(read_file_provenance(faces.file))
+    made.text("rows", longest=MAX_PROVENANCE_BYTES)
+    return {str(name): value for name, value in made.values.items() if name != "facegen_version"}
+
+
+def _merge_faces(parts: PartReader[FaceSet], output: Temporary, progress: Progress) -> None:
+    texts = []
+    for number in range(len(parts.files)):
+        faces = parts.open(number)
+        made = _provenance(faces)
+        texts.append(made["rows"])
+    with FaceSetWriter(
+        output,
+        size=faces.size,
+        source=faces.source,
+        crop=faces.crop,
+        provenance={**made, "rows": join_rows(texts)},
+    ) as writer:
+        step = max(1, min(FACES, BATCH_BYTES // (3 * faces.size**2)))
+        for first in range(0, parts.rows, step):
+            rows = range(first, min(first + step, parts.rows))
+            names = [name.decode(errors="replace") for name in parts.read("names", rows)]
+            writer.append(parts.read("images", rows), names)
+            progress(len(rows))
+
+
+KINDS: dict[str, tuple[Callable, Callable, Callable]] = {
+    latent_store.FORMAT: (_open_latents, _describe_latents, _merge_latents),
+    face_set.FORMAT: (_open_faces, _describe_faces, _merge_faces),
+}
+
+
+@keep_inputs()
+def merge(
+    parts: Paths,
+    output: str | os.PathLike,
+    *,
+    force: bool = False,
+    started: Callable[[int], object] = lambda rows: None,
+    progress: Progress = lambda done: None,
+) -> Merged:
+    """Puts all parts of a store or of a face set together, in flat memory.
+
+    The output is the file that `facegen.api.encode.encode` or
+    `facegen.api.generate.generate_files` makes without a shard. It appears when it is whole; what
+    was broken off begins anew.
+
+    Args:
+        parts: all files of one whole that were made with a shard, in any order.
+        output: the file to write.
+        force: overwrite what exists.
+        started: called when the copying begins, with the rows of the whole.
+        progress: called with the number of rows copied since the last call.
+
+    Raises:
+        MissingFileError, InputError: a part is missing, twice there, not complete, damaged, or
+            not of the same whole.
+        OutputError: the output exists (without `force`), is a part or can't be written.
+    """
+    paths = [Path(part) for part in path_list(parts)]
+    if not paths:
+        raise InputError("no parts given")
+    kind = hdf5.kind_of(paths[0])
+    if kind not in KINDS:
+        raise InputError(f"{paths[0]} is {kind}; only stores and face sets have parts")
+    open_part, describe, copy = KINDS[kind]
+    reader: PartReader[Any] = PartReader(paths, open_part, describe)
+    with closing(reader):
+        with atomic_output(output, force=force) as temporary:
+            started(reader.rows)
+            copy(reader, temporary, progress)
+        return Merged(len(reader.files), reader.rows)
