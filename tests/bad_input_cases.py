@@ -593,8 +593,8 @@ HDF5 = [
     face_set(
         "h5-newer",
         "a face set of a later version",
-        lambda file: file.attrs.modify("format_version", 2),
-        "faces.h5 has facegen-faces version 2, this facegen reads up to 1; upgrade facegen",
+        lambda file: file.attrs.modify("format_version", 3),
+        "faces.h5 has facegen-faces version 3, this facegen reads up to 2; upgrade facegen",
     ),
     face_set(
         "h5-soft-link",

@@ -99,6 +99,8 @@ def _describe_faces(path: Path) -> dict[str, Any]:
             "crop": face_set.crop,
             "source": face_set.source,
             "fingerprint": face_set.fingerprint,
+            "rows_fingerprint": face_set.rows_fingerprint,
+            "options": face_set.options and asdict(face_set.options),
             **_part(face_set.part),
             **_labels(face_set.file),
             "provenance": read_file_provenance(face_set.file),
