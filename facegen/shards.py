@@ -43,12 +43,12 @@ class Shard:
     def __str__(self) -> str:
         return f"part {self.index} of {self.count}"
 
-    def rows(self, whole: int) -> range:
+    def rows(self, whole: int, unit: str = "rows") -> range:
         """Its rows of so many: contiguous, and as many as each other part has, or one more.
 
         Raises:
             InputError: there are fewer rows than parts.
         """
         if whole < self.count:
-            raise InputError(f"{whole} rows can't be divided into {self.count} parts")
+            raise InputError(f"{whole} {unit} can't be divided into {self.count} parts")
         return range(whole * (self.index - 1) // self.count, whole * self.index // self.count)

@@ -1346,7 +1346,8 @@ PARTS = [
         "parts-whole",
         "a store that is no part",
         "merge latents.h5 -o whole.h5",
-        "facegen: latents.h5 is no part; --shard of 'facegen encode' or 'generate' makes them",
+        "facegen: latents.h5 is no part; --shard of 'facegen prepare', 'encode' or 'generate' "
+        "makes them",
         make=bad.store,
     ),
     Case(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import face_set, hdf5, latent_store
@@ -19,8 +21,10 @@ from facegen.io.inputs import keep_inputs
 from facegen.io.latent_store import ARRAYS, LABELS, Latents
 from facegen.io.latent_writer import LatentsWriter
 from facegen.io.part_reader import JoinedRows, PartReader
+from facegen.io.prepare_options import PrepareOptions
 from facegen.io.provenance import MAX_PROVENANCE_BYTES
 from facegen.io.records import Record
+from facegen.io.split import SPLIT_RULE, is_test_row
 from facegen.io.temporaries import Temporary
 from facegen.paths import Paths, path_list
 from facegen.row_ranges import join_rows
@@ -41,7 +45,9 @@ class Merged:
 
 def _check_is_part(path: Path, opened: Latents | FaceSet) -> None:
     if opened.part is None:
-        raise InputError(f"{path} is no part; --shard of 'facegen encode' or 'generate' makes them")
+        raise InputError(
+            f"{path} is no part; --shard of 'facegen prepare', 'encode' or 'generate' makes them"
+        )
 
 
 def _open_latents(path: Path) -> Latents:
@@ -83,7 +89,8 @@ def _describe_labels(opened: Latents | FaceSet) -> dict[str, Any]:
         if name in opened.file
     }
     names = found.pop("attribute_names", None)
-    return {"labels": list(found), "attributes": hdf5.texts(names) if names else []}
+    labelling = ", ".join(name for name in found if name not in ("names", "split")) or "none"
+    return {"labelling": labelling, "attributes": hdf5.texts(names) if names else []}
 
 
 def _merge_latents(parts: PartReader[Latents], output: Temporary, progress: Progress) -> None:
@@ -103,16 +110,9 @@ def _merge_latents(parts: PartReader[Latents], output: Temporary, progress: Prog
         seed=origin.seed,
         flush_seconds=math.inf,  # nobody reads it before it is whole
     ) as writer:
-        for rows in _blocks(parts, hdf5.rows_per_chunk(4 * latent_dim)):
+        for rows in parts.blocks(hdf5.rows_per_chunk(4 * latent_dim)):
             writer.append(*(parts.read(name, rows) for name in ARRAYS))
             progress(len(rows))
-
-
-def _blocks(parts: PartReader[Latents], size: int) -> Iterator[range]:
-    """Yields the rows of all parts, by the chunks of each: HDF5 then reads whole chunks."""
-    for file in parts.files:
-        rows = file.part.rows
-        yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def _open_faces(path: Path) -> FaceSet:
@@ -128,9 +128,14 @@ def _open_faces(path: Path) -> FaceSet:
 
 def _describe_faces(faces: FaceSet) -> dict[str, Any]:
     """What all parts of a face set have in common."""
-    made = _provenance(faces)
-    del made["rows"]
-    return {"size": faces.size, "crop": faces.crop, "source": faces.source, **made}
+    assert faces.part is not None
+    found = {"size": faces.size, "crop": faces.crop, "source": faces.source}
+    found["list of photos"] = faces.part.photos_sha256
+    if faces.options is None:
+        made = _provenance(faces)
+        return found | {name: value for name, value in made.items() if name != "rows"}
+    hdf5.dataset(faces.file, "source_digests", ndim=2, dtype=np.uint8)
+    return found | asdict(faces.options) | _describe_labels(faces)
 
 
 def _provenance(faces: FaceSet) -> dict[str, Any]:
@@ -140,25 +145,78 @@ def _provenance(faces: FaceSet) -> dict[str, Any]:
     return {str(name): value for name, value in made.values.items() if name != "facegen_version"}
 
 
+def _joined_provenance(parts: PartReader[FaceSet]) -> dict[str, Any]:
+    """What the parts of a generated face set say, with the rows of all."""
+    made = [_provenance(parts.open(number)) for number in range(len(parts.files))]
+    return {**made[0], "rows": join_rows(one["rows"] for one in made)}
+
+
 def _merge_faces(parts: PartReader[FaceSet], output: Temporary, progress: Progress) -> None:
-    texts = []
-    for number in range(len(parts.files)):
-        faces = parts.open(number)
-        made = _provenance(faces)
-        texts.append(made["rows"])
-    with FaceSetWriter(
-        output,
-        size=faces.size,
-        source=faces.source,
-        crop=faces.crop,
-        provenance={**made, "rows": join_rows(texts)},
-    ) as writer:
-        step = max(1, min(FACES, BATCH_BYTES // (3 * faces.size**2)))
-        for first in range(0, parts.rows, step):
-            rows = range(first, min(first + step, parts.rows))
-            names = [name.decode(errors="replace") for name in parts.read("names", rows)]
-            writer.append(parts.read("images", rows), names)
-            progress(len(rows))
+    if parts.rows == 0:
+        raise InputError("no photo could be used in any part")
+    faces = parts.open(0)
+    size, options = faces.size, faces.options
+    about: dict[str, Any] = {"size": size, "source": faces.source, "crop": faces.crop}
+    made = _joined_provenance(parts) if options is None else None
+    with FaceSetWriter(output, **about, options=options, provenance=made) as writer:
+        names = _append_faces(parts, writer, size, progress, has_photos=options is not None)
+        if options is not None:
+            people, attributes, attribute_names = _read_labels(parts, names)
+            writer.set_split(_split(names, people, options))
+            writer.set_labels(people, attributes, attribute_names)
+
+
+def _append_faces(
+    parts: PartReader[FaceSet],
+    writer: FaceSetWriter,
+    size: int,
+    progress: Progress,
+    *,
+    has_photos: bool,
+) -> list[str]:
+    """Copies faces, and returns the names of photos: the split needs all of them."""
+    step = max(1, min(FACES, BATCH_BYTES // (3 * size**2)))
+    known: list[str] = []
+    for first in range(0, parts.rows, step):
+        rows = range(first, min(first + step, parts.rows))
+        names = [name.decode(errors="replace") for name in parts.read("names", rows)]
+        digests = parts.read("source_digests", rows) if has_photos else None
+        writer.append(parts.read("images", rows), names, digests)
+        known += names if has_photos else []
+        progress(len(rows))
+    return known
+
+
+def _read_labels(
+    parts: PartReader[FaceSet], names: list[str]
+) -> tuple[np.ndarray | None, np.ndarray | None, list[str]]:
+    """People, attributes and the names of these, where the parts have them."""
+    file = parts.open(0).file
+    attribute_names = hdf5.texts(file["attribute_names"]) if "attribute_names" in file else []
+    there = [name in file for name in ("identities", "attributes")]
+    rows = range(parts.rows)
+    people = parts.read("identities", rows) if there[0] else None
+    attributes = parts.read("attributes", rows) if there[1] else None
+    for label, is_known in (
+        ("identities", people is None or (people >= 0).any()),
+        ("attributes", attributes is None or attributes.any()),
+    ):
+        if not is_known:
+            raise InputError(f"the {label} name none of the photos, such as {names[0]}")
+    return people, attributes, attribute_names
+
+
+def _split(names: list[str], people: np.ndarray | None, options: PrepareOptions) -> np.ndarray:
+    """Which rows are held out: the rule needs the names and people of all of them."""
+    if options.split_rule != SPLIT_RULE:
+        raise InputError(f"the parts are split by {options.split_rule[:40]!r}; upgrade facegen")
+    return is_test_row(
+        names,
+        people,
+        test_fraction=options.test_fraction,
+        test_count=options.test_count,
+        seed=options.seed,
+    )
 
 
 KINDS: dict[str, tuple[Callable, Callable, Callable]] = {
@@ -178,7 +236,7 @@ def merge(
 ) -> Merged:
     """Puts all parts of a store or of a face set together, in flat memory.
 
-    The output is the file that `facegen.api.encode.encode` or
+    The output is the file that `facegen.api.prepare.prepare`, `facegen.api.encode.encode` or
     `facegen.api.generate.generate_files` makes without a shard. It appears when it is whole; what
     was broken off begins anew.
 

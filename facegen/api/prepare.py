@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from facegen.api.photo_faces import PhotoFaces, describe_crop
 from facegen.errors import InputError
@@ -16,11 +19,13 @@ from facegen.images.photos import Box
 from facegen.io.face_set import FaceSetWriter
 from facegen.io.inputs import keep_inputs
 from facegen.io.label_files import LabelFiles
+from facegen.io.parts import Part
 from facegen.io.pictures import MAX_PIXELS
 from facegen.io.prepare_options import PrepareOptions
 from facegen.io.split import is_test_row
 from facegen.io.temporaries import Temporary
 from facegen.paths import AnyPath, Paths, path_list
+from facegen.shards import Shard
 from facegen.workers import stop_half_started
 
 
@@ -46,6 +51,7 @@ def prepare(
     test_fraction: float = 0.1,
     test_count: int | None = None,
     seed: int = 0,
+    shard: Shard | None = None,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     force: bool = False,
@@ -68,6 +74,8 @@ def prepare(
         attributes: CelebA's attribute file.
         test_fraction, test_count, seed: which images are held out
             (`facegen.io.split.is_test_row`).
+        shard: read this part of the photos alone; `facegen.api.merge.merge` puts the parts
+            together, and decides then which images are held out.
         max_pixels: larger photos are skipped without decoding them.
         workers: processes that decode; by default one per processor.
         force: overwrite what exists.
@@ -104,8 +112,45 @@ def prepare(
         progress(1)
 
     faces = PhotoFaces(options, max_pixels, workers, skip, progress)
-    _prepare(sources, output, faces, labels, result, force)
+    if shard is None:
+        _prepare(sources, output, faces, labels, result, force)
+    else:
+        _prepare_part(sources, output, faces, labels, result, shard, force)
     return result
+
+
+def _about(sources: Sequence[AnyPath], options: PrepareOptions) -> dict[str, Any]:
+    """What a face set says of itself."""
+    return {
+        "size": options.size,
+        "source": ", ".join(as_text(Path(s).resolve().name) for s in sources[:10]),
+        "crop": describe_crop(options),
+        "options": options,
+    }
+
+
+def _prepare_part(
+    sources: Sequence[AnyPath],
+    output: str | os.PathLike | Temporary,
+    faces: PhotoFaces,
+    labels: LabelFiles,
+    result: Prepared,
+    shard: Shard,
+    force: bool,
+) -> None:
+    """Writes the faces of some of the photos, all of them as training images."""
+    count, listing = 0, hashlib.sha256()
+    for photo in find_photos(sources):
+        count += 1
+        listing.update(f"{photo.name}\0".encode(errors="surrogateescape"))
+    part = Part(shard, count, listing.hexdigest())
+    photos = islice(find_photos(sources), part.rows.start, part.rows.stop)
+    about = _about(sources, faces.options)
+    with FaceSetWriter(output, **about, part=part, force=force) as writer:
+        names = faces.append_to(writer, photos)
+        persons, attributes = labels.persons_of(names), labels.attributes_of(names)
+        writer.set_labels(persons, attributes, labels.attribute_names)
+        result.count = len(names)
 
 
 def _prepare(
@@ -117,17 +162,14 @@ def _prepare(
     force: bool,
 ) -> None:
     options = faces.options
-    source = ", ".join(as_text(Path(s).resolve().name) for s in sources[:10])
-    crop = describe_crop(options)
-    with FaceSetWriter(
-        output, size=options.size, source=source, crop=crop, options=options, force=force
-    ) as writer:
+    about = _about(sources, options)
+    with FaceSetWriter(output, **about, force=force) as writer:
         names = faces.append_to(writer, find_photos(sources))
         if not names:
             raise InputError(
                 f"no photo could be used: {len(result.skipped)} skipped"
                 if result.skipped
-                else f"no photos found in {source}"
+                else f"no photos found in {about['source']}"
             )
         labels.check_known(names)
         persons = labels.persons_of(names)

@@ -101,7 +101,8 @@ class LabelFiles:
         if self.attributes is None:
             return None
         unknown = np.zeros(len(self.attribute_names), np.int8)
-        return np.stack([self.values.get(Path(name).name, unknown) for name in names])
+        found = [self.values.get(Path(name).name, unknown) for name in names]
+        return np.array(found, np.int8).reshape(len(names), len(unknown))
 
     def check_known(self, names: Sequence[str]) -> None:
         """Raises InputError if a file names none of the photos."""

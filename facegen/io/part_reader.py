@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +30,7 @@ class PartFile:
 
     path: Path
     part: Part
+    rows: int
     common: dict[str, Any]
 
 
@@ -39,7 +41,7 @@ def _check_together(one: PartFile, other: PartFile) -> None:
     if one.part.shard == other.part.shard:
         raise InputError(f"{one.path} and {other.path} are both {one.part.shard}; leave one out")
     found, expected = (
-        {"rows of the whole": file.part.whole_rows, **file.common} for file in (other, one)
+        {f"whole's {file.part.unit}": file.part.whole, **file.common} for file in (other, one)
     )
     for name in expected | found:
         values = [str(side.get(name, "none"))[:LONGEST_VALUE] for side in (found, expected)]
@@ -97,13 +99,22 @@ class PartReader(Generic[Opened]):
             seen[file.part.shard] = file
         _check_all_there(found)
         self.files = sorted(found, key=lambda file: file.part.shard.index)
-        self.rows = found[0].part.whole_rows
-        self._starts = [file.part.rows.start for file in self.files]
+        self._starts = [0, *accumulate(file.rows for file in self.files)]
+        self.rows = self._starts.pop()
 
     def _look(self, path: Path) -> PartFile:
         with self._open_part(path) as opened:
-            assert opened.part is not None
-            return PartFile(path, opened.part, self._describe(opened))
+            return self._file_of(path, opened)
+
+    def _file_of(self, path: Path, opened: Opened) -> PartFile:
+        assert opened.part is not None
+        return PartFile(path, opened.part, len(opened), self._describe(opened))
+
+    def blocks(self, size: int) -> Iterator[range]:
+        """Yields all rows, so many at a time, by those of each part: HDF5 reads whole chunks."""
+        for start, file in zip(self._starts, self.files, strict=True):
+            rows = range(start, start + file.rows)
+            yield from (rows[first : first + size] for first in range(0, len(rows), size))
 
     def open(self, number: int) -> Opened:
         """The part of that number, from 0; the one that was open before is closed."""
@@ -111,7 +122,7 @@ class PartReader(Generic[Opened]):
             self.close()
             file = self.files[number]
             self._opened, self._current = self._open_part(file.path), number
-            if (self._opened.part, self._describe(self._opened)) != (file.part, file.common):
+            if self._file_of(file.path, self._opened) != file:
                 raise InputError(f"{file.path} was changed meanwhile; run the command again")
         return self._opened
 
@@ -120,11 +131,11 @@ class PartReader(Generic[Opened]):
         blocks, first = [], rows.start
         while first < rows.stop:
             number = bisect_right(self._starts, first) - 1
-            own = self.files[number].part.rows
-            last = min(own.stop, rows.stop)
+            file, start = self.files[number], self._starts[number]
+            last = min(start + file.rows, rows.stop)
             data = self.open(number).file[name]
-            with hdf5.read_errors(self.files[number].path):
-                blocks.append(data[first - own.start : last - own.start])
+            with hdf5.read_errors(file.path):
+                blocks.append(data[first - start : last - start])
             first = last
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 

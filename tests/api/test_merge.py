@@ -21,6 +21,7 @@ from facegen.api.generate import generate_files
 from facegen.api.generate_request import GenerateRequest
 from facegen.api.info import info
 from facegen.api.merge import merge
+from facegen.api.prepare import prepare
 from facegen.api.reproduce import reproduce
 from facegen.errors import FacegenError, InputError, OutputError
 from facegen.io import part_reader
@@ -105,6 +106,106 @@ def test_parts_of_stored_points_give_the_faces_of_one_run(
     ]
     merge(parts, tmp_path / "whole.h5")
     assert_same(tmp_path / "whole.h5", generated(tmp_path / "one.h5", toy_weights, **stored))
+
+
+@pytest.fixture(scope="module")
+def many_photos(photos_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 19 photos in two subfolders, one of them twice, two that can't be used; beside it
+    labels of some: people and attributes.
+    """
+    folder = tmp_path_factory.mktemp("many") / "photos"
+    for i, path in enumerate(sorted(photos_folder.iterdir())):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / "ab"[i % 2] / path.name)
+    shutil.copy(folder / "a" / "aligned.jpg", folder / "b" / "again.jpg")
+    for name in ("a/0.png", "b/zzz.png"):
+        (folder / name).write_bytes(b"no photo")
+    names = sorted(path.name for path in folder.rglob("*.*"))[2:14]
+    people = "".join(f"{name} {i // 3}\n" for i, name in enumerate(names))
+    (folder.parent / "people").write_text(people)
+    labels = "".join(f"{name} 1 {1 - 2 * (i % 2)}\n" for i, name in enumerate(names[4:]))
+    (folder.parent / "labels").write_text(f"9\nSmiling Male\n{labels}")
+    return folder
+
+
+def prepared(path: Path, photos: Path, shard: Shard | None = None, **options: Any) -> Path:
+    given = {"size": 16, "workers": 1, "test_fraction": 0.4, **options}
+    prepare([photos], path, shard=shard, **given)
+    return path
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 19])
+def test_parts_of_photos_give_the_face_set_of_one_run_numbers_split_and_labels(
+    many_photos: Path, tmp_path: Path, count: int
+):
+    """Of 19 parts two have no face at all."""
+    of = many_photos.parent
+    options: dict[str, Any] = {"identities": of / "people", "attributes": of / "labels"}
+    one = prepared(tmp_path / "one.h5", many_photos, **options)
+    shards = [Shard(i, count) for i in range(1, count + 1)]
+    parts = [prepared(tmp_path / f"{s.index}.h5", many_photos, s, **options) for s in shards]
+    done = merge(parts[::-1], tmp_path / "whole.h5")
+    assert (done.parts, done.rows) == (count, 17)
+    assert_same(tmp_path / "whole.h5", one)
+    with FaceSet.open(one) as faces:
+        assert faces.is_test.sum() > 3
+
+
+def test_parts_of_a_zip_without_labels_give_the_face_set_of_one_run(
+    many_photos: Path, tmp_path: Path
+):
+    archive = Path(shutil.make_archive(str(tmp_path / "photos"), "zip", many_photos))
+    one = prepared(tmp_path / "one.h5", archive)
+    parts = []
+    for i in (1, 2, 3):
+        parts.append(tmp_path / f"{i}.h5")
+        options = ("--shard", f"{i}/3", "--size", 16, "--test-fraction", 0.4, "--workers", 1)
+        assert facegen("prepare", archive, "-o", parts[-1], *options).exit_code in (0, 3)
+    merge(parts, tmp_path / "whole.h5")
+    assert_same(tmp_path / "whole.h5", one)
+    found = info(parts[1])["part"]
+    assert found == {**found, "shard": 2, "shards": 3, "first_photo": 6, "whole_photos": 19}
+
+
+def test_parts_of_photos_that_do_not_fit_are_one_clear_line(many_photos: Path, tmp_path: Path):
+    one = prepared(tmp_path / "1.h5", many_photos, Shard(1, 2))
+    folder = shutil.copytree(many_photos, tmp_path / "photos")
+    sized = prepared(tmp_path / "sized.h5", many_photos, Shard(2, 2), size=32)
+    seed = prepared(tmp_path / "seed.h5", many_photos, Shard(2, 2), seed=9)
+    people = many_photos.parent / "people"
+    labelled = prepared(tmp_path / "people.h5", many_photos, Shard(2, 2), identities=people)
+    (folder / "a" / "aligned.jpg").rename(folder / "a" / "other.jpg")
+    renamed = prepared(tmp_path / "renamed.h5", folder, Shard(2, 2))
+    (folder / "a" / "other.jpg").unlink()
+    fewer = prepared(tmp_path / "fewer.h5", folder, Shard(2, 2))
+    nobody = tmp_path / "nobody"
+    nobody.write_text("nobody.png 1\n")
+    unknown = [
+        prepared(tmp_path / f"unknown-{i}.h5", many_photos, Shard(i, 2), identities=nobody)
+        for i in (1, 2)
+    ]
+    for paths, line in [
+        ([one, sized], "its size is 32, not 16"),
+        ([one, seed], "its seed is 9, not 0"),
+        ([one, labelled], "its labelling is identities, not none"),
+        ([one, renamed], "its list of photos is "),
+        ([one, fewer], "its whole's photos is 18, not 19"),
+        (unknown, "the identities name none of the photos, such as "),
+    ]:
+        with pytest.raises(InputError, match=line):
+            merge(paths, tmp_path / "whole.h5")
+    with pytest.raises(InputError, match="19 photos can't be divided into 20 parts"):
+        prepared(tmp_path / "part.h5", many_photos, Shard(1, 20))
+    assert not {"whole.h5", "part.h5"} & {path.name for path in tmp_path.iterdir()}
+
+
+def test_parts_without_one_face_are_refused_as_one_run_is(tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "photos" / name).write_bytes(b"no photo")
+    parts = [prepared(tmp_path / f"{i}.h5", tmp_path / "photos", Shard(i, 2)) for i in (1, 2)]
+    with pytest.raises(InputError, match="no photo could be used in any part"):
+        merge(parts, tmp_path / "whole.h5")
 
 
 def test_a_part_is_a_whole_file_that_says_which_part_it_is(
@@ -211,9 +312,9 @@ def test_parts_that_do_not_fit_are_one_clear_line(
         ([one, *store_parts[2:]], r"of the 7 parts 1 is missing: 2$"),
         ([one], r"of the 7 parts 6 are missing: 2, 3, 4, 5, 6, 7$"),
         ([*store_parts, eighth], r"1.h5 is part 1 of 7, \S+/8.h5 part 8 of 8"),
-        ([toy_store, one], r"latents.h5 is no part; --shard of 'facegen encode'"),
+        ([toy_store, one], r"latents.h5 is no part; --shard of 'facegen prepare', 'encode'"),
         ([one, face_parts[0]], r"1.h5 is facegen-faces; expected facegen-latents"),
-        ([*face_parts[:2], sized], r"its rows of the whole is 9, not 301"),
+        ([*face_parts[:2], sized], r"its whole's rows is 9, not 301"),
         ([*face_parts[:2], seeded], r"its seed is 6, not 5"),
         ([*face_parts[:2], sampled], r"its sampler is "),
         ([toy_store.with_name("sampler.h5")], r"only stores and face sets have parts"),
