@@ -23,6 +23,14 @@ from facegen.cli.terminal import Console
 from facegen.shards import Shard
 
 
+def count_shard(names: list[str], shard: Shard | None) -> int | None:
+    """How many photos there are to read; None if that is not known before."""
+    from facegen.images.photo_sources import count_photos
+
+    total = count_photos(names)
+    return total if shard is None or total is None else len(shard.rows(total, "photos"))
+
+
 @click.command("prepare")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
@@ -112,16 +120,12 @@ def command(
     from PIL import Image
 
     from facegen.api.prepare import prepare
-    from facegen.images.photo_sources import count_photos
     from facegen.io.pictures import MAX_PIXELS
 
     if max_pixels > MAX_PIXELS:
         Image.MAX_IMAGE_PIXELS = None  # this process is ours, and max_pixels its limit
     names = expand_sources(sources, null=null)
-    total = count_photos(names)
-    if shard is not None:
-        total = None if total is None else len(shard.rows(total, "photos"))
-    with console.progress(total, "photo") as progress:
+    with console.progress(count_shard(names, shard), "photo") as progress:
         result = prepare(
             names,
             output,

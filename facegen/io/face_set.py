@@ -33,6 +33,7 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
+from facegen.io.digests import DIGEST_BYTES, digests_of
 from facegen.io.files import atomic_output
 from facegen.io.hdf5_provenance import write_file_provenance
 from facegen.io.parts import Part
@@ -41,13 +42,6 @@ from facegen.io.temporaries import Temporary
 
 FORMAT = "facegen-faces"
 FORMAT_VERSION = 2
-DIGEST_BYTES = 32
-
-
-def digests_of(images: np.ndarray) -> np.ndarray:
-    """SHA-256 of the pixels of each image of uint8 (n, size, size, 3): uint8 (n, 32)."""
-    found = b"".join(hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in images)
-    return np.frombuffer(found, np.uint8).reshape(len(images), DIGEST_BYTES)
 
 
 class FaceSetWriter:
