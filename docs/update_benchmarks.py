@@ -24,6 +24,7 @@ SCRIPTS = (
     "train_step",
     "prepare",
     "encode",
+    "merge",
     "rows",
     "analyze",
     "group",
