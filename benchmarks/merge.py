@@ -115,7 +115,7 @@ def main() -> None:
     rows.append(("peak memory of merge", summary(peaks), "MiB, target < 300"))
     about = measure.machine("numpy", "h5py")
     about |= {"rows": options.rows, "latent_dim": options.latent_dim, "parts": options.parts}
-    measure.report("merge", rows, about, as_json=options.json)
+    measure.report("merging a store", rows, about, as_json=options.json)
 
 
 if __name__ == "__main__":

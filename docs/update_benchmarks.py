@@ -25,6 +25,7 @@ SCRIPTS = (
     "prepare",
     "encode",
     "merge",
+    "shards",
     "rows",
     "analyze",
     "group",
