@@ -14,6 +14,7 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import face_set, hdf5, latent_store
+from facegen.io.digests import DIGEST_BYTES
 from facegen.io.face_set import FaceSet, FaceSetWriter
 from facegen.io.files import atomic_output
 from facegen.io.hdf5_provenance import read_file_provenance
@@ -89,8 +90,13 @@ def _describe_labels(opened: Latents | FaceSet) -> dict[str, Any]:
         if name in opened.file
     }
     names = found.pop("attribute_names", None)
+    attributes = hdf5.texts(names) if names else []
+    shapes = {data.shape for name, data in found.items() if name != "attributes"}
+    values = found["attributes"].shape if "attributes" in found else (len(opened), len(attributes))
+    if shapes != {(len(opened),)} or values != (len(opened), len(attributes)):
+        raise InputError(f"{opened.path} is damaged: its labels don't fit its rows")
     labelling = ", ".join(name for name in found if name not in ("names", "split")) or "none"
-    return {"labelling": labelling, "attributes": hdf5.texts(names) if names else []}
+    return {"labelling": labelling, "attributes": attributes}
 
 
 def _merge_latents(parts: PartReader[Latents], output: Temporary, progress: Progress) -> None:
@@ -134,7 +140,9 @@ def _describe_faces(faces: FaceSet) -> dict[str, Any]:
     if faces.options is None:
         made = _provenance(faces)
         return found | {name: value for name, value in made.items() if name != "rows"}
-    hdf5.dataset(faces.file, "source_digests", ndim=2, dtype=np.uint8)
+    digests = hdf5.dataset(faces.file, "source_digests", ndim=2, dtype=np.uint8)
+    if digests.shape != (len(faces), DIGEST_BYTES):
+        raise InputError(f"{faces.path} is damaged: its source_digests don't fit its rows")
     return found | asdict(faces.options) | _describe_labels(faces)
 
 

@@ -199,6 +199,34 @@ def test_parts_of_photos_that_do_not_fit_are_one_clear_line(many_photos: Path, t
     assert not {"whole.h5", "part.h5"} & {path.name for path in tmp_path.iterdir()}
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("identities", np.zeros(3, "i4")),
+        ("attributes", np.zeros((9, 7), "i1")),
+        ("attributes", np.zeros((2, 2), "i1")),
+        ("source_digests", np.zeros((2, 32), "u1")),
+        ("source_digests", None),
+        ("attribute_names", None),
+    ],
+)
+def test_a_part_whose_labels_do_not_fit_its_rows_is_refused(
+    many_photos: Path, tmp_path: Path, name: str, data: np.ndarray | None
+):
+    of = many_photos.parent
+    options: dict[str, Any] = {"identities": of / "people", "attributes": of / "labels"}
+    parts = [prepared(tmp_path / f"{i}.h5", many_photos, Shard(i, 2), **options) for i in (1, 2)]
+
+    def change(file: h5py.File) -> None:
+        del file[name]
+        if data is not None:
+            file[name] = data
+
+    lying = changed(parts[0], tmp_path / "lying.h5", change)
+    with pytest.raises(InputError, match=r"lying\.h5"):
+        merge([lying, parts[1]], tmp_path / "whole.h5")
+
+
 def test_parts_without_one_face_are_refused_as_one_run_is(tmp_path: Path):
     (tmp_path / "photos").mkdir()
     for name in ("a.png", "b.png"):
