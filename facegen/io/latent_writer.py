@@ -80,7 +80,7 @@ def _check_same(
     labels: Labels,
     rows: int,
     latent_dim: int,
-    part: Part | None,
+    part: Part | None = None,
 ) -> None:
     """Refuses to go on with a store that something else made."""
     found = store.origin
