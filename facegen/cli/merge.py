@@ -16,10 +16,10 @@ from facegen.cli.terminal import Bars, Console
 @force_option
 @console_options
 def command(console: Console, parts: tuple[Path, ...], output: Path, force: bool) -> None:
-    """Put parts that --shard made together: the file that one run gives.
+    """Put parts that --shard made together.
 
-    All parts of a store or of a face set are needed, in any order. docs/scaling.md tells how many
-    machines share the work.
+    The file is the one that a single run gives. All parts of a store or of a face set are needed,
+    in any order. docs/scaling.md tells how many machines share the work.
 
     \b
     Examples:
