@@ -90,10 +90,13 @@ def ratio(results: dict[str, list[float]], numerator: str, denominator: str) -> 
 
 @dataclass(frozen=True)
 class ProcessRun:
-    """One whole process: seconds from start to end, peak resident memory in MiB."""
+    """One whole process: seconds from start to end, peak resident memory in MiB, and seconds of
+    processors.
+    """
 
     wall: float
     peak: float
+    cpu: float
 
 
 def run_process(command: Sequence[str], *, cwd: str | Path | None = None) -> ProcessRun:
@@ -116,7 +119,7 @@ def run_process(command: Sequence[str], *, cwd: str | Path | None = None) -> Pro
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{output.decode(errors='replace')}")
-    return ProcessRun(wall, usage.ru_maxrss / 1024)
+    return ProcessRun(wall, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 class Worker:

@@ -24,6 +24,8 @@ SCRIPTS = (
     "train_step",
     "prepare",
     "encode",
+    "merge",
+    "shards",
     "rows",
     "analyze",
     "group",

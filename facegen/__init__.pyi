@@ -15,6 +15,7 @@ from .api.generate import generate as generate
 from .api.generate import generate_files as generate_files
 from .api.generate_request import GenerateRequest as GenerateRequest
 from .api.info import info as info
+from .api.merge import merge as merge
 from .api.morph import morph as morph
 from .api.prepare import prepare as prepare
 from .api.query import query as query
@@ -41,4 +42,5 @@ from .model.codec import Codec as Codec
 from .options import CrispOptions as CrispOptions
 from .options import ModelOptions as ModelOptions
 from .options import TrainingOptions as TrainingOptions
+from .shards import Shard as Shard
 from .version import __version__ as __version__

@@ -51,6 +51,22 @@ def parse_rows(
     return np.concatenate([np.arange(first, last + 1) for first, last in parts])
 
 
+def join_rows(texts: Iterable[str]) -> str:
+    """Texts of `format_rows` as the text of all their rows, one after the other.
+
+    Raises:
+        InputError: one is no such text.
+    """
+    joined: list[tuple[int, int]] = []
+    for part in ",".join(texts).split(","):
+        first, last = _parse_part(part)
+        if joined and joined[-1][1] + 1 == first:
+            first = joined.pop()[0]
+        joined.append((first, last))
+    runs = (f"{a}-{b}" if b > a + 1 else ",".join(map(str, range(a, b + 1))) for a, b in joined)
+    return ",".join(runs)
+
+
 def format_rows(rows: Sequence[int] | np.ndarray | Iterable[int]) -> str:
     """Row numbers as `parse_rows` reads them, runs of three or more as ranges: '3,17,20-40'."""
     if isinstance(rows, range) and rows.step == 1 and len(rows) > 2:

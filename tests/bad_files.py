@@ -23,10 +23,12 @@ from PIL import Image, PngImagePlugin
 
 from facegen.io.face_set import FaceSetWriter
 from facegen.io.latent_store import Origin
-from facegen.io.latent_writer import write_latents
+from facegen.io.latent_writer import LatentsWriter, write_latents
+from facegen.io.parts import Part
 from facegen.io.weights import FILES, Weights
 from facegen.io.weights_writer import publish_model, write_config
 from facegen.options import ModelOptions
+from facegen.shards import Shard
 from toys import draw_photo
 
 Make = Callable[[Path], Any]
@@ -204,6 +206,22 @@ def store(folder: Path) -> None:
         attribute_names=["Smiling"],
         origin=Origin(encoder_sha256=digest),
     )
+
+
+def part(name: str, shard: int, *, seed: int = 1, encoder: str = "a", rows: int = 2) -> Make:
+    """Part `shard` of 3 of a store of six rows, with so many of its two rows."""
+
+    def made(folder: Path) -> None:
+        one = Part(Shard(shard, 3), 6)
+        points = np.zeros((rows, 4), np.float32)
+        labels = {"names": ["a.png", "b.png"], "split": np.zeros(2, np.uint8)}
+        origin = Origin(encoder_sha256=encoder, fingerprint=one.mark("f"))
+        with LatentsWriter(
+            folder / name, origin, labels, rows=2, latent_dim=4, part=one, seed=seed
+        ) as writer:
+            writer.append(points, points, points)
+
+    return made
 
 
 def replaced(name: str, **options: Any) -> Callable[[h5py.File], Any]:

@@ -593,8 +593,8 @@ HDF5 = [
     face_set(
         "h5-newer",
         "a face set of a later version",
-        lambda file: file.attrs.modify("format_version", 2),
-        "faces.h5 has facegen-faces version 2, this facegen reads up to 1; upgrade facegen",
+        lambda file: file.attrs.modify("format_version", 3),
+        "faces.h5 has facegen-faces version 3, this facegen reads up to 2; upgrade facegen",
     ),
     face_set(
         "h5-soft-link",
@@ -1303,6 +1303,99 @@ NUMBERS = [
     ),
 ]
 
+TWO_PARTS = bad.all_of(bad.part("1.h5", 1), bad.part("2.h5", 2))
+MERGE = "merge 1.h5 2.h5 3.h5 -o whole.h5 -q"
+PARTS = [
+    Case(
+        "parts-seed",
+        "a part of another seed",
+        MERGE,
+        "facegen: 3.h5 is no part of the same whole as 1.h5: its seed is 2, not 1",
+        make=bad.all_of(TWO_PARTS, bad.part("3.h5", 3, seed=2)),
+    ),
+    Case(
+        "parts-model",
+        "a part of other weights",
+        MERGE,
+        "facegen: 3.h5 is no part of the same whole as 1.h5: its weights' encoder_sha256 is b, "
+        "not a",
+        make=bad.all_of(TWO_PARTS, bad.part("3.h5", 3, encoder="b")),
+    ),
+    Case(
+        "parts-twice",
+        "a part twice",
+        MERGE,
+        "facegen: 2.h5 and 3.h5 are both part 2 of 3; leave one out",
+        make=bad.all_of(TWO_PARTS, bad.part("3.h5", 2)),
+    ),
+    Case(
+        "parts-missing",
+        "a part missing",
+        "merge 2.h5 1.h5 -o whole.h5",
+        "facegen: of the 3 parts 1 is missing: 3",
+        make=TWO_PARTS,
+    ),
+    Case(
+        "parts-incomplete",
+        "a part that is not complete",
+        MERGE,
+        "facegen: 3.h5 is not complete: 1 of its 2 rows are there; 'facegen encode' goes on",
+        make=bad.all_of(TWO_PARTS, bad.part("3.h5", 3, rows=1)),
+    ),
+    Case(
+        "parts-whole",
+        "a store that is no part",
+        "merge latents.h5 -o whole.h5",
+        "facegen: latents.h5 is no part; --shard of 'facegen prepare', 'encode' or 'generate' "
+        "makes them",
+        make=bad.store,
+    ),
+    Case(
+        "parts-another",
+        "a part whose numbers can't be",
+        "merge 1.h5 2.h5 -o whole.h5",
+        "facegen: 1.h5 is damaged: its 2 rows are not those of part 1 of 3, rows 0 to 1 of 6",
+        make=bad.changed(TWO_PARTS, "1.h5", lambda file: file.attrs.modify("first_row", 1)),
+    ),
+    Case(
+        "parts-output",
+        "a part as output",
+        "merge 1.h5 2.h5 3.h5 -o 2.h5 --force",
+        "facegen: 2.h5 is the input; choose another output",
+        make=bad.all_of(TWO_PARTS, bad.part("3.h5", 3)),
+    ),
+    Case(
+        "shard-none",
+        "a shard that isn't there",
+        "encode faces.h5 --shard 4/3 --seed 1 -o part.h5",
+        "Error: Invalid value for '--shard': there is no shard 4/3; I/N goes from 1/N to N/N, "
+        "N up to 100000.",
+        USAGE,
+    ),
+    Case(
+        "shard-no-seed",
+        "a shard without a seed",
+        "generate --n 9 --shard 1/3 -o part.h5",
+        "Error: --shard needs --seed, the same for all parts.",
+        USAGE,
+    ),
+    Case(
+        "shard-too-many",
+        "more shards than rows",
+        "encode faces.h5 --shard 1/4 --seed 1 -o part.h5",
+        "facegen: 3 rows can't be divided into 4 parts",
+        make=bad.faces,
+    ),
+    Case(
+        "shard-another",
+        "another shard's file as output",
+        "encode faces.h5 --shard 2/3 --seed 1 -o 1.h5",
+        "facegen: 1.h5 is part 1 of 3, not part 2 of 3; choose another output, or add --force to "
+        "begin anew",
+        make=bad.all_of(bad.faces, bad.part("1.h5", 1)),
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1316,5 +1409,6 @@ TABLES = {
     "Provenance of strangers": STRANGERS,
     "Standard input, output and error": STREAMS,
     "Numbers": NUMBERS,
+    "Parts": PARTS,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

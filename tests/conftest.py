@@ -14,6 +14,7 @@ from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.io.weights import Weights
 from facegen.model.codec import Codec
+from facegen.shards import Shard
 from running import TESTS, facegen
 from toys import draw_photo, write_photos, write_toy_faces
 
@@ -70,10 +71,15 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """latents.h5 of the toy faces, of seed 5; attributes.h5 and sampler.h5 of it lie beside it."""
+    """latents.h5 of the toy faces, of seed 5; its two parts, attributes.h5 and sampler.h5 of it lie
+    beside it.
+    """
     folder = tmp_path_factory.mktemp("store")
     store = folder / "latents.h5"
     encode([toy_faces], store, weights=toy_weights, seed=5)
+    for i in (1, 2):
+        part = folder / f"part-{i}.h5"
+        encode([toy_faces], part, weights=toy_weights, seed=5, shard=Shard(i, 2))
     attributes(store, folder / "attributes.h5")
     fit(store, folder / "sampler.h5")
     return store

@@ -12,8 +12,13 @@ import sys
 from pathlib import Path
 
 import click
+import h5py
+import numpy as np
 import pytest
 
+from facegen.api.encode import encode
+from facegen.api.generate import generate_files
+from facegen.api.generate_request import GenerateRequest
 from facegen.cli.main import cli
 from running import REPOSITORY, python_environment
 
@@ -94,6 +99,42 @@ def test_the_pipeline_runs_and_runs_again(home: Path, toy_weights: Path):
         "radii.txt",
     }
     assert len((home / "out" / "radii.txt").read_text().split()) == 270
+
+
+def same(path: Path, expected: Path) -> bool:
+    with h5py.File(path) as found, h5py.File(expected) as wanted:
+        return set(found) == set(wanted) and all(
+            np.array_equal(found[name][()], wanted[name][()]) for name in wanted
+        )
+
+
+def test_the_slurm_script_encodes_in_an_array_of_tasks_and_merges(home: Path, toy_weights: Path):
+    script = EXAMPLES / "shards.slurm"
+    for i in (2, 3, 1):
+        run(f"SHARDS=3 SLURM_ARRAY_TASK_ID={i} {script} encode", home, toy_weights, home / "faces")
+    run(f"{script} merge", home, toy_weights, home / "faces")
+    encode([home / "faces" / "faces.h5"], home / "one.h5", weights=toy_weights, seed=5)
+    assert same(home / "faces" / "latents.h5", home / "one.h5")
+
+
+def test_gnu_parallel_or_xargs_encodes_in_parts_with_as_many_processes(
+    home: Path, toy_weights: Path
+):
+    run(f"{EXAMPLES / 'shards_parallel.sh'} faces/faces.h5 latents.h5 3 2", home, toy_weights, home)
+    encode([home / "faces" / "faces.h5"], home / "one.h5", weights=toy_weights, seed=5)
+    assert same(home / "latents.h5", home / "one.h5")
+    assert not list(home.glob("*.parts"))
+
+
+def test_the_script_for_ssh_generates_on_each_host(home: Path, toy_weights: Path):
+    """A stand-in for ssh runs here what it is told to run there."""
+    ssh = home / "bin" / "ssh"
+    ssh.write_text('#!/bin/sh\n[ "$1" = -n ] || exit 1\nshift 2\nexec sh -c "$*"\n')
+    ssh.chmod(0o755)
+    run(f"{EXAMPLES / 'shards_ssh.sh'} whole.h5 31 7 one two two", home, toy_weights, home)
+    generate_files(GenerateRequest(output=home / "one.h5", count=31, seed=7, weights=toy_weights))
+    assert same(home / "whole.h5", home / "one.h5")
+    assert not list(home.glob("*part*"))
 
 
 VALUES = {"split": "test", "kind": "mixture", "decoder": "plain", "@": ""}  # others: 1

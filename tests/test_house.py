@@ -21,8 +21,8 @@ CONTRACTS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["
 PROGRAMS = ("facegen", "benchmarks", "docs", "examples", "fuzz")
 GROUND_FLOOR = {
     *("errors", "version"),
-    *("hardware", "notices", "options", "paths", "prefetch", "row_ranges", "seeds", "signals"),
-    *("strict_json", "workers"),
+    *("hardware", "notices", "options", "paths", "prefetch", "row_ranges", "seeds", "shards"),
+    *("signals", "strict_json", "workers"),
 }
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 40

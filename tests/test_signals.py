@@ -12,6 +12,7 @@ from running import run_python
 COMMANDS = {
     "prepare": "prepare photos -o out.h5 --size 32 --workers 1 -q",
     "encode": "encode faces.h5 -o out.h5 --weights toy --seed 3 -q",
+    "merge": "merge part-1.h5 part-2.h5 -o out.h5",
     "export": "export latents.h5 --csv -o out.csv",
     "fit": "fit latents.h5 -o out.h5 --seed 1",
     "attributes": "attributes latents.h5 -o out.h5",
@@ -32,6 +33,7 @@ def test_a_signal_at_any_line_leaves_whole_files_or_none(
     tmp_path: Path,
 ):
     inputs = {"faces.h5": toy_faces, "toy": toy_weights, "latents.h5": toy_store}
+    inputs |= {name: toy_store.with_name(name) for name in ("part-1.h5", "part-2.h5")}
     for name, path in {**inputs, "photos": photos_folder}.items():
         (tmp_path / name).symlink_to(path)
     script = Path(__file__).with_name("stop_at_lines.py")

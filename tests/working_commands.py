@@ -10,14 +10,15 @@ import click
 
 from facegen.cli.main import cli
 
-# Run in a folder with faces.h5, latents.h5, attributes.h5, sampler.h5, photo.png and sheet.png;
-# OUT is an empty one.
+# Run in a folder with faces.h5, latents.h5 and its parts part-1.h5 and part-2.h5, attributes.h5,
+# sampler.h5, photo.png and sheet.png; OUT is an empty one.
 COMMANDS = {
     "prepare": "prepare photo.png -o OUT/faces.h5 --size 16 --test-fraction 0 --workers 1",
     "generate": "generate --n 2 --seed 1 --nearest latents.h5 -o OUT/new.png",
     "sharpen": "sharpen photo.png -o OUT/sharp.png",
     "reconstruct": "reconstruct faces.h5 --n 2 --seed 1 -o OUT/again.png",
     "encode": "encode faces.h5 -o OUT/encoded.h5",
+    "merge": "merge part-1.h5 part-2.h5 -o OUT/whole.h5",
     "query": "query latents.h5",
     "export": "export latents.h5 -o OUT/points.npy --npy",
     "fit": "fit latents.h5 --kind mixture --components 2 -o OUT/sampler.h5",

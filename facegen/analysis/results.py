@@ -80,6 +80,7 @@ def stamp(
         "rows_done": len(store),
         "latent_dim": store.latent_dim,
         "origin": asdict(store.origin),
+        **({} if store.part is None else {"part": store.part.record}),
         "options": {name: value for name, value in chosen.items() if value is not None},
         "versions": versions,
     }

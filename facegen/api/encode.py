@@ -16,15 +16,18 @@ from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
 from facegen.io.files import output_errors
 from facegen.io.inputs import keep_inputs
+from facegen.io.labels import Labels, RowRange
 from facegen.io.latent_store import LABELS, Origin
 from facegen.io.latent_writer import FLUSH_SECONDS, LatentsWriter
 from facegen.io.locks import exclusive
+from facegen.io.parts import Part
 from facegen.io.temporaries import Temporary, temporary_file
 from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.model.codec import Codec
 from facegen.paths import AnyPath, Paths, is_hdf5_name, path_list
 from facegen.prefetch import prefetch
+from facegen.shards import Shard
 
 BATCH = 128  # faces at a time; no result depends on it
 
@@ -49,16 +52,18 @@ class Encoded:
 
 
 def encode_rows(
-    codec: Codec, faces: FaceSet, origin: Origin, start: int
+    codec: Codec, faces: FaceSet, origin: Origin, start: int, stop: int | None = None
 ) -> Generator[Points, None, None]:
-    """Yields mu, logvar and z of the faces from row `start` on, float32 (n, latent_dim) each.
+    """Yields mu, logvar and z, float32 (n, latent_dim) each, of the faces from row `start` on, or
+    to `stop` - 1.
 
     Two threads work ahead: one reads, one computes (LiteRT lets go of Python's lock).
     """
 
     def read() -> Iterator[tuple[range, np.ndarray]]:
-        for first in range(start, len(faces), BATCH):
-            rows = range(first, min(first + BATCH, len(faces)))
+        wanted = range(start, len(faces) if stop is None else stop)
+        for first in range(0, len(wanted), BATCH):
+            rows = wanted[first : first + BATCH]
             yield rows, faces.read_range(rows.start, rows.stop)
 
     def compute() -> Iterator[Points]:
@@ -110,16 +115,26 @@ def _open_faces(
             yield faces
 
 
+def _check_shard(sources: Paths, seed: int | None) -> None:
+    """Refuses a part that could not be put together with the others."""
+    if seed is None:
+        raise InputError("--shard needs --seed, the same for all parts")
+    if not is_face_set(sources):
+        raise InputError("--shard is for a face set; 'facegen prepare' makes one of photos")
+
+
 def _check_faces(faces: FaceSet, source: str, codec: Codec) -> None:
     if len(faces) == 0:
         raise InputError(f"{source} has no faces")
     faces.check_size(codec.image_size, f"the weights {codec.weights.name} need")
 
 
-def _origin(codec: Codec, faces: FaceSet, source: str, epsilon_scale: float) -> Origin:
+def _origin(
+    codec: Codec, faces: FaceSet, source: str, epsilon_scale: float, part: Part | None
+) -> Origin:
     return Origin(
         encoder_sha256=codec.weights.digest("encoder.tflite"),
-        fingerprint=faces.fingerprint,
+        fingerprint=part.mark(faces.fingerprint) if part else faces.fingerprint,
         epsilon_scale=epsilon_scale,
         epsilon_limit=codec.weights.model.epsilon_limit,
         weights=codec.weights.name,
@@ -127,18 +142,25 @@ def _origin(codec: Codec, faces: FaceSet, source: str, epsilon_scale: float) -> 
     )
 
 
-def _labels(faces: FaceSet) -> dict[str, h5py.Dataset]:
-    return {
+def _labels(faces: FaceSet, rows: range) -> Labels:
+    found = {
         name: hdf5.dataset(faces.file, name, ndim=ndim, dtype=dtype)
         for name, (ndim, dtype) in LABELS.items()
         if name in faces.file
     }
+    per_row = found.keys() - {"attribute_names"}
+    return {name: RowRange(data, rows) if name in per_row else data for name, data in found.items()}
 
 
 def _append_rows(
-    writer: LatentsWriter, codec: Codec, faces: FaceSet, progress: Callable[[int], None]
+    writer: LatentsWriter,
+    codec: Codec,
+    faces: FaceSet,
+    rows: range,
+    progress: Callable[[int], None],
 ) -> None:
-    with closing(encode_rows(codec, faces, writer.origin, writer.rows_done)) as batches:
+    start = rows.start + writer.rows_done
+    with closing(encode_rows(codec, faces, writer.origin, start, rows.stop)) as batches:
         for points in batches:
             writer.append(*points)
             progress(len(points[0]))
@@ -152,6 +174,7 @@ def encode(
     weights: str | os.PathLike | None = None,
     seed: int | None = None,
     epsilon_scale: float = 1.0,
+    shard: Shard | None = None,
     threads: int | None = None,
     workers: int | None = None,
     force: bool = False,
@@ -174,6 +197,8 @@ def encode(
         weights: a folder of weights; by default the model that comes with facegen.
         seed: of epsilon; by default the store's when resuming, else a fresh one.
         epsilon_scale: factor of epsilon; 0 gives z = mu.
+        shard: encode this part of a face set alone, with the whole's noise; it needs a seed, the
+            same for all parts, which `facegen.api.merge.merge` puts together.
         threads: threads that compute; by default one per processor.
         workers: processes that decode photos; by default one per processor.
         force: begin anew, whatever the output is now.
@@ -185,11 +210,13 @@ def encode(
 
     Raises:
         MissingFileError, InputError: the input or the weights are missing, damaged, or don't fit
-            each other; the output is no store.
+            each other; the output is no store; a shard of photos, or without a seed.
         OutputError: the output was made from something else, is being written by another
             process, or can't be written.
     """
     output, sources, result = Path(output), path_list(sources), Encoded()
+    if shard is not None:
+        _check_shard(sources, seed)
     codec = Codec(Weights.load(weights), threads=threads)
     source = ", ".join(Path(s).name for s in sources[:10])
 
@@ -207,18 +234,21 @@ def encode(
 
     with exclusive(output), _open_faces(sources, output, prepare_photos) as faces:
         _check_faces(faces, source, codec)
+        part = None if shard is None else Part(shard, len(faces))
+        rows = range(len(faces)) if part is None else part.rows
         with LatentsWriter(
             output,
-            _origin(codec, faces, source, epsilon_scale),
-            _labels(faces),
-            rows=len(faces),
+            _origin(codec, faces, source, epsilon_scale, part),
+            _labels(faces, rows),
+            rows=len(rows),
             latent_dim=codec.latent_dim,
+            part=part,
             seed=seed,
             force=force,
             flush_seconds=flush_seconds,
         ) as writer:
-            result.rows, result.resumed_at = len(faces), writer.rows_done
+            result.rows, result.resumed_at = len(rows), writer.rows_done
             result.seed = writer.origin.seed
-            started(writer.rows_done, len(faces))
-            _append_rows(writer, codec, faces, progress)
+            started(writer.rows_done, len(rows))
+            _append_rows(writer, codec, faces, rows, progress)
     return result

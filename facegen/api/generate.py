@@ -33,6 +33,7 @@ from facegen.seeds import seed_or_draw
 if TYPE_CHECKING:  # HDF5 costs 0.2 s, which most sheets don't need
     from facegen.api.nearest import TrainingFaces
     from facegen.io.latent_store import Latents
+    from facegen.io.parts import Part
     from facegen.latent.directions import Move
 
 COUNT = 28
@@ -142,9 +143,12 @@ def generate_files(
         if move is not None:
             runs = {path: _moved(generation, move) for path, generation in runs.items()}
         training = _open_training(request, codec, stack)
+        part = _part(request, len(rows))
+        if part is not None:
+            rows = rows[part.rows.start : part.rows.stop]
         started(len(rows) * len(runs))
         for path, generation in runs.items():
-            for one in _write(request, generation, rows, path, training, progress):
+            for one in _write(request, generation, rows, path, part, training, progress):
                 written.append(one)
                 on_written(one)
     return written
@@ -154,6 +158,15 @@ def _open_store(path: AnyPath) -> Latents:
     from facegen.io.latent_store import Latents
 
     return Latents.open(path)
+
+
+def _part(request: GenerateRequest, rows: int) -> Part | None:
+    """Which part of so many faces is asked for."""
+    if request.shard is None:
+        return None
+    from facegen.io.parts import Part
+
+    return Part(request.shard, rows)
 
 
 def _new_points(
@@ -220,6 +233,7 @@ def _write(
     generation: Generation,
     rows: Sequence[int],
     path: Path,
+    part: Part | None,
     training: TrainingFaces | None,
     progress: Callable[[int], object],
 ) -> Iterator[GeneratedFile]:
@@ -242,7 +256,7 @@ def _write(
         generate_individual(generation, rows, path, force=force, progress=progress)
         yield GeneratedFile(path, rows, *about)
     elif path.suffix.lower() == ".h5":
-        generate_face_set(generation, rows, path, force=force, progress=progress)
+        generate_face_set(generation, rows, path, part=part, force=force, progress=progress)
         yield GeneratedFile(path, rows, *about)
     else:
         pages = generate_sheet(

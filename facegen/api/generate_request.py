@@ -11,6 +11,7 @@ from facegen.images.sharpening import Sharpening
 from facegen.latent.move_choice import MoveChoice
 from facegen.latent.sampler_choice import SamplerChoice
 from facegen.paths import AnyPath
+from facegen.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class GenerateRequest:
         move: move them along labels' directions.
         nearest: show under each face the training face of this store that is most alike.
         faces: the face set of that store, to show the training faces themselves.
+        shard: make this part of a face set alone; it needs a seed, the same for all parts, which
+            `facegen.api.merge.merge` puts together.
         columns: faces a row of a sheet.
         sharpening: of each face.
         force: overwrite what exists.
@@ -52,6 +55,7 @@ class GenerateRequest:
     move: MoveChoice | None = None
     nearest: AnyPath | None = None
     faces: AnyPath | None = None
+    shard: Shard | None = None
     columns: int = 7
     sharpening: Sharpening = Sharpening()
     force: bool = False
@@ -74,6 +78,8 @@ class GenerateRequest:
         if self.sweep is not None and self.choice.flags:
             flag = self.choice.flags[0]
             raise InputError(f"--sweep is for cubes of several sizes; leave out {flag}.")
+        if self.shard is not None and self.latents is None and self.seed is None:
+            raise InputError("--shard needs --seed, the same for all parts.")
         if self.count is not None and self.count < 1:
             raise InputError(f"count must be at least 1, not {self.count}")
         if self.points not in ("z", "mu"):
@@ -89,6 +95,8 @@ class GenerateRequest:
         suffix = ".png" if self.output is None else Path(self.output).suffix.lower()
         if suffix not in (".png", ".h5"):
             raise InputError(f"-o must end in .png (a sheet) or .h5 (a face set), not {suffix!r}")
+        if self.shard is not None and suffix != ".h5":
+            raise InputError("--shard is for a face set; give -o a name that ends in .h5.")
         if swept and suffix == ".h5":
             raise InputError("--sweep makes sheets; give -o a name that ends in .png.")
         if self.faces is not None and self.nearest is None:

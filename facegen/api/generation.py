@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,9 @@ from facegen.io.files import check_output, output_errors
 from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
 from facegen.row_ranges import format_rows
+
+if TYPE_CHECKING:
+    from facegen.io.parts import Part
 
 BATCH = 128
 
@@ -131,10 +134,12 @@ def generate_face_set(
     rows: Sequence[int],
     output: str | os.PathLike,
     *,
+    part: Part | None = None,
     force: bool = False,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Path:
-    """Writes some rows as a face set (facegen.io.face_set), in flat memory.
+    """Writes some rows as a face set (facegen.io.face_set), in flat memory; `part` says which of
+    a whole's they are.
 
     Raises:
         OutputError: the file exists (without `force`) or can't be written.
@@ -148,6 +153,7 @@ def generate_face_set(
         source=f"facegen generate, weights {weights.name}",
         crop="generated",
         provenance=generation.provenance(rows),
+        part=part,
         force=force,
     ) as writer:
         for some, faces in generation.batches(rows):

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from facegen.errors import InputError, MissingFileError
+from facegen.api.photo_faces import PhotoFaces, describe_crop
+from facegen.errors import InputError
 from facegen.hardware import available_cpus
-from facegen.images.alignment import load_photo
 from facegen.images.face_detector import check_installed
-from facegen.images.photo_sources import Photo, as_text, find_photos
-from facegen.images.photos import CELEBA_BOX, Box
-from facegen.io.face_set import FaceSetWriter, is_test_row
-from facegen.io.inputs import keep_inputs, note_input
+from facegen.images.photo_sources import as_text, find_photos
+from facegen.images.photos import Box
+from facegen.io.face_set import FaceSetWriter
+from facegen.io.inputs import keep_inputs
+from facegen.io.label_files import LabelFiles
+from facegen.io.parts import Part
 from facegen.io.pictures import MAX_PIXELS
+from facegen.io.prepare_options import PrepareOptions
+from facegen.io.split import is_test_row
 from facegen.io.temporaries import Temporary
-from facegen.paths import Paths, path_list
-from facegen.workers import map_in_workers, stop_half_started
-
-BATCH_PHOTOS = 32
-BATCH_BYTES = 8_000_000  # a batch ends here too, so that large photos don't pile up in memory
-
-Loaded = tuple[str, np.ndarray | str]  # a name with its pixels, or with why there are none
+from facegen.paths import AnyPath, Paths, path_list
+from facegen.shards import Shard
+from facegen.workers import stop_half_started
 
 
 @dataclass
@@ -36,84 +36,6 @@ class Prepared:
     count: int = 0
     test_count: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
-
-
-def read_identities(path: str | os.PathLike) -> dict[str, int]:
-    """Reads CelebA's identity_CelebA.txt: lines of file name and person number."""
-    identities = {}
-    for number, line in enumerate(_read_lines(path), 1):
-        match = re.fullmatch(r"(\S+)\s+(\d{1,9})", line.strip())
-        if match:
-            identities[match[1]] = int(match[2])
-        elif line.strip():
-            raise InputError(f"{path}, line {number}: expected 'NAME PERSON', found {line[:60]!r}")
-    return identities
-
-
-def read_attributes(path: str | os.PathLike) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Reads CelebA's list_attr_celeba.txt: a count, the K names, then lines of file and K times
-    -1 or 1.
-
-    Returns:
-        The names, and int8 (K) for each file name.
-    """
-    lines = _read_lines(path)
-    names = lines[1].split() if len(lines) > 1 else []
-    if not names:
-        raise InputError(f"{path}, line 2: expected the names of the attributes")
-    attributes = {}
-    for number, line in enumerate(lines[2:], 3):
-        name, *values = line.split() or [""]
-        if len(values) == len(names) and set(values) <= {"-1", "0", "1"}:
-            attributes[name] = np.array(values, np.int8)
-        elif name:
-            raise InputError(
-                f"{path}, line {number}: expected a file name and {len(names)} values -1 or 1"
-            )
-    return names, attributes
-
-
-def _read_lines(path: str | os.PathLike) -> list[str]:
-    note_input(path)
-    try:
-        # Windows' editors begin a text with a byte order mark.
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{path} does not exist") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read as text: {error}") from error
-
-
-def _load(
-    batch: list[tuple[str, bytes]], size: int, box: Box | None, max_pixels: int, align: str
-) -> list[Loaded]:
-    loaded: list[Loaded] = []
-    for name, data in batch:
-        try:
-            face, _ = load_photo(data, size=size, box=box, max_pixels=max_pixels, align=align)
-            loaded.append((name, face))
-        except InputError as error:
-            loaded.append((name, str(error)))
-    return loaded
-
-
-def _read_batches(photos: Iterable[Photo], fail: Callable[[str, str], None]):
-    """Yields lists of (name, bytes); the archives are read here, in one process."""
-    batch: list[tuple[str, bytes]] = []
-    held = 0
-    for photo in photos:
-        try:
-            data = photo.read()
-        except InputError as error:
-            fail(photo.name, str(error))
-            continue
-        batch.append((photo.name, data))
-        held += len(data)
-        if len(batch) >= BATCH_PHOTOS or held >= BATCH_BYTES:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
 
 
 @keep_inputs()
@@ -129,6 +51,7 @@ def prepare(
     test_fraction: float = 0.1,
     test_count: int | None = None,
     seed: int = 0,
+    shard: Shard | None = None,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     force: bool = False,
@@ -150,7 +73,9 @@ def prepare(
         identities: CelebA's identity file; the split then keeps people together.
         attributes: CelebA's attribute file.
         test_fraction, test_count, seed: which images are held out
-            (`facegen.io.face_set.is_test_row`).
+            (`facegen.io.split.is_test_row`).
+        shard: read this part of the photos alone; `facegen.api.merge.merge` puts the parts
+            together, and decides then which images are held out.
         max_pixels: larger photos are skipped without decoding them.
         workers: processes that decode; by default one per processor.
         force: overwrite what exists.
@@ -170,8 +95,15 @@ def prepare(
         stop_half_started()
     if align:
         check_installed()
-    people = read_identities(identities) if identities is not None else None
-    labels = read_attributes(attributes) if attributes is not None else None
+    labels = LabelFiles.read(identities, attributes)
+    options = PrepareOptions(
+        size=size,
+        box=box,
+        align=align,
+        test_fraction=test_fraction,
+        test_count=test_count,
+        seed=seed,
+    )
     result = Prepared()
 
     def skip(name: str, reason: str) -> None:
@@ -179,75 +111,75 @@ def prepare(
         on_skip(name, reason)
         progress(1)
 
-    crop = "x".join(map(str, box)) if box else f"CelebA box {CELEBA_BOX}, else centre square"
-    if align:
-        crop = f"aligned by the eyes, box {box or CELEBA_BOX}"
-    source = ", ".join(as_text(Path(s).resolve().name) for s in sources[:10])
-    with FaceSetWriter(output, size=size, source=source, crop=crop, force=force) as writer:
-        batches = _read_batches(find_photos(sources), skip)
-        options = (size, box, max_pixels, "yes" if align else "no")
-        faces = map_in_workers(_load, batches, options, workers=workers)
-        names = _write_faces(writer, faces, skip, progress)
+    faces = PhotoFaces(options, max_pixels, workers, skip, progress)
+    if shard is None:
+        _prepare(sources, output, faces, labels, result, force)
+    else:
+        _prepare_part(sources, output, faces, labels, result, shard, force)
+    return result
+
+
+def _about(sources: Sequence[AnyPath], options: PrepareOptions) -> dict[str, Any]:
+    """What a face set says of itself."""
+    return {
+        "size": options.size,
+        "source": ", ".join(as_text(Path(s).resolve().name) for s in sources[:10]),
+        "crop": describe_crop(options),
+        "options": options,
+    }
+
+
+def _prepare_part(
+    sources: Sequence[AnyPath],
+    output: str | os.PathLike | Temporary,
+    faces: PhotoFaces,
+    labels: LabelFiles,
+    result: Prepared,
+    shard: Shard,
+    force: bool,
+) -> None:
+    """Writes the faces of some of the photos, all of them as training images."""
+    count, listing = 0, hashlib.sha256()
+    for photo in find_photos(sources):
+        count += 1
+        listing.update(f"{photo.name}\0".encode(errors="surrogateescape"))
+    part = Part(shard, count, listing.hexdigest())
+    photos = islice(find_photos(sources), part.rows.start, part.rows.stop)
+    about = _about(sources, faces.options)
+    with FaceSetWriter(output, **about, part=part, force=force) as writer:
+        names = faces.append_to(writer, photos)
+        persons, attributes = labels.persons_of(names), labels.attributes_of(names)
+        writer.set_labels(persons, attributes, labels.attribute_names)
+        result.count = len(names)
+
+
+def _prepare(
+    sources: Sequence[AnyPath],
+    output: str | os.PathLike | Temporary,
+    faces: PhotoFaces,
+    labels: LabelFiles,
+    result: Prepared,
+    force: bool,
+) -> None:
+    options = faces.options
+    about = _about(sources, options)
+    with FaceSetWriter(output, **about, force=force) as writer:
+        names = faces.append_to(writer, find_photos(sources))
         if not names:
             raise InputError(
                 f"no photo could be used: {len(result.skipped)} skipped"
                 if result.skipped
-                else f"no photos found in {source}"
+                else f"no photos found in {about['source']}"
             )
-        persons = _persons_of(names, people, identities)
-        values = _attributes_of(names, labels, attributes)
+        labels.check_known(names)
+        persons = labels.persons_of(names)
         is_test = is_test_row(
-            names, persons, test_fraction=test_fraction, test_count=test_count, seed=seed
+            names,
+            persons,
+            test_fraction=options.test_fraction,
+            test_count=options.test_count,
+            seed=options.seed,
         )
         writer.set_split(is_test)
-        writer.set_labels(persons, values, labels[0] if labels else [])
+        writer.set_labels(persons, labels.attributes_of(names), labels.attribute_names)
         result.count, result.test_count = len(names), int(is_test.sum())
-    return result
-
-
-def _write_faces(
-    writer: FaceSetWriter,
-    batches: Iterable[list[Loaded]],
-    skip: Callable[[str, str], None],
-    progress: Callable[[int], object],
-) -> list[str]:
-    """Appends what could be loaded and returns the names of it."""
-    kept: list[str] = []
-    for loaded in batches:
-        good = [(name, pixels) for name, pixels in loaded if not isinstance(pixels, str)]
-        for name, reason in loaded:
-            if isinstance(reason, str):
-                skip(name, reason)
-        if good:
-            names, images = zip(*good, strict=True)
-            writer.append(np.stack(images), names)
-            kept += names
-            progress(len(good))
-    return kept
-
-
-def _persons_of(
-    names: list[str], people: dict[str, int] | None, path: str | os.PathLike | None
-) -> np.ndarray | None:
-    """The person number of each photo by its file name, int32 (N), -1 where unknown."""
-    if people is None:
-        return None
-    persons = np.array([people.get(Path(name).name, -1) for name in names], np.int32)
-    if (persons < 0).all():
-        raise InputError(f"{path} names none of the photos, such as {Path(names[0]).name}")
-    return persons
-
-
-def _attributes_of(
-    names: list[str],
-    labels: tuple[list[str], dict[str, np.ndarray]] | None,
-    path: str | os.PathLike | None,
-) -> np.ndarray | None:
-    """The attributes of each photo by its file name, int8 (N, K), 0 where unknown."""
-    if labels is None:
-        return None
-    unknown = np.zeros(len(labels[0]), np.int8)
-    values = np.stack([labels[1].get(Path(name).name, unknown) for name in names])
-    if not values.any():
-        raise InputError(f"{path} names none of the photos, such as {Path(names[0]).name}")
-    return values

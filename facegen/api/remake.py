@@ -75,7 +75,7 @@ def _remake_nearest(
 
 
 def _remake_face_set(made: GeneratedFaces, materials: Materials, output: Path) -> None:
-    generate_face_set(_generation(made, materials), made.rows, output, force=True)
+    generate_face_set(_generation(made, materials), made.rows, output, part=made.part, force=True)
 
 
 def _original(point: Point) -> np.ndarray:
@@ -130,12 +130,15 @@ def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
 
 
 def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> None:
+    part = made.part
+    fingerprint = made.fingerprint if part is None else part.unmark(made.fingerprint)
     encode(
-        [materials.find_faces(made.source, made.fingerprint)],
+        [materials.find_faces(made.source, fingerprint)],
         output,
         weights=materials.codec.weights.path,
         seed=made.seed,
         epsilon_scale=made.epsilon_scale,
+        shard=None if part is None else part.shard,
         threads=materials.threads,
         force=True,
     )

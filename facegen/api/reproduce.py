@@ -149,6 +149,8 @@ def _describe(original: Path) -> dict[str, Any]:
     """
     found = info(original)
     kind, provenance = str(found["kind"]), found.get("provenance") or {}
+    if "part" in found:
+        provenance = {**provenance, "part": found["part"]}
     covered = kind != PICTURE or found["format"] == "PNG"
     if kind == latent_store.FORMAT:
         weights = {"name": found["weights"], "encoder_sha256": found["encoder_sha256"]}

@@ -38,7 +38,10 @@ threads_option = click.option(
 
 
 def say_incomplete(console: Console, stamp: dict[str, Any]) -> None:
-    """Tells of rows that are not encoded yet."""
+    """Tells of rows that are not encoded yet, or are in other parts."""
+    if part := stamp.get("part"):
+        shard = f"part {part['shard']} of {part['shards']}"
+        console.say(f"{stamp['latents']}: {shard}, {stamp['rows']} of {part['whole_rows']} rows")
     if stamp["rows_done"] < stamp["rows"]:
         rows = f"{stamp['rows_done']} of {stamp['rows']} rows are there yet"
         console.say(f"{stamp['latents']}: {rows}")

@@ -15,10 +15,12 @@ from facegen.cli.options import (
     finish_skipped,
     force_option,
     null_option,
+    shard_option,
     strict_option,
     weights_options,
 )
 from facegen.cli.terminal import Bars, Console
+from facegen.shards import Shard
 
 
 @click.command("encode")
@@ -46,6 +48,7 @@ from facegen.cli.terminal import Bars, Console
     type=click.IntRange(1, 256),
     help="Processes that decode photos.  [default: one per processor]",
 )
+@shard_option
 @null_option
 @strict_option
 @force_option
@@ -58,6 +61,7 @@ def command(
     epsilon_scale: float,
     seed: int | None,
     workers: int | None,
+    shard: Shard | None,
     null: bool,
     strict: bool,
     force: bool,
@@ -74,6 +78,7 @@ def command(
         facegen encode faces.h5 -o latents.h5
         facegen encode photos/ -o latents.h5
         facegen encode faces.h5 --epsilon-scale 0 -o means.h5
+        facegen encode faces.h5 --shard 3/16 --seed 5 -o part-3.h5
     """
     from facegen.api.encode import encode, is_face_set
     from facegen.images.photo_sources import count_photos
@@ -98,6 +103,7 @@ def command(
             weights=weights,
             seed=seed,
             epsilon_scale=epsilon_scale,
+            shard=shard,
             threads=threads,
             workers=workers,
             force=force,

@@ -18,6 +18,7 @@ from facegen.cli.options import (
     decoder_option,
     force_option,
     seed_option,
+    shard_option,
     sharpening_options,
     usage_errors,
     weights_options,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from facegen.images.sharpening import Sharpening
     from facegen.latent.move_choice import MoveChoice
     from facegen.latent.sampler_choice import SamplerChoice
+    from facegen.shards import Shard
 
 DEFAULT_OUTPUT = Path("faces.png")
 
@@ -85,6 +87,7 @@ DEFAULT_OUTPUT = Path("faces.png")
     "{date}, {time}, {seed}, {r_limit} and {n} in it.  [default: faces.png, overwritten]",
 )
 @click.option("--individual", type=PATH, metavar="DIR", help="Single PNGs into this folder.")
+@shard_option
 @force_option
 @decoder_option
 @weights_options
@@ -105,6 +108,7 @@ def command(
     sharpening: Sharpening,
     output: Path | None,
     individual: Path | None,
+    shard: Shard | None,
     force: bool,
     decoder: str | None,
     weights: Path | None,
@@ -122,6 +126,7 @@ def command(
         facegen generate --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o sweep.png
         facegen generate --attribute Smiling=2 --without Male --seed 5
         facegen generate --n 100000 -o new-faces.h5
+        facegen generate --n 100000 --seed 5 --shard 3/16 -o part-3.h5
         facegen generate --latents latents.h5 --rows 3,17,20-40 -o some.png
         facegen generate --n 14 --nearest latents.h5 --faces faces.h5 -o new.png
     """
@@ -142,6 +147,7 @@ def command(
             move=move,
             nearest=nearest,
             faces=faces,
+            shard=shard,
             columns=columns,
             sharpening=sharpening,
             force=force or by_default,  # the default name is there to be overwritten

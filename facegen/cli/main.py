@@ -24,6 +24,7 @@ COMMANDS = (
     "sharpen",
     "reconstruct",
     "encode",
+    "merge",
     "query",
     "export",
     "fit",

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from facegen.cli.terminal import Console, read_stdin
 from facegen.errors import InputError
 from facegen.seeds import MAX_SEED
+from facegen.shards import Shard
 
 if TYPE_CHECKING:
     from facegen.options import CrispOptions, ModelOptions, TrainingOptions
@@ -64,6 +65,18 @@ class FilePath(click.Path):
         if not str(value):
             self.fail("the name is empty.", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class ShardType(click.ParamType):
+    """'3/16': a part and how many there are."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return value if isinstance(value, Shard) else Shard.parse(value)
+        except InputError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 SEED = click.IntRange(0, MAX_SEED)
@@ -249,6 +262,12 @@ resume_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite what exists.")
 seed_option = click.option(
     "--seed", type=SEED, help="The same seed gives the same result; by default a fresh one."
+)
+shard_option = click.option(
+    "--shard",
+    type=ShardType(),
+    metavar="I/N",
+    help="Do part I of N alone, such as 3/16; 'facegen merge' puts the parts together.",
 )
 align_option = click.option(
     "--align",

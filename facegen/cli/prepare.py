@@ -16,9 +16,19 @@ from facegen.cli.options import (
     finish_skipped,
     force_option,
     null_option,
+    shard_option,
     strict_option,
 )
 from facegen.cli.terminal import Console
+from facegen.shards import Shard
+
+
+def count_shard(names: list[str], shard: Shard | None) -> int | None:
+    """How many photos there are to read; None if that is not known before."""
+    from facegen.images.photo_sources import count_photos
+
+    total = count_photos(names)
+    return total if shard is None or total is None else len(shard.rows(total, "photos"))
 
 
 @click.command("prepare")
@@ -67,6 +77,7 @@ from facegen.cli.terminal import Console
 @click.option(
     "--workers", type=click.IntRange(1, 256), help="Processes.  [default: one per processor]"
 )
+@shard_option
 @null_option
 @strict_option
 @force_option
@@ -85,6 +96,7 @@ def command(
     seed: int,
     max_pixels: int,
     workers: int | None,
+    shard: Shard | None,
     null: bool,
     strict: bool,
     force: bool,
@@ -99,6 +111,7 @@ def command(
     Examples:
         facegen prepare photos/ -o faces.h5
         facegen prepare img_align_celeba.zip --identities identity_CelebA.txt -o faces.h5
+        facegen prepare photos/ --shard 3/16 -o part-3.h5
         find ~/Pictures -name '*.jpg' -print0 | facegen prepare -0 - --align -o faces.h5
     """
     if box and not (box[0] < box[2] and box[1] < box[3]):
@@ -107,14 +120,12 @@ def command(
     from PIL import Image
 
     from facegen.api.prepare import prepare
-    from facegen.images.photo_sources import count_photos
     from facegen.io.pictures import MAX_PIXELS
 
     if max_pixels > MAX_PIXELS:
         Image.MAX_IMAGE_PIXELS = None  # this process is ours, and max_pixels its limit
     names = expand_sources(sources, null=null)
-    total = count_photos(names)
-    with console.progress(total, "photo") as progress:
+    with console.progress(count_shard(names, shard), "photo") as progress:
         result = prepare(
             names,
             output,
@@ -126,13 +137,15 @@ def command(
             test_fraction=test_fraction,
             test_count=test_count,
             seed=seed,
+            shard=shard,
             max_pixels=max_pixels,
             workers=workers,
             force=force,
             progress=progress,
             on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
         )
-    console.say(f"{result.count} faces, {result.test_count} of them held out for tests")
+    if shard is None:
+        console.say(f"{result.count} faces, {result.test_count} of them held out for tests")
     console.result(
         output,
         faces=result.count,

@@ -107,6 +107,8 @@ def command(
     if len(dict(attributes)) < len(attributes):
         raise click.UsageError("--attribute names the same attribute twice.")
     with Latents.open(latents) as store:
+        if store.part is not None:
+            Console(quiet).say(f"{latents}: {store.part}; its first row is 0 here")
         if not store.complete:
             Console(quiet).say(f"{latents}: {len(store)} of {store.rows} rows are there yet")
         header = _csv_header(store)

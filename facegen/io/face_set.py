@@ -7,9 +7,14 @@ Layout of the file (HDF5, no filters):
     /identities        int32 (N): the person, -1 where unknown; only with identities
     /attributes        int8 (N, K): 1 yes, -1 no, 0 unknown; only with attributes
     /attribute_names   UTF-8 text (K)
+    /row_digests       uint8 (N, 32): SHA-256 of the row's pixels; since format 2
+    /source_digests    uint8 (N, 32): SHA-256 of the photo's file; only of photos, since format 2
     attributes of the root: format, format_version, facegen_version, source, crop, size,
-        fingerprint (SHA-256 of images, names and split), and, where facegen generated the
-        faces, provenance (JSON, `facegen.io.hdf5_provenance`)
+        fingerprint (SHA-256 of images, names and split), rows_fingerprint (the same of row digests,
+        names and split; since format 2), where faces come from photos options (JSON,
+        `facegen.io.prepare_options`; since format 2), where facegen generated the faces,
+        provenance (JSON, `facegen.io.hdf5_provenance`), and of a shard those of
+        `facegen.io.parts`
 """
 
 from __future__ import annotations
@@ -28,56 +33,15 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
+from facegen.io.digests import DIGEST_BYTES, digests_of
 from facegen.io.files import atomic_output
 from facegen.io.hdf5_provenance import write_file_provenance
+from facegen.io.parts import Part
+from facegen.io.prepare_options import PrepareOptions
 from facegen.io.temporaries import Temporary
 
 FORMAT = "facegen-faces"
-FORMAT_VERSION = 1
-
-
-def is_test_row(
-    names: Sequence[str],
-    identities: np.ndarray | None = None,
-    *,
-    test_fraction: float = 0.1,
-    test_count: int | None = None,
-    seed: int = 0,
-) -> np.ndarray:
-    """Chooses the test images: whole people where they are known, else single images.
-
-    The people are put in an order that depends only on their number and the seed (a hash), and
-    taken until the wanted count of images is reached; a person who would exceed it is passed
-    over. So an image's split does not depend on the order in which photos are read.
-
-    Args:
-        names: N names, which stand for people where those are unknown.
-        identities: int (N) person numbers, -1 where unknown, or None.
-        test_fraction: wanted share of the images, in [0, 1).
-        test_count: wanted number of images; replaces `test_fraction`.
-
-    Returns:
-        bool (N).
-    """
-    wanted = round(test_fraction * len(names)) if test_count is None else test_count
-    if wanted >= len(names) > 0:
-        raise InputError(f"{wanted} test images of {len(names)} leave none for training")
-    groups: dict[str, list[int]] = {}
-    for row, name in enumerate(names):
-        person = -1 if identities is None else int(identities[row])
-        groups.setdefault(f"person {person}" if person >= 0 else f"name {name}", []).append(row)
-
-    def order(group: str) -> bytes:
-        return hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=16).digest()
-
-    is_test = np.zeros(len(names), bool)
-    for group in sorted(groups, key=order):
-        if wanted <= 0:
-            break
-        if len(groups[group]) <= wanted:
-            is_test[groups[group]] = True
-            wanted -= len(groups[group])
-    return is_test
+FORMAT_VERSION = 2
 
 
 class FaceSetWriter:
@@ -93,22 +57,30 @@ class FaceSetWriter:
         size: int,
         source: str,
         crop: str,
+        options: PrepareOptions | None = None,
         provenance: dict[str, Any] | None = None,
+        part: Part | None = None,
         force: bool = False,
     ):
+        """options: how photos became the faces; then `append` needs the photos' digests."""
         self.size = size
         self.count = 0
         self._stack = ExitStack()
         self._images_hash = hashlib.sha256()
         self._names_hash = hashlib.sha256()
+        self._rows_hash = hashlib.sha256()
         try:
             temporary = self._stack.enter_context(atomic_output(path, force=force))
             created = hdf5.create_file(temporary, libver=("v108", "v110"))
             self._file = self._stack.enter_context(created)
             hdf5.set_format(self._file, FORMAT, FORMAT_VERSION)
             self._file.attrs.update({"source": source, "crop": crop, "size": size})
+            if options is not None:
+                self._file.attrs["options"] = options.to_json()
             if provenance is not None:
                 write_file_provenance(self._file, provenance)
+            if part is not None:
+                part.write(self._file)
             rows = hdf5.rows_per_chunk(size * size * 3)
             image = (size, size, 3)
             self._images = self._file.create_dataset(
@@ -120,21 +92,39 @@ class FaceSetWriter:
             self._split = self._file.create_dataset(
                 "split", (0,), hdf5.SPLIT_DTYPE, maxshape=(None,), chunks=(65536,)
             )
+            self._row_digests = self._create_digests("row_digests")
+            self._source_digests = options and self._create_digests("source_digests")
         except BaseException as error:
             self._stack.__exit__(type(error), error, error.__traceback__)
             raise
 
-    def append(self, images: np.ndarray, names: Sequence[str]) -> None:
-        """Adds images uint8 (n, size, size, 3) and their n names, as training images."""
+    def _create_digests(self, name: str) -> h5py.Dataset:
+        shape = (0, DIGEST_BYTES)
+        limits, chunks = (None, DIGEST_BYTES), (4096, DIGEST_BYTES)
+        return self._file.create_dataset(name, shape, "u1", maxshape=limits, chunks=chunks)
+
+    def append(
+        self, images: np.ndarray, names: Sequence[str], source_digests: np.ndarray | None = None
+    ) -> None:
+        """Adds images uint8 (n, size, size, 3) and their n names, as training images.
+
+        Args:
+            source_digests: uint8 (n, 32), SHA-256 of the photos; needed if there are `options`.
+        """
         text = "".join(f"{name}\0" for name in names).encode(errors="replace")
-        hdf5.reserve(self._file, images.nbytes + len(text))
+        hdf5.reserve(self._file, images.nbytes + len(text) + 2 * DIGEST_BYTES * len(names))
         first, self.count = self.count, self.count + len(names)
-        for data in (self._images, self._names, self._split):
+        columns = {self._images: images, self._names: list(names)}
+        columns[self._row_digests] = row_digests = digests_of(images)
+        if self._source_digests is not None:
+            columns[self._source_digests] = source_digests
+        for data, values in columns.items():
             data.resize(self.count, axis=0)
-        self._images[first:] = images
-        self._names[first:] = list(names)
+            data[first:] = values
+        self._split.resize(self.count, axis=0)
         self._images_hash.update(np.ascontiguousarray(images).data)
         self._names_hash.update(text)
+        self._rows_hash.update(row_digests.data)
 
     def set_split(self, is_test: np.ndarray) -> None:
         """Marks the rows that are test images, bool (N)."""
@@ -157,6 +147,10 @@ class FaceSetWriter:
                 "attribute_names", data=list(attribute_names), dtype=hdf5.TEXT
             )
 
+    def _fingerprint(self, content: hashlib._Hash) -> str:
+        parts = content.digest(), self._names_hash.digest(), self._split[:]
+        return hashlib.sha256(b"".join(parts)).hexdigest()
+
     def __enter__(self) -> FaceSetWriter:
         return self
 
@@ -168,8 +162,8 @@ class FaceSetWriter:
     ) -> bool | None:
         if error is None:
             try:
-                parts = self._images_hash.digest(), self._names_hash.digest(), self._split[:]
-                self._file.attrs["fingerprint"] = hashlib.sha256(b"".join(parts)).hexdigest()
+                self._file.attrs["fingerprint"] = self._fingerprint(self._images_hash)
+                self._file.attrs["rows_fingerprint"] = self._fingerprint(self._rows_hash)
             except BaseException as late:
                 self._stack.__exit__(type(late), late, late.__traceback__)
                 raise
@@ -184,6 +178,9 @@ class FaceSet:
         images: uint8 (N, size, size, 3), on disk.
         is_test: bool (N).
         fingerprint: SHA-256 of images, names and split.
+        rows_fingerprint: SHA-256 of row digests, names and split; "" in format 1.
+        options: how photos became the faces; None of others, and in format 1.
+        part: of a whole, which then has other row numbers; None of a whole.
     """
 
     path: Path
@@ -195,6 +192,9 @@ class FaceSet:
     crop: str
     source: str
     fingerprint: str
+    rows_fingerprint: str
+    options: PrepareOptions | None
+    part: Part | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> FaceSet:
@@ -224,6 +224,9 @@ class FaceSet:
                     crop=str(hdf5.attribute(file, "crop", "")),
                     source=str(hdf5.attribute(file, "source", "")),
                     fingerprint=str(hdf5.attribute(file, "fingerprint", "")),
+                    rows_fingerprint=str(hdf5.attribute(file, "rows_fingerprint", "")),
+                    options=PrepareOptions.parse(str(hdf5.attribute(file, "options", "")), path),
+                    part=Part.read(file, len(images)),
                 )
         except BaseException:
             file.close()
@@ -269,6 +272,17 @@ class FaceSet:
         unique, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
         names = hdf5.read_rows(self.names, unique)[inverse]
         return [name.decode(errors="replace") for name in names]
+
+    def digests(self, name: str) -> h5py.Dataset:
+        """ "row_digests" or "source_digests", uint8 (N, 32), on disk.
+
+        Raises:
+            InputError: there are none, as in format 1, or they are damaged.
+        """
+        found = hdf5.dataset(self.file, name, ndim=2, dtype=np.uint8)
+        if found.shape != (len(self), DIGEST_BYTES):
+            raise InputError(f"{self.path} is damaged: {name} are {found.shape}")
+        return found
 
     def iterate(
         self, split: str | None = None, batch_size: int = 128

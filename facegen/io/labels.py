@@ -18,6 +18,21 @@ TEXT_FRAME = 32  # bytes around a text in HDF5's heap, at most
 Labels = Mapping[str, Any]  # arrays or datasets by name, some of facegen.io.latent_store.LABELS
 
 
+class RowRange:
+    """Some rows of a dataset as if they were all of it, read when they are asked for."""
+
+    def __init__(self, data: h5py.Dataset, rows: range):
+        self._data, self._rows = data, rows
+        self.shape = (len(rows), *data.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, block: slice) -> np.ndarray:
+        some = self._rows[block]
+        return self._data[some.start : some.stop]
+
+
 def copy_labels(file: hdf5.NewFile, labels: Labels, rows: int) -> None:
     """Writes labels into a new store, with disk space reserved before each block.
 

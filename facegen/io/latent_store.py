@@ -6,7 +6,8 @@ Layout of the file (HDF5, superblock 0, no filters); docs/latents.md tells where
     /complete          uint8: 1 when all N rows are there
     /names, /split, /identities, /attributes, /attribute_names
                        as in the face set (facegen.io.face_set), of all N rows
-    attributes of the root: format, format_version, facegen_version, and those of `Origin`
+    attributes of the root: format, format_version, facegen_version, those of `Origin` and, where
+        it is a shard, those of `facegen.io.parts`; its fingerprint is then marked as the part's
 
 While rows are written, HDF5 only reads the file: see `LatentsWriter`.
 """
@@ -24,6 +25,7 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
+from facegen.io.parts import Part
 from facegen.io.weights import Weights
 
 FORMAT = "facegen-latents"
@@ -78,6 +80,7 @@ class Latents:
         latent_dim: coordinates of a point.
         is_test: bool (rows_done).
         attribute_names: K names; empty without attributes.
+        part: of a whole, which then has other row numbers; None of a whole.
     """
 
     path: Path
@@ -88,6 +91,7 @@ class Latents:
     latent_dim: int
     is_test: np.ndarray
     attribute_names: list[str]
+    part: Part | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> Latents:
@@ -133,6 +137,7 @@ class Latents:
             latent_dim=latent_dim,
             is_test=split[:rows_done] == hdf5.SPLITS["test"],
             attribute_names=attribute_names,
+            part=Part.read(file, rows),
         )
 
     @property

@@ -26,6 +26,8 @@ from facegen.io.files import atomic_output, check_output, open_in_place, output_
 from facegen.io.labels import Labels, changed_label, copy_labels
 from facegen.io.latent_store import ARRAYS, FORMAT, FORMAT_VERSION, Latents, Origin
 from facegen.io.locks import exclusive
+from facegen.io.parts import Part
+from facegen.io.temporaries import Temporary
 from facegen.seeds import draw_seed
 
 FLUSH_SECONDS = 1.0  # rows that a kill can cost, as time
@@ -45,7 +47,14 @@ def _create_array(file: hdf5.NewFile, name: str, rows: int, latent_dim: int) -> 
 
 
 def _create(
-    path: Path, origin: Origin, labels: Labels, *, rows: int, latent_dim: int, force: bool
+    path: Path | Temporary,
+    origin: Origin,
+    labels: Labels,
+    *,
+    rows: int,
+    latent_dim: int,
+    part: Part | None,
+    force: bool,
 ) -> None:
     """Writes a store without rows, all its disk space reserved: a full disk is found out here."""
     # Addresses are multiples of 8, so that rows_done never straddles two sectors of a disk.
@@ -56,6 +65,8 @@ def _create(
     ):
         hdf5.set_format(file, FORMAT, FORMAT_VERSION)
         file.attrs.update(asdict(origin))
+        if part is not None:
+            part.write(file)
         file.create_dataset("rows_done", data=np.array(0, "<u8"))
         file.create_dataset("complete", data=np.array(0, "u1"))
         copy_labels(file, labels, rows)
@@ -63,11 +74,21 @@ def _create(
             _create_array(file, name, rows, latent_dim)
 
 
-def _check_same(store: Latents, origin: Origin, labels: Labels, rows: int, latent_dim: int) -> None:
+def _check_same(
+    store: Latents,
+    origin: Origin,
+    labels: Labels,
+    rows: int,
+    latent_dim: int,
+    part: Part | None = None,
+) -> None:
     """Refuses to go on with a store that something else made."""
     found = store.origin
+    shards = [one and one.shard for one in (store.part, part)]
     reason = ""
-    if found.encoder_sha256 != origin.encoder_sha256 or store.latent_dim != latent_dim:
+    if shards[0] != shards[1]:
+        reason = "is {}, not {}".format(*(shard or "a whole store" for shard in shards))
+    elif found.encoder_sha256 != origin.encoder_sha256 or store.latent_dim != latent_dim:
         reason = f"was made with other weights ({found.weights}), not with {origin.weights}"
     elif found.fingerprint != origin.fingerprint or store.rows != rows:
         reason = f"was made from another input ({found.source}), not from {origin.source}"
@@ -96,12 +117,13 @@ class LatentsWriter:
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike | Temporary,
         origin: Origin,
         labels: Labels,
         *,
         rows: int,
         latent_dim: int,
+        part: Part | None = None,
         seed: int | None = None,
         force: bool = False,
         flush_seconds: float = FLUSH_SECONDS,
@@ -109,12 +131,13 @@ class LatentsWriter:
         """Opens the store, or creates it.
 
         Args:
-            path: latents.h5.
+            path: latents.h5; or a file that its owner publishes when the store is complete.
             origin: what the rows are made from; its seed is not used.
             labels: "names" and "split", and where known "identities", "attributes" and
                 "attribute_names": arrays or datasets as in the face set.
             rows: N, how many rows the store will have, at least 1.
             latent_dim: coordinates of a point.
+            part: of a whole store; `rows` are then the part's, the origin is marked as its.
             seed: of epsilon; by default an existing store's, else a fresh one.
             force: begin anew, whatever `path` is now.
             flush_seconds: how often rows become safe.
@@ -123,13 +146,15 @@ class LatentsWriter:
             InputError: `path` exists and is no store, or damaged.
             OutputError: it was made from something else, or can't be written.
         """
-        self.path = Path(path)
-        if force or not self.path.exists():
+        given = path if isinstance(path, Temporary) else Path(path)
+        self.path = given.path if isinstance(given, Temporary) else given
+        if force or isinstance(given, Temporary) or not given.exists():
             fresh = replace(origin, seed=draw_seed() if seed is None else seed)
-            _create(self.path, fresh, labels, rows=rows, latent_dim=latent_dim, force=force)
+            of = {"rows": rows, "latent_dim": latent_dim}
+            _create(given, fresh, labels, **of, part=part, force=force)
         with Latents.open(self.path) as store:
             wanted = store.origin.seed if seed is None else seed
-            _check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim)
+            _check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim, part)
             self.origin = store.origin
             self.rows = rows
             self.rows_done = self.rows_written = store.rows_done

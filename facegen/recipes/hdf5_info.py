@@ -23,6 +23,7 @@ from facegen.io import (
 from facegen.io.face_set import FaceSet
 from facegen.io.hdf5_provenance import read_file_provenance
 from facegen.io.latent_store import Latents
+from facegen.io.parts import Part
 from facegen.io.weights import ARRAYS_FORMAT, ARRAYS_VERSION
 from facegen.latent.directions import Directions
 from facegen.latent.samplers import FittedSampler
@@ -68,6 +69,11 @@ def _labels(file: h5py.File) -> dict[str, Any]:
     return found
 
 
+def _part(part: Part | None) -> dict[str, Any]:
+    """Which part of a whole a file is, if it is one."""
+    return {} if part is None else {"part": part.record}
+
+
 def _describe_latents(path: Path) -> dict[str, Any]:
     with Latents.open(path) as store:
         return {
@@ -78,6 +84,7 @@ def _describe_latents(path: Path) -> dict[str, Any]:
             "latent_dim": store.latent_dim,
             "test_rows": int(store.is_test.sum()),
             **asdict(store.origin),
+            **_part(store.part),
             **_labels(store.file),
         }
 
@@ -92,6 +99,9 @@ def _describe_faces(path: Path) -> dict[str, Any]:
             "crop": face_set.crop,
             "source": face_set.source,
             "fingerprint": face_set.fingerprint,
+            "rows_fingerprint": face_set.rows_fingerprint,
+            "options": face_set.options and asdict(face_set.options),
+            **_part(face_set.part),
             **_labels(face_set.file),
             "provenance": read_file_provenance(face_set.file),
         }

@@ -14,11 +14,13 @@ from facegen.errors import InputError
 from facegen.images.photos import Box
 from facegen.images.sharpening import Sharpening
 from facegen.io.latent_store import Origin
+from facegen.io.parts import Part
 from facegen.io.records import Key, Record
 from facegen.io.weights import DECODERS
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.row_ranges import MAX_ROW
 from facegen.seeds import MAX_SEED
+from facegen.shards import MAX_SHARDS, Shard
 
 LARGEST = 1e6  # of numbers such as sigma: a thousand times what the command line takes
 MAX_LABELS = 1000
@@ -183,6 +185,15 @@ class Source:
     def has_original(self) -> bool:
         """Whether the point was encoded from a picture that can be shown."""
         return self.kind in ("faces", "photo")
+
+
+def read_part(record: Record) -> Part | None:
+    """Which part of a whole an output is; None for a whole."""
+    if "part" not in record:
+        return None
+    own = record.record("part")
+    shard = Shard(own.whole("shard", 1, MAX_SHARDS), own.whole("shards", 1, MAX_SHARDS))
+    return Part(shard, own.whole("whole_rows", shard.count, MAX_ROW))
 
 
 def read_sharpening(record: Record, name: Key = "sharpening") -> Sharpening:

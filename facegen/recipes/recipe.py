@@ -17,6 +17,7 @@ from facegen.images.animation import MAX_FPS
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import ROWS_PER_PAGE, Grid, pair_grid
 from facegen.io import attribute_file, face_set, latent_store, sampler_file
+from facegen.io.parts import Part
 from facegen.io.records import Record
 from facegen.latent.interpolation import PATHS
 from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO
@@ -26,6 +27,7 @@ from facegen.recipes.ingredients import (
     Nearest,
     SamplerRecipe,
     Source,
+    read_part,
     read_sharpening,
 )
 from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
@@ -129,8 +131,16 @@ class Generated(Recipe):
         return replace(self, rows=self.rows[index : index + 1], columns=None), (0, 0)
 
 
+@dataclass(frozen=True)
 class GeneratedFaces(Generated):
-    """Of `generate`, as a face set."""
+    """Of `generate`, as a face set; `part` is None of a whole."""
+
+    part: Part | None = None
+
+    @classmethod
+    def read(cls, record: Record, most: int, columns: int | None) -> GeneratedFaces:
+        made = cast(GeneratedFaces, super().read(record, most, columns))
+        return replace(made, part=read_part(record))
 
 
 @dataclass(frozen=True)

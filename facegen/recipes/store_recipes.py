@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facegen.io import sampler_file
+from facegen.io.parts import Part
 from facegen.io.records import Record
-from facegen.recipes.ingredients import LARGEST, MAX_LABELS, Model, StoreRecipe
+from facegen.recipes.ingredients import LARGEST, MAX_LABELS, Model, StoreRecipe, read_part
 from facegen.row_ranges import MAX_ROW
 from facegen.seeds import MAX_SEED
 
@@ -20,6 +21,7 @@ class EncodeRecipe:
     fingerprint: str
     seed: int
     epsilon_scale: float
+    part: Part | None
 
     @classmethod
     def read(cls, record: Record, most: int, columns: int | None) -> EncodeRecipe:
@@ -29,6 +31,7 @@ class EncodeRecipe:
             record.text("fingerprint"),
             record.whole("seed", 0, MAX_SEED),
             record.number("epsilon_scale", -LARGEST, LARGEST),
+            read_part(record),
         )
 
 

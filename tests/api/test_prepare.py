@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -17,11 +18,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegen.api.prepare import _read_batches, prepare, read_attributes, read_identities
+from facegen.api.photo_faces import PhotoFaces
+from facegen.api.prepare import prepare
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.images.photo_sources import Photo
 from facegen.images.photos import load_face
-from facegen.io.face_set import FaceSet, is_test_row
+from facegen.io.face_set import FaceSet
+from facegen.io.label_files import read_attributes, read_identities
+from facegen.io.prepare_options import PrepareOptions
+from facegen.io.split import is_test_row
 from running import facegen, python_environment
 
 
@@ -82,6 +87,16 @@ def test_every_photo_becomes_a_face(photos_folder, tmp_path):
         assert faces.crop == "CelebA box (19, 40, 159, 180), else centre square"
 
 
+def test_the_digests_of_the_photos_and_the_options_are_recorded(photos_folder, tmp_path):
+    output = tmp_path / "faces.h5"
+    prepare([photos_folder], output, size=24, test_count=3, seed=8, workers=1)
+    photos = (path.read_bytes() for path in sorted(photos_folder.iterdir()))
+    with FaceSet.open(output) as faces:
+        assert faces.options == PrepareOptions(size=24, test_count=3, seed=8)
+        found = [digest.tobytes() for digest in faces.digests("source_digests")[:]]
+    assert found == [hashlib.sha256(photo).digest() for photo in photos]
+
+
 def test_the_number_of_workers_changes_nothing(many_photos, tmp_path):
     """The same content, and the unusable photos in the same order with the same reasons."""
     one = prepare([many_photos], tmp_path / "one.h5", size=16, workers=1)
@@ -93,19 +108,20 @@ def test_the_number_of_workers_changes_nothing(many_photos, tmp_path):
 
 def test_the_size_of_batches_changes_nothing(many_photos, tmp_path, monkeypatch):
     prepare([many_photos], tmp_path / "usual.h5", size=16, workers=1)
-    monkeypatch.setattr("facegen.api.prepare.BATCH_BYTES", 2000)
+    monkeypatch.setattr("facegen.api.photo_faces.BATCH_BYTES", 2000)
     prepare([many_photos], tmp_path / "small.h5", size=16, workers=1)
     with FaceSet.open(tmp_path / "usual.h5") as a, FaceSet.open(tmp_path / "small.h5") as b:
         assert a.fingerprint == b.fingerprint
 
 
 def test_large_photos_make_small_batches(monkeypatch):
-    monkeypatch.setattr("facegen.api.prepare.BATCH_BYTES", 100)
-    monkeypatch.setattr("facegen.api.prepare.BATCH_PHOTOS", 3)
+    monkeypatch.setattr("facegen.api.photo_faces.BATCH_BYTES", 100)
+    monkeypatch.setattr("facegen.api.photo_faces.BATCH_PHOTOS", 3)
     sizes = [10, 99, 1, 1, 1, 1, 100, 50]
     photos = [Photo(str(size), partial(bytes, size)) for size in sizes]
-    batches = _read_batches(photos, lambda name, reason: None)
-    found = [[len(data) for _, data in batch] for batch in batches]
+    faces = PhotoFaces(PrepareOptions(), 1000, 1, lambda name, reason: None, lambda done: None)
+    batches = faces.batches(photos)
+    found = [[len(data) for _, data, _ in batch] for batch in batches]
     assert found == [[10, 99], [1, 1, 1], [1, 100], [50]]
 
 
@@ -292,7 +308,9 @@ def test_an_interrupted_run_leaves_nothing(many_photos, tmp_path, workers):
 
 
 def test_a_killed_worker_is_reported(many_photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("facegen.api.prepare.load_photo", lambda *_, **__: os.kill(os.getpid(), 9))
+    monkeypatch.setattr(
+        "facegen.api.photo_faces.load_photo", lambda *_, **__: os.kill(os.getpid(), 9)
+    )
     with pytest.raises(FacegenError, match=r"a worker process was killed.*--workers 1"):
         prepare([many_photos], tmp_path / "faces.h5", size=8, workers=2)
     assert os.listdir(tmp_path) == []

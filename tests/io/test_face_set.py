@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen.errors import InputError, MissingFileError, OutputError
-from facegen.io.face_set import FaceSet, FaceSetWriter, is_test_row
+from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.prepare_options import PrepareOptions
+from facegen.io.split import is_test_row
 from facegen.version import __version__
 from running import run_python
 
@@ -152,6 +154,7 @@ def test_any_hdf5_reader_reads_the_file(tmp_path):
             "images": "u",
             "names": "O",
             "split": "u",
+            "row_digests": "u",
         }
         for data in file.values():
             assert data.compression is None
@@ -161,7 +164,7 @@ def test_any_hdf5_reader_reads_the_file(tmp_path):
         assert h5py.check_enum_dtype(file["split"].dtype) == {"train": 0, "test": 1}
         assert h5py.check_string_dtype(file["names"].dtype).encoding == "utf-8"
         assert file.attrs["format"] == "facegen-faces"
-        assert file.attrs["format_version"] == 1
+        assert file.attrs["format_version"] == 2
         assert json.loads(file.attrs["provenance"]) == {"facegen_version": __version__, "seed": 1}
 
 
@@ -173,6 +176,64 @@ def test_the_fingerprint_is_that_of_images_names_and_split(tmp_path):
     split = bytes([1, 0, 0, 1, 0, 0, 1])
     with FaceSet.open(path) as faces:
         assert faces.fingerprint == hashlib.sha256(parts + split).hexdigest()
+
+
+def test_every_row_has_a_digest_and_a_fingerprint_is_over_these(tmp_path):
+    images = noise(7, 4, 4, 3)
+    path = write_faces(tmp_path / "faces.h5", images)
+    digests = b"".join(hashlib.sha256(image.tobytes()).digest() for image in images)
+    names = "".join(name + "\0" for name in names_of(7)).encode()
+    parts = hashlib.sha256(digests).digest() + hashlib.sha256(names).digest()
+    split = bytes([1, 0, 0, 1, 0, 0, 1])
+    with FaceSet.open(path) as faces:
+        assert faces.digests("row_digests")[:].tobytes() == digests
+        assert faces.rows_fingerprint == hashlib.sha256(parts + split).hexdigest()
+        assert faces.options is None
+        with pytest.raises(InputError, match="has no dataset 'source_digests'"):
+            faces.digests("source_digests")
+
+
+def test_the_digests_of_photos_and_the_options_are_recorded(tmp_path):
+    path, sources = tmp_path / "faces.h5", noise(3, 32)
+    options = PrepareOptions(size=8, box=(1, 2, 3, 4), align=True, test_count=7, seed=2**62)
+    with FaceSetWriter(path, size=8, source="", crop="", options=options) as writer:
+        writer.append(noise(2, 8, 8, 3), names_of(2), sources[:2])
+        writer.append(noise(1, 8, 8, 3), ["last"], sources[2:])
+    with FaceSet.open(path) as faces:
+        assert faces.options == options
+        np.testing.assert_array_equal(faces.digests("source_digests")[:], sources)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", "1", '{"size": -1}', '{"size": 8, "box": [1, 2], "test_count": null}']
+)
+def test_options_that_are_not_facegen_s_are_refused(tmp_path, text):
+    path = write_faces(tmp_path / "faces.h5", noise(3, 8, 8, 3))
+    with h5py.File(path, "r+") as file:
+        file.attrs["options"] = text
+    with pytest.raises(InputError, match="is damaged: its options can't be read"):
+        FaceSet.open(path)
+
+
+def test_digests_of_another_number_of_rows_are_refused(tmp_path):
+    path = write_faces(tmp_path / "faces.h5", noise(3, 8, 8, 3))
+    damage(path, "row_digests", np.zeros((2, 32), np.uint8))
+    with FaceSet.open(path) as faces, pytest.raises(InputError, match="row_digests are"):
+        faces.digests("row_digests")
+
+
+def test_a_face_set_of_format_1_is_read(tmp_path):
+    """As an earlier facegen wrote it: no digests, no options."""
+    path = write_faces(tmp_path / "faces.h5", noise(3, 8, 8, 3))
+    with FaceSet.open(path) as faces:
+        fingerprint = faces.fingerprint
+    damage(path, "row_digests")
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 1
+        del file.attrs["rows_fingerprint"]
+    with FaceSet.open(path) as faces:
+        assert (faces.fingerprint, faces.rows_fingerprint, faces.options) == (fingerprint, "", None)
+        np.testing.assert_array_equal(faces.images[:], noise(3, 8, 8, 3))
 
 
 def test_the_fingerprint_does_not_depend_on_the_batches(tmp_path):

@@ -235,6 +235,7 @@ SAME = {
     "archive": ("photos.zip", "prepare {input} --size 16 --workers 1 -o {output}"),
     "evaluate": ("faces.h5", "evaluate {input} --n 10 -o {output}"),
     "reproduce": ("latents.h5", "reproduce sampler.h5 -o {output}"),
+    "merge": ("part-1.h5", "merge {input} part-2.h5 -o {output}"),
 }
 
 

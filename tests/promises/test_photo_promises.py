@@ -16,12 +16,12 @@ from PIL import Image
 
 import bad_files as bad
 from facegen.api.evaluate import pictures
-from facegen.api.prepare import read_attributes, read_identities
 from facegen.errors import InputError
 from facegen.images import alignment, face_photos
 from facegen.images.photo_sources import count_photos, find_photos
 from facegen.images.photos import load_face
 from facegen.io.face_set import FaceSet
+from facegen.io.label_files import read_attributes, read_identities
 from facegen.io.pictures import open_photo
 from running import facegen, python_environment, run_python
 from toys import draw_photo

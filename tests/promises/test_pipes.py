@@ -26,6 +26,7 @@ MAKING = {
     "face set": "generate --n 3 --seed 1 -o OUT.h5",
     "prepare": "prepare photo.png -o OUT.h5 --test-fraction 0 --workers 2",
     "encode": "encode faces.h5 --seed 1 -o OUT.h5",
+    "merge": "merge part-1.h5 part-2.h5 -o OUT.h5",
     "sharpen": "sharpen photo.png -o OUT.png",
     "edit": "edit photo.png --align no --attributes attributes.h5 --attribute Male=1 -o OUT.png",
     "video": "morph seed:1:0-1 --steps 1 -o OUT.mp4",

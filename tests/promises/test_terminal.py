@@ -164,6 +164,7 @@ OUTPUTS = {
     "sharpen": "sharpen photo.png -o sharpen-NAME.png",
     "prepare": "prepare photo.png -o prepare-NAME.h5 --test-fraction 0 --workers 1",
     "encode": "encode faces.h5 -o encode-NAME.h5",
+    "merge": "merge part-1.h5 part-2.h5 -o merge-NAME.h5",
     "export": "export latents.h5 --csv -o export-NAME.csv",
     "fit": "fit latents.h5 -o fit-NAME.h5",
     "attributes": "attributes latents.h5 -o attributes-NAME.h5",
