@@ -9,6 +9,7 @@ Layout of the file (HDF5, no filters):
     /attribute_names   UTF-8 text (K)
     /row_digests       uint8 (N, 32): SHA-256 of the row's pixels; since format 2
     /source_digests    uint8 (N, 32): SHA-256 of the photo's file; only of photos, since format 2
+    and what the set was before, if it has grown (`facegen.io.face_set_history`)
     attributes of the root: format, format_version, facegen_version, source, crop, size,
         fingerprint (SHA-256 of images, names and split), rows_fingerprint (the same of row digests,
         names and split; since format 2), where faces come from photos options (JSON,
@@ -32,6 +33,7 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
+from facegen.io.digests import DIGEST_BYTES, digests_of
 from facegen.io.files import atomic_output
 from facegen.io.hdf5_provenance import write_file_provenance
 from facegen.io.prepare_options import PrepareOptions
@@ -39,19 +41,15 @@ from facegen.io.temporaries import Temporary
 
 FORMAT = "facegen-faces"
 FORMAT_VERSION = 2
-DIGEST_BYTES = 32
-
-
-def digests_of(images: np.ndarray) -> np.ndarray:
-    """SHA-256 of the pixels of each image of uint8 (n, size, size, 3): uint8 (n, 32)."""
-    found = b"".join(hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in images)
-    return np.frombuffer(found, np.uint8).reshape(len(images), DIGEST_BYTES)
 
 
 class FaceSetWriter:
     """Writes a face set as a stream, in flat memory; the file appears when all went well.
 
     Use it as a context manager; `append` images, then optionally `set_split` and `set_labels`.
+
+    Attributes:
+        file: in which other parts of the format are written.
     """
 
     def __init__(
@@ -75,22 +73,22 @@ class FaceSetWriter:
         try:
             temporary = self._stack.enter_context(atomic_output(path, force=force))
             created = hdf5.create_file(temporary, libver=("v108", "v110"))
-            self._file = self._stack.enter_context(created)
-            hdf5.set_format(self._file, FORMAT, FORMAT_VERSION)
-            self._file.attrs.update({"source": source, "crop": crop, "size": size})
+            self.file = self._stack.enter_context(created)
+            hdf5.set_format(self.file, FORMAT, FORMAT_VERSION)
+            self.file.attrs.update({"source": source, "crop": crop, "size": size})
             if options is not None:
-                self._file.attrs["options"] = options.to_json()
+                self.file.attrs["options"] = options.to_json()
             if provenance is not None:
-                write_file_provenance(self._file, provenance)
+                write_file_provenance(self.file, provenance)
             rows = hdf5.rows_per_chunk(size * size * 3)
             image = (size, size, 3)
-            self._images = self._file.create_dataset(
+            self._images = self.file.create_dataset(
                 "images", (0, *image), "u1", maxshape=(None, *image), chunks=(rows, *image)
             )
-            self._names = self._file.create_dataset(
+            self._names = self.file.create_dataset(
                 "names", (0,), hdf5.TEXT, maxshape=(None,), chunks=(4096,)
             )
-            self._split = self._file.create_dataset(
+            self._split = self.file.create_dataset(
                 "split", (0,), hdf5.SPLIT_DTYPE, maxshape=(None,), chunks=(65536,)
             )
             self._row_digests = self._create_digests("row_digests")
@@ -102,18 +100,21 @@ class FaceSetWriter:
     def _create_digests(self, name: str) -> h5py.Dataset:
         shape = (0, DIGEST_BYTES)
         limits, chunks = (None, DIGEST_BYTES), (4096, DIGEST_BYTES)
-        return self._file.create_dataset(name, shape, "u1", maxshape=limits, chunks=chunks)
+        return self.file.create_dataset(name, shape, "u1", maxshape=limits, chunks=chunks)
 
     def append(
         self, images: np.ndarray, names: Sequence[str], source_digests: np.ndarray | None = None
-    ) -> None:
+    ) -> np.ndarray:
         """Adds images uint8 (n, size, size, 3) and their n names, as training images.
 
         Args:
             source_digests: uint8 (n, 32), SHA-256 of the photos; needed if there are `options`.
+
+        Returns:
+            The row digests, uint8 (n, 32).
         """
         text = "".join(f"{name}\0" for name in names).encode(errors="replace")
-        hdf5.reserve(self._file, images.nbytes + len(text) + 2 * DIGEST_BYTES * len(names))
+        hdf5.reserve(self.file, images.nbytes + len(text) + 2 * DIGEST_BYTES * len(names))
         first, self.count = self.count, self.count + len(names)
         columns = {self._images: images, self._names: list(names)}
         columns[self._row_digests] = row_digests = digests_of(images)
@@ -126,6 +127,7 @@ class FaceSetWriter:
         self._images_hash.update(np.ascontiguousarray(images).data)
         self._names_hash.update(text)
         self._rows_hash.update(row_digests.data)
+        return row_digests
 
     def set_split(self, is_test: np.ndarray) -> None:
         """Marks the rows that are test images, bool (N)."""
@@ -139,14 +141,12 @@ class FaceSetWriter:
     ) -> None:
         """Adds person numbers, int32 (N), and attributes, int8 (N, K), where not None."""
         if identities is not None:
-            hdf5.reserve(self._file, identities.nbytes)
-            self._file.create_dataset("identities", data=identities.astype(np.int32))
+            hdf5.reserve(self.file, identities.nbytes)
+            self.file.create_dataset("identities", data=identities.astype(np.int32))
         if attributes is not None:
-            hdf5.reserve(self._file, attributes.nbytes)
-            self._file.create_dataset("attributes", data=attributes.astype(np.int8))
-            self._file.create_dataset(
-                "attribute_names", data=list(attribute_names), dtype=hdf5.TEXT
-            )
+            hdf5.reserve(self.file, attributes.nbytes)
+            self.file.create_dataset("attributes", data=attributes.astype(np.int8))
+            self.file.create_dataset("attribute_names", data=list(attribute_names), dtype=hdf5.TEXT)
 
     def _fingerprint(self, content: hashlib._Hash) -> str:
         parts = content.digest(), self._names_hash.digest(), self._split[:]
@@ -163,8 +163,8 @@ class FaceSetWriter:
     ) -> bool | None:
         if error is None:
             try:
-                self._file.attrs["fingerprint"] = self._fingerprint(self._images_hash)
-                self._file.attrs["rows_fingerprint"] = self._fingerprint(self._rows_hash)
+                self.file.attrs["fingerprint"] = self._fingerprint(self._images_hash)
+                self.file.attrs["rows_fingerprint"] = self._fingerprint(self._rows_hash)
             except BaseException as late:
                 self._stack.__exit__(type(late), late, late.__traceback__)
                 raise
