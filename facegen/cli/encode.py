@@ -10,6 +10,7 @@ from facegen.cli.options import (
     PATH,
     SEED,
     FiniteFloat,
+    check_update,
     console_options,
     expand_sources,
     finish_skipped,
@@ -19,6 +20,13 @@ from facegen.cli.options import (
     weights_options,
 )
 from facegen.cli.terminal import Bars, Console
+
+
+def tell_start(console: Console, output: Path, done: int, rows: int) -> None:
+    """Says what is there already."""
+    if done:
+        there = "complete" if done == rows else f"{done} of {rows} faces are there; going on"
+        console.say(f"{output}: {there}")
 
 
 @click.command("encode")
@@ -46,6 +54,12 @@ from facegen.cli.terminal import Bars, Console
     type=click.IntRange(1, 256),
     help="Processes that decode photos.  [default: one per processor]",
 )
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Follow a face set that was changed since by 'facegen prepare': encode only the rows that "
+    "are not in the store yet.",
+)
 @null_option
 @strict_option
 @force_option
@@ -58,6 +72,7 @@ def command(
     epsilon_scale: float,
     seed: int | None,
     workers: int | None,
+    update: bool,
     null: bool,
     strict: bool,
     force: bool,
@@ -74,7 +89,10 @@ def command(
         facegen encode faces.h5 -o latents.h5
         facegen encode photos/ -o latents.h5
         facegen encode faces.h5 --epsilon-scale 0 -o means.h5
+        facegen encode faces.h5 -o latents.h5 --update
     """
+    check_update(update, force)
+
     from facegen.api.encode import encode, is_face_set
     from facegen.images.photo_sources import count_photos
 
@@ -82,11 +100,7 @@ def command(
     with Bars(console) as bars:
 
         def start_encoding(done: int, rows: int) -> None:
-            if done:
-                there = (
-                    "complete" if done == rows else f"{done} of {rows} faces are there; going on"
-                )
-                console.say(f"{output}: {there}")
+            tell_start(console, output, done, rows)
             bars.start(rows, "face")
             bars.count(done)
 
@@ -100,6 +114,7 @@ def command(
             epsilon_scale=epsilon_scale,
             threads=threads,
             workers=workers,
+            update=update,
             force=force,
             started=start_encoding,
             progress=bars.count,

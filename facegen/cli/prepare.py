@@ -12,6 +12,7 @@ from facegen.cli.options import (
     PATH,
     SEED,
     FiniteFloat,
+    check_update,
     console_options,
     expand_sources,
     finish_skipped,
@@ -39,8 +40,7 @@ def check_change(
         raise click.MissingParameter(ctx=context, param=argument)
     if forget and (sources or update or force):
         raise click.UsageError("--forget goes without SOURCE, --update and --force.")
-    if update and force:
-        raise click.UsageError("Choose one of --update and --force.")
+    check_update(update, force)
 
 
 def tell(console: Console, output: Path, result: Prepared, *, update: bool, forget: bool) -> None:

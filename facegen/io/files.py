@@ -95,13 +95,25 @@ def successor(path: Path, predecessor: int) -> Iterator[Temporary]:
     with output_errors(path), temporary_file(path.parent) as temporary:
         yield temporary
         temporary.sync()
-        if not is_named(path, predecessor):
-            raise OutputError(
-                f"{path} was replaced by another program while its successor was made; run the "
-                "command again"
-            )
+        _check_predecessor(path, predecessor)
         temporary.publish(path, force=True)
         sync_folder(path.parent)
+
+
+def put_in_place(path: Path, output: Path, predecessor: int) -> None:
+    """Gives a synced file the name of the one it was made from; the rest is as of `successor`."""
+    with output_errors(output):
+        _check_predecessor(output, predecessor)
+        os.replace(path, output)
+        sync_folder(output.parent)
+
+
+def _check_predecessor(path: Path, predecessor: int) -> None:
+    if not is_named(path, predecessor):
+        raise OutputError(
+            f"{path} was replaced by another program while its successor was made; run the "
+            "command again"
+        )
 
 
 def remove(path: Path) -> None:

@@ -63,8 +63,12 @@ def _create(
             _create_array(file, name, rows, latent_dim)
 
 
-def _check_same(store: Latents, origin: Origin, labels: Labels, rows: int, latent_dim: int) -> None:
-    """Refuses to go on with a store that something else made."""
+def check_same(store: Latents, origin: Origin, labels: Labels, rows: int, latent_dim: int) -> None:
+    """Refuses to go on with a store that something else made.
+
+    Raises:
+        OutputError: it was.
+    """
     found = store.origin
     reason = ""
     if found.encoder_sha256 != origin.encoder_sha256 or store.latent_dim != latent_dim:
@@ -129,7 +133,7 @@ class LatentsWriter:
             _create(self.path, fresh, labels, rows=rows, latent_dim=latent_dim, force=force)
         with Latents.open(self.path) as store:
             wanted = store.origin.seed if seed is None else seed
-            _check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim)
+            check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim)
             self.origin = store.origin
             self.rows = rows
             self.rows_done = self.rows_written = store.rows_done
