@@ -99,6 +99,10 @@ class History:
             np.concatenate([self.forgotten_digests, digests]),
         )
 
+    def rows_of(self, fingerprint: str) -> int | None:
+        """How many rows an earlier state had; None if there was no such state."""
+        return dict(zip(self.fingerprints, self.rows, strict=True)).get(fingerprint)
+
     def kept_rows(self, rows: int, fingerprint: str) -> np.ndarray | None:
         """Which rows of an earlier state are there still: they are the first ones now, in order.
 

@@ -230,7 +230,7 @@ def bad_input(what: str, folder: Path, toy_faces: Path) -> Path:
         ("text", "is not an HDF5 file; expected facegen-faces"),
         ("store", "is facegen-latents; expected facegen-faces"),
         ("truncated", "can't be opened: truncated"),
-        ("newer", "version 99, this facegen reads up to 1"),
+        ("newer", "version 99, this facegen reads up to 2"),
         ("size", "has faces of 16x16 pixels, the weights toy need 32x32"),
         ("empty", "has no faces"),
     ],

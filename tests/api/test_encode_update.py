@@ -270,3 +270,28 @@ def test_a_link_to_a_store_stays_a_link(weights: Path):
     assert update().resumed_at == 20
     assert os.readlink("latents.h5") == "photos/elsewhere/real.h5"
     check_fresh()
+
+
+def test_what_was_made_from_rows_that_are_there_still_is_made_again(weights: Path):
+    made = facegen("morph", "faces.h5:3", "faces.h5:4", "--steps", 1, "-o", "strip.png")
+    assert made.exit_code == 0
+    add_photos(20)
+    update_faces()
+    forget(9)
+    done = facegen("reproduce", "strip.png")
+    assert (done.exit_code, done.stderr) == (0, "identical\n")
+
+
+def test_reproduce_says_what_is_gone_and_what_has_grown(weights: Path):
+    add_photos(20)
+    update_faces()
+    done = facegen("reproduce", "latents.h5")
+    assert done.exit_code == 1
+    grown = "faces.h5 has grown since the original was made from it, from 20 rows to 21"
+    assert grown in str(done.exception)
+    assert facegen("morph", "faces.h5:3", "faces.h5:4", "-o", "strip.png").exit_code == 0
+    forget(3)
+    done = facegen("reproduce", "strip.png")
+    assert done.exit_code == 1
+    gone = "not what the original was made from any more: 1 of its 21 photos were forgotten since"
+    assert gone in str(done.exception)
