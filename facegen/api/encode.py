@@ -158,7 +158,7 @@ def _open_store(
     """The writer of a store, of a successor or of a fresh one."""
     labels = _labels(faces)
     if update and _is_earlier(output, faces):
-        return open_successor(output.resolve(), faces, origin, labels, **options)
+        return open_successor(output, faces, origin, labels, **options)
     return LatentsWriter(output, origin, labels, rows=len(faces), force=force, **options)
 
 

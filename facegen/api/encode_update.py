@@ -47,7 +47,8 @@ def open_successor(
         InputError: the output is no store, or damaged.
         OutputError: it was made from something else, or can't be written.
     """
-    path = output.with_name(f".{output.name}.successor")
+    target = output.resolve()
+    path = target.with_name(f".{target.name}.successor")
     with ExitStack() as files:
         old = files.enter_context(Latents.open(output))
         origin = replace(origin, seed=old.origin.seed if seed is None else seed)
@@ -71,7 +72,7 @@ def open_successor(
         ) as writer:
             _copy_rows(writer, source, kept)
             yield writer
-        put_in_place(path, output, old.file.id.get_vfd_handle())
+        put_in_place(path, target, old.file.id.get_vfd_handle())
 
 
 def _kept_rows(store: Latents, faces: FaceSet) -> np.ndarray | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ class Prepared:
 @contextmanager
 def _open_to_change(output: str | os.PathLike) -> Iterator[tuple[FaceSet, PrepareOptions]]:
     """Opens a face set that nobody else changes meanwhile."""
-    with exclusive(output), FaceSet.open(Path(output).resolve()) as faces:
+    with exclusive(output), FaceSet.open(output) as faces:
         if faces.options is None:
             raise InputError(
                 f"{output} can't be changed: it has no digests of photos, as 'facegen prepare' of "
@@ -159,7 +159,7 @@ def update_face_set(
         history = History.read(old.file)
         known = _Known(old, history, reading, result)
         reading = replace(reading, options=options, skip=known.skip, wanted=known.is_new)
-        with output_errors(output), temporary_file(old.path.parent) as temporary:
+        with output_errors(output), temporary_file(old.path.resolve().parent) as temporary:
             with _writer(temporary, old) as writer:
                 result.added = len(reading.append_to(writer, find_photos(sources)))
             result.gone = list(known.missing)
@@ -196,7 +196,7 @@ def _add(
     is_test = np.concatenate([old.is_test, is_test])
     people, attributes = _joined(people, new_people), _joined(attributes, new_attributes)
     with (
-        successor(old.path, old.file.id.get_vfd_handle()) as temporary,
+        successor(old.path.resolve(), old.file.id.get_vfd_handle()) as temporary,
         _writer(temporary, old) as writer,
     ):
         for faces in (old, new):
@@ -229,7 +229,7 @@ def forget_photos(output: AnyPath, names: Sequence[str], result: Prepared) -> No
         people = None if people is None else people[kept]
         attributes = None if attributes is None else attributes[kept]
         with (
-            successor(old.path, old.file.id.get_vfd_handle()) as temporary,
+            successor(old.path.resolve(), old.file.id.get_vfd_handle()) as temporary,
             _writer(temporary, old) as writer,
         ):
             copy_faces(writer, old, kept)
