@@ -184,7 +184,7 @@ class Page:
         more = ["--pixels-only"] if words[1] == "evaluate" else []
         done = facegen(*words[1:], *more)
         assert done.exit_code in exit_codes(text), (text, done.output, done.exception)
-        if words[1] == "prepare":
+        if words[1] == "prepare" and not {"--update", "--forget"} & set(words):
             shutil.copy(self.kit / "faces.h5", words[words.index("-o") + 1])
         return done.output
 
