@@ -62,9 +62,12 @@ class History:
         if (len(fingerprints), forgotten.shape, digests.shape) != shapes:
             raise InputError(f"{file.filename} is damaged: its history differs in length")
         with hdf5.read_errors(file.filename):
-            return cls(
-                rows[:].tolist(), hdf5.texts(fingerprints), forgotten[:].astype(int), digests[:]
-            )
+            counts, gone = rows[:], forgotten[:]
+            # What is forgotten was once there: so many rows there may have been, and no more.
+            most = len(hdf5.dataset(file, "split", ndim=1)) + forgotten_rows
+            if (counts > most).any() or (gone >= (len(rows), most)).any():
+                raise InputError(f"{file.filename} is damaged: its history has too many rows")
+            return cls(counts.tolist(), hdf5.texts(fingerprints), gone.astype(int), digests[:])
 
     def write(self, file: hdf5.NewFile) -> None:
         """Into a face set that is being written."""

@@ -56,11 +56,11 @@ def write(path: Path, history: History) -> Path:
 
 def test_what_is_written_is_read_again(tmp_path: Path):
     digests = np.arange(64, dtype=np.uint8).reshape(2, 32)
-    history = NOTHING.after(5, "a" * 64).after(7, "b" * 64, np.array([1, 6]), digests)
+    history = NOTHING.after(2, "a" * 64).after(4, "b" * 64, np.array([1, 3]), digests)
     with FaceSet.open(write(tmp_path / "faces.h5", history)) as faces:
         found = History.read(faces.file)
-    assert (found.rows, found.fingerprints) == ([5, 7], ["a" * 64, "b" * 64])
-    np.testing.assert_array_equal(found.forgotten, [[1, 1], [1, 6]])
+    assert (found.rows, found.fingerprints) == ([2, 4], ["a" * 64, "b" * 64])
+    np.testing.assert_array_equal(found.forgotten, [[1, 1], [1, 3]])
     np.testing.assert_array_equal(found.forgotten_digests, digests)
 
 
@@ -72,7 +72,7 @@ def test_a_set_that_never_changed_has_no_history(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["past_fingerprints", "forgotten", "forgotten_digests"])
 def test_a_damaged_history_is_refused(tmp_path: Path, name: str):
-    path = write(tmp_path / "faces.h5", NOTHING.after(5, "a"))
+    path = write(tmp_path / "faces.h5", NOTHING.after(2, "a"))
     with h5py.File(path, "r+") as file:
         del file[name]
     with FaceSet.open(path) as faces, pytest.raises(InputError, match=f"no dataset '{name}'"):
@@ -80,4 +80,17 @@ def test_a_damaged_history_is_refused(tmp_path: Path, name: str):
     with h5py.File(path, "r+") as file:
         file[name] = np.zeros((3, 2), np.uint64)
     with FaceSet.open(path) as faces, pytest.raises(InputError):
+        History.read(faces.file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("past_rows", [2**62]), ("forgotten", [[0, 2**62]]), ("forgotten", [[1, 0]])],
+)
+def test_a_history_of_more_rows_than_there_were_is_refused(tmp_path: Path, name: str, value: list):
+    digest = np.zeros((1, 32), np.uint8)
+    path = write(tmp_path / "faces.h5", NOTHING.after(3, "a", np.array([1]), digest))
+    with h5py.File(path, "r+") as file:
+        file[name][:] = np.array(value, np.uint64)
+    with FaceSet.open(path) as faces, pytest.raises(InputError, match="has too many rows"):
         History.read(faces.file)
