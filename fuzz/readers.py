@@ -43,7 +43,8 @@ def read_faces(path: Path) -> None:
         faces.read(rows)
         faces.read_names(rows)
         History.read(faces.file)
-        faces.digests("row_digests")
+        if "row_digests" in faces.file:
+            faces.digests("row_digests")[:ROWS]
 
 
 def read_store(path: Path) -> None:
