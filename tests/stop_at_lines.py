@@ -30,7 +30,7 @@ import facegen
 from facegen.__main__ import main as facegen_main
 
 HOME = Path(facegen.__file__).parent
-UNTRACED = {str(HOME / name) for name in ("__main__.py", "stopping.py")}
+UNTRACED = {str(HOME / name) for name in ("__main__.py", "signals.py")}
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Visit = Callable[[str], object]

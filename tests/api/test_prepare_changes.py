@@ -382,3 +382,21 @@ def test_what_does_not_go_together_is_wrong_usage(folder: Path, arguments: list,
     done = facegen("prepare", *arguments)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_an_update_that_is_interrupted_leaves_the_old_one_and_nothing_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    before = Path("faces.h5").read_bytes()
+    add_photos(folder, "99.png")
+    for options in ({"progress": interrupt}, {"max_pixels": 1, "on_skip": interrupt}):
+        with pytest.raises(KeyboardInterrupt):
+            update(**options)
+    monkeypatch.setattr(prepare_changes, "copy_faces", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        prepare((), "faces.h5", forget=["01.png"])
+    assert Path("faces.h5").read_bytes() == before
+    assert sorted(os.listdir()) == ["faces.h5", "photos"]
