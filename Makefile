@@ -41,6 +41,7 @@ soak:
 	$(PYTHON) examples/soak.py
 	$(PYTHON) examples/soak_two.py
 	$(PYTHON) examples/kill_merge.py
+	$(PYTHON) examples/kill_update.py --kills 200
 
 # What is found lands in fuzz/found/; the inputs that led there stay, and the next run begins with them.
 # No limit of memory: that is of the peak, which HDF5 raises for good (docs/bad-input.md).

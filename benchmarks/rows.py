@@ -22,7 +22,7 @@ SIZE = 96
 
 def make_face_set(path: Path, count: int) -> None:
     """Writes so many faces of noise."""
-    from facegen.io.face_set import FaceSetWriter
+    from facegen.io.face_set_writer import FaceSetWriter
 
     random = np.random.default_rng(1)
     with FaceSetWriter(path, size=SIZE, source="noise", crop="none") as writer:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from facegen import Codec, FaceSet, Weights, fit
-from facegen.api.generate import Generation
+from facegen.api.generation import Generation
 from facegen.io.latent_store import Latents
 from facegen.latent import random_points
 from facegen.latent.sampler_choice import SamplerChoice

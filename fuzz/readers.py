@@ -14,6 +14,7 @@ from facegen.images.photos import load_face, load_upright
 from facegen.images.sheets import read_grid
 from facegen.io.checkpoint import read_state, restore_checkpoint
 from facegen.io.face_set import FaceSet
+from facegen.io.face_set_history import History
 from facegen.io.latent_store import Latents
 from facegen.io.pictures import open_photo
 from facegen.io.provenance import read_provenance
@@ -41,6 +42,9 @@ def read_faces(path: Path) -> None:
         rows = faces.rows()[:ROWS]
         faces.read(rows)
         faces.read_names(rows)
+        History.read(faces.file)
+        if "row_digests" in faces.file:
+            faces.digests("row_digests")[:ROWS]
 
 
 def read_store(path: Path) -> None:

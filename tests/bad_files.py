@@ -21,7 +21,8 @@ import h5py
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from facegen.io.face_set import FaceSetWriter
+from facegen.api.prepare import prepare
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.latent_store import Origin
 from facegen.io.latent_writer import LatentsWriter, write_latents
 from facegen.io.parts import Part
@@ -180,6 +181,27 @@ def faces(folder: Path, size: int = 96) -> None:
         writer.append(np.full((3, size, size, 3), 99, np.uint8), ["a.png", "b.png", "c.png"])
         writer.set_split(np.array([True, False, False]))
         writer.set_labels(np.arange(3), np.ones((3, 1)), ["Smiling"])
+
+
+def prepared(folder: Path) -> None:
+    """Photos, and the face set that they were prepared into, faces.h5."""
+    photos(("other.png", picture("BMP")))(folder)
+    prepare(folder / "photos", folder / "faces.h5", size=16, test_fraction=0, workers=1)
+
+
+def together(*makes: Make) -> Make:
+    """What several make."""
+
+    def make(folder: Path) -> None:
+        for one in makes:
+            one(folder)
+
+    return make
+
+
+def damage_row_1(opened: h5py.File) -> None:
+    """Another program's change of a face."""
+    opened["images"][1] = 0
 
 
 def changed(make: Make, name: str, change: Callable[[h5py.File], Any]) -> Make:

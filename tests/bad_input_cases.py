@@ -1395,6 +1395,86 @@ PARTS = [
         make=bad.all_of(bad.faces, bad.part("1.h5", 1)),
     ),
 ]
+UPDATE = "prepare photos -o faces.h5 --update --workers 1 -q"
+GROWING = [
+    Case(
+        "grow-options",
+        "an update with another size than the face set was prepared with",
+        f"{UPDATE} --size 96",
+        "facegen: faces.h5 was prepared with size 16, not 96; an update takes what is recorded: "
+        "leave the option out, or choose another output",
+        make=bad.prepared,
+    ),
+    Case(
+        "grow-labels",
+        "an update with identities of a face set that has none",
+        f"{UPDATE} --identities people.txt",
+        "facegen: faces.h5 was prepared without identities; leave --identities out",
+        make=bad.together(bad.prepared, bad.file("people.txt", b"good.png 1\n")),
+    ),
+    Case(
+        "grow-old",
+        "an update of a face set without digests of photos, as of format 1",
+        UPDATE,
+        "facegen: faces.h5 can't be changed: it has no digests of photos, as 'facegen prepare' of "
+        "an older version or 'facegen generate' made it; prepare it again with --force",
+        make=bad.together(bad.faces, bad.photos()),
+    ),
+    Case(
+        "grow-changed",
+        "an update with a photo whose content is another now, beside a new one",
+        UPDATE,
+        "facegen: skipped good.png: its content has changed; the face set keeps the old one ('--"
+        "forget' and another '--update' take the new one)",
+        SKIPPED,
+        bad.together(
+            bad.prepared,
+            bad.file("photos/good.png", picture(image=bad.noise())),
+            bad.file("photos/new.png", picture("GIF")),
+        ),
+        ("faces.h5",),
+    ),
+    Case(
+        "grow-damaged",
+        "an update of a face set with a damaged row",
+        UPDATE,
+        "facegen: faces.h5 is damaged: row 1 is not what its digest says",
+        make=bad.together(
+            bad.changed(bad.prepared, "faces.h5", bad.damage_row_1),
+            bad.file("photos/new.png", picture(image=bad.noise())),
+        ),
+    ),
+    Case(
+        "grow-forget",
+        "a name to forget that is not there",
+        "prepare -o faces.h5 --forget nobody.png -q",
+        "facegen: faces.h5 has no photo 'nobody.png'",
+        make=bad.prepared,
+    ),
+    Case(
+        "grow-forget-all",
+        "all names to forget",
+        "prepare -o faces.h5 --forget good.png --forget other.png -q",
+        "facegen: faces.h5 has no other photos; remove the file instead",
+        make=bad.prepared,
+    ),
+    Case(
+        "grow-store",
+        "an update of a store that was made from another face set",
+        "encode faces.h5 -o latents.h5 --update -q",
+        "facegen: latents.h5 was made from another input (), not from faces.h5; choose another "
+        "output, or add --force to begin anew",
+        make=bad.together(bad.faces, bad.store),
+    ),
+    Case(
+        "grow-photos",
+        "an update of a store with photos",
+        "encode photos -o latents.h5 --update -q",
+        "facegen: photos can't update a store, only a face set can: 'facegen prepare --update' "
+        "makes it",
+        make=bad.together(bad.photos(), bad.store),
+    ),
+]
 
 TABLES = {
     "Pictures": PICTURES,
@@ -1410,5 +1490,6 @@ TABLES = {
     "Standard input, output and error": STREAMS,
     "Numbers": NUMBERS,
     "Parts": PARTS,
+    "Files that grow": GROWING,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

@@ -37,7 +37,7 @@ from facegen.api.fit import fit
 from facegen.api.generate import generate
 from facegen.cli.main import cli
 from facegen.images.photos import CELEBA_BOX
-from facegen.io.face_set import FaceSetWriter
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.weights import default_weights_path
 from facegen.latent.samplers import Sampler
 from running import REPOSITORY, facegen, python_environment
@@ -184,7 +184,7 @@ class Page:
         more = ["--pixels-only"] if words[1] == "evaluate" else []
         done = facegen(*words[1:], *more)
         assert done.exit_code in exit_codes(text), (text, done.output, done.exception)
-        if words[1] == "prepare":
+        if words[1] == "prepare" and not {"--update", "--forget"} & set(words):
             shutil.copy(self.kit / "faces.h5", words[words.index("-o") + 1])
         return done.output
 

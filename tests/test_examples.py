@@ -7,19 +7,24 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from facegen.api.encode import encode
 from facegen.api.generate import generate_files
 from facegen.api.generate_request import GenerateRequest
 from facegen.cli.main import cli
+from facegen.io.latent_store import Latents
 from running import REPOSITORY, python_environment
 
 EXAMPLES = REPOSITORY / "examples"
@@ -55,7 +60,11 @@ def run(command: str, home: Path, weights: Path, cwd: Path | None = None) -> Non
 def test_every_line_of_the_crontab_runs(home: Path, toy_weights: Path):
     lines = (EXAMPLES / "crontab").read_text().splitlines()
     jobs = [line for line in lines if line and not line.startswith("#") and "=/" not in line]
-    assert len(jobs) == 3
+    assert len(jobs) == 2
+    (home / "faces" / "faces.h5").unlink()
+    add_photos(home, range(30))
+    shutil.copy(EXAMPLES / "grow.sh", home / "faces")
+    run("facegen prepare photos -o faces.h5 --size 32", home, toy_weights, cwd=home / "faces")
     for job in jobs:
         *when, command = job.split(None, 5)
         assert all(re.fullmatch(r"[\d*/,-]+", field) for field in when)
@@ -64,6 +73,67 @@ def test_every_line_of_the_crontab_runs(home: Path, toy_weights: Path):
     made = {path.name for path in (home / "faces").iterdir()}
     assert made >= {"faces.h5", "latents.h5", "report.html", "report.json"}
     assert any(re.fullmatch(r"sheet-\d{4}-\d\d-\d\d\.png", name) for name in made)
+
+
+def add_photos(home: Path, numbers: Iterable[int]) -> None:
+    folder = home / "faces" / "photos"
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
+        noise = np.random.default_rng(number).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{number:04}.png")
+
+
+def kill_a_night(job: str, home: Path, weights: Path, stage: str) -> None:
+    """Starts the chain and kills it, with all that it has started, once a file is there."""
+    environment = python_environment() | {"FACEGEN_WEIGHTS": str(weights)}
+    environment["PATH"] = f"{home / 'bin'}:{os.environ['PATH']}"
+    command = ["sh", "-c", job]
+    folder = home / "faces"
+    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as night:
+        for _ in range(6000):
+            if list(folder.glob(stage)):
+                break
+            assert night.poll() is None, f"the night was over before {stage} was there"
+            time.sleep(0.005)
+        os.killpg(night.pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_folder_grows_night_by_night(home: Path, toy_weights: Path):
+    folder = home / "faces"
+    (folder / "faces.h5").unlink()
+    job = f"{EXAMPLES / 'grow.sh'} photos --size 32"
+
+    def night() -> tuple[list[str], dict[str, int]]:
+        run(f"{job} # report", home, toy_weights, cwd=folder)
+        written = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.h*")}
+        with Latents.open(folder / "latents.h5") as store:
+            assert store.complete
+            return store.read_names(slice(None)), written
+
+    add_photos(home, range(30, 60))
+    first, written = night()
+    assert first == [f"{number:04}.png" for number in range(30, 60)]
+    again, written_again = night()
+    assert (again, written_again) == (first, written)
+    add_photos(home, range(5))
+    second, _ = night()
+    assert second == [*first, *(f"{number:04}.png" for number in range(5))]
+    add_photos(home, range(5, 10))
+    kill_a_night(job, home, toy_weights, ".faces.h5.lock")
+    kill_a_night(job, home, toy_weights, ".latents.h5.lock")
+    third, written = night()
+    assert third == [*second, *(f"{number:04}.png" for number in range(5, 10))]
+    assert written["report.html"] > written["latents.h5"]
+    with Latents.open(folder / "latents.h5") as store:
+        seed = store.origin.seed
+        grown = {name: data[()] for name, data in store.file.items()}
+    encode(folder / "faces.h5", home / "fresh.h5", weights=toy_weights, seed=seed)
+    with Latents.open(home / "fresh.h5") as store:
+        for name, data in store.file.items():
+            np.testing.assert_array_equal(grown[name], data[()], err_msg=name)
+    left = {"faces.h5", "latents.h5", "report.html", "report.json", "photos"}
+    assert {path.name for path in folder.iterdir()} == left
 
 
 def test_the_systemd_unit_runs(home: Path, toy_weights: Path):
@@ -87,6 +157,20 @@ def test_the_soak_runs(toy_weights: Path, tmp_path: Path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "peak memory" in done.stdout
+
+
+@pytest.mark.slow
+def test_random_kills_of_updates_do_no_harm(toy_weights: Path):
+    command = [sys.executable, str(EXAMPLES / "kill_update.py"), "--kills", "30", "--seed", "1"]
+    done = subprocess.run(
+        [*command, "--weights", str(toy_weights)],
+        env=python_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"3\d kills in \d+ nights, \d+ faces in the end, no harm", done.stdout)
 
 
 def test_the_pipeline_runs_and_runs_again(home: Path, toy_weights: Path):
@@ -140,7 +224,9 @@ def test_the_script_for_ssh_generates_on_each_host(home: Path, toy_weights: Path
 VALUES = {"split": "test", "kind": "mixture", "decoder": "plain", "@": ""}  # others: 1
 
 
-@pytest.mark.parametrize("script", ["gallery.sh", "reproduce_articles.sh", "pipeline.sh"])
+@pytest.mark.parametrize(
+    "script", ["gallery.sh", "reproduce_articles.sh", "pipeline.sh", "grow.sh"]
+)
 def test_every_command_of_a_script_is_understood(script: str):
     text = (EXAMPLES / script).read_text().replace("\\\n", " ")
     text = re.sub(r"\$\{?([\w@]+)[^}\s\"']*\}?", lambda found: VALUES.get(found[1], "1"), text)

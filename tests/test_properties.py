@@ -25,7 +25,8 @@ from facegen.cli.terminal import printable
 from facegen.errors import FacegenError, InputError
 from facegen.images.photo_sources import as_text, find_photos
 from facegen.images.sharpening import Sharpening
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.files import atomic_output
 from facegen.row_ranges import MAX_ROW, format_rows, parse_rows
 from running import REPOSITORY, facegen

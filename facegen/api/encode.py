@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
+from facegen.api.encode_update import open_successor
 from facegen.errors import InputError
 from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
 from facegen.io.files import output_errors
 from facegen.io.inputs import keep_inputs
 from facegen.io.labels import Labels, RowRange
-from facegen.io.latent_store import LABELS, Origin
+from facegen.io.latent_store import LABELS, Latents, Origin
 from facegen.io.latent_writer import FLUSH_SECONDS, LatentsWriter
 from facegen.io.locks import exclusive
 from facegen.io.parts import Part
@@ -102,23 +104,32 @@ def is_face_set(sources: Paths) -> bool:
 
 @contextmanager
 def _open_faces(
-    sources: Sequence[AnyPath], output: Path, prepare_photos: Callable[[Temporary], None]
+    sources: Sequence[AnyPath],
+    output: Path,
+    prepare_photos: Callable[[Temporary], None],
+    update: bool,
 ) -> Iterator[FaceSet]:
     """Opens the face set, or one that is made of the photos beside the output for the while."""
     if is_face_set(sources):
         with FaceSet.open(sources[0]) as faces:
             yield faces
         return
+    if update:
+        raise InputError(
+            "photos can't update a store, only a face set can: 'facegen prepare --update' makes it"
+        )
     with output_errors(output), temporary_file(output.parent) as temporary:
         prepare_photos(temporary)
         with FaceSet.open(temporary.path) as faces:
             yield faces
 
 
-def _check_shard(sources: Paths, seed: int | None) -> None:
+def _check_shard(sources: Paths, seed: int | None, update: bool) -> None:
     """Refuses a part that could not be put together with the others."""
     if seed is None:
         raise InputError("--shard needs --seed, the same for all parts")
+    if update:
+        raise InputError("--shard goes without --update: a part is never changed")
     if not is_face_set(sources):
         raise InputError("--shard is for a face set; 'facegen prepare' makes one of photos")
 
@@ -152,6 +163,32 @@ def _labels(faces: FaceSet, rows: range) -> Labels:
     return {name: RowRange(data, rows) if name in per_row else data for name, data in found.items()}
 
 
+def _is_earlier(output: Path, faces: FaceSet) -> bool:
+    """Whether there is a store, and of another state than the face set is in."""
+    if not output.exists():
+        return False
+    with Latents.open(output) as store:
+        return store.origin.fingerprint != faces.fingerprint
+
+
+def _open_store(
+    output: Path,
+    faces: FaceSet,
+    origin: Origin,
+    rows: range,
+    *,
+    part: Part | None,
+    update: bool,
+    force: bool,
+    **options: Any,
+) -> AbstractContextManager[LatentsWriter]:
+    """The writer of a store, of a successor or of a fresh one."""
+    labels = _labels(faces, rows)
+    if update and _is_earlier(output, faces):
+        return open_successor(output, faces, origin, labels, **options)
+    return LatentsWriter(output, origin, labels, rows=len(rows), part=part, force=force, **options)
+
+
 def _append_rows(
     writer: LatentsWriter,
     codec: Codec,
@@ -177,6 +214,7 @@ def encode(
     shard: Shard | None = None,
     threads: int | None = None,
     workers: int | None = None,
+    update: bool = False,
     force: bool = False,
     flush_seconds: float = FLUSH_SECONDS,
     started: Callable[[int, int], None] = lambda done, rows: None,
@@ -201,6 +239,8 @@ def encode(
             same for all parts, which `facegen.api.merge.merge` puts together.
         threads: threads that compute; by default one per processor.
         workers: processes that decode photos; by default one per processor.
+        update: where the output was made from an earlier state of the face set, copy the rows that
+            are there still and encode the others, in a successor that takes its place.
         force: begin anew, whatever the output is now.
         flush_seconds: how often rows become safe from kills and loss of power.
         started: called when the encoding begins, with the rows there already and all rows.
@@ -216,7 +256,7 @@ def encode(
     """
     output, sources, result = Path(output), path_list(sources), Encoded()
     if shard is not None:
-        _check_shard(sources, seed)
+        _check_shard(sources, seed, update)
     codec = Codec(Weights.load(weights), threads=threads)
     source = ", ".join(Path(s).name for s in sources[:10])
 
@@ -232,21 +272,24 @@ def encode(
             on_skip=on_skip,
         ).skipped
 
-    with exclusive(output), _open_faces(sources, output, prepare_photos) as faces:
+    with exclusive(output), _open_faces(sources, output, prepare_photos, update) as faces:
         _check_faces(faces, source, codec)
         part = None if shard is None else Part(shard, len(faces))
         rows = range(len(faces)) if part is None else part.rows
-        with LatentsWriter(
+        origin = _origin(codec, faces, source, epsilon_scale, part)
+        writing = _open_store(
             output,
-            _origin(codec, faces, source, epsilon_scale, part),
-            _labels(faces, rows),
-            rows=len(rows),
+            faces,
+            origin,
+            rows,
             latent_dim=codec.latent_dim,
             part=part,
             seed=seed,
+            update=update,
             force=force,
             flush_seconds=flush_seconds,
-        ) as writer:
+        )
+        with writing as writer:
             result.rows, result.resumed_at = len(rows), writer.rows_done
             result.seed = writer.origin.seed
             started(writer.rows_done, len(rows))

@@ -144,7 +144,7 @@ def generate_face_set(
     Raises:
         OutputError: the file exists (without `force`) or can't be written.
     """
-    from facegen.io.face_set import FaceSetWriter  # HDF5 costs 0.2 s, which sheets don't need
+    from facegen.io.face_set_writer import FaceSetWriter
 
     weights = generation.codec.weights
     with FaceSetWriter(

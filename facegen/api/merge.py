@@ -15,7 +15,8 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.io import face_set, hdf5, latent_store
 from facegen.io.digests import DIGEST_BYTES
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.files import atomic_output
 from facegen.io.hdf5_provenance import read_file_provenance
 from facegen.io.inputs import keep_inputs

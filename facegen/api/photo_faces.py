@@ -12,7 +12,7 @@ from facegen.errors import InputError
 from facegen.images.alignment import load_photo
 from facegen.images.photo_sources import Photo
 from facegen.images.photos import CELEBA_BOX, Box
-from facegen.io.face_set import FaceSetWriter
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.prepare_options import PrepareOptions
 from facegen.workers import map_in_workers
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from facegen.api.photo_faces import PhotoFaces, describe_crop
+from facegen.api.prepare_changes import Prepared, forget_photos, update_face_set
 from facegen.errors import InputError
 from facegen.hardware import available_cpus
 from facegen.images.face_detector import check_installed
 from facegen.images.photo_sources import as_text, find_photos
 from facegen.images.photos import Box
-from facegen.io.face_set import FaceSetWriter
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.inputs import keep_inputs
 from facegen.io.label_files import LabelFiles
+from facegen.io.locks import exclusive
 from facegen.io.parts import Part
 from facegen.io.pictures import MAX_PIXELS
 from facegen.io.prepare_options import PrepareOptions
@@ -29,31 +31,24 @@ from facegen.shards import Shard
 from facegen.workers import stop_half_started
 
 
-@dataclass
-class Prepared:
-    """What `prepare` did: images written, and (name, reason) of each photo it skipped."""
-
-    count: int = 0
-    test_count: int = 0
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-
-
 @keep_inputs()
 def prepare(
     sources: Paths,
     output: str | os.PathLike | Temporary,
     *,
-    size: int = 96,
+    size: int | None = None,
     box: Box | None = None,
-    align: bool = False,
+    align: bool | None = None,
     identities: str | os.PathLike | None = None,
     attributes: str | os.PathLike | None = None,
-    test_fraction: float = 0.1,
+    test_fraction: float | None = None,
     test_count: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     shard: Shard | None = None,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
+    update: bool = False,
+    forget: Sequence[str] = (),
     force: bool = False,
     progress: Callable[[int], object] = lambda done: None,
     on_skip: Callable[[str, str], None] = lambda name, reason: None,
@@ -62,9 +57,9 @@ def prepare(
 
     Args:
         sources: folders, zip or tar archives, single photos
-            (`facegen.images.photo_sources.find_photos`); one or several.
+            (`facegen.images.photo_sources.find_photos`); one or several, none with `forget`.
         output: the faces.h5 to write; it appears when all is done.
-        size: height and width of the faces in pixels.
+        size: height and width of the faces in pixels, by default 96.
         box: (left, upper, right, lower) of the crop in pixels of the upright photo. By default
             the CelebA box for photos of 178x218, the largest centre square for others.
         align: find the largest face, turn it upright and crop it as CelebA's aligned images of
@@ -73,49 +68,59 @@ def prepare(
         identities: CelebA's identity file; the split then keeps people together.
         attributes: CelebA's attribute file.
         test_fraction, test_count, seed: which images are held out
-            (`facegen.io.split.is_test_row`).
+            (`facegen.io.split.is_test_row`), by default a tenth, chosen with seed 0.
         shard: read this part of the photos alone; `facegen.api.merge.merge` puts the parts
             together, and decides then which images are held out.
         max_pixels: larger photos are skipped without decoding them.
         workers: processes that decode; by default one per processor.
+        update: add the photos that the output doesn't have yet, if it is there; size, box, align
+            and split are those recorded, and what is there keeps its row and its side of the split.
+        forget: names of photos to leave out of the output, which must be there.
         force: overwrite what exists.
         progress: called with the number of photos done since the last call.
         on_skip: called with the name and the reason of each photo that can't be used.
 
     Raises:
         MissingFileError, InputError: a source or a label file is missing or damaged, or not one
-            photo could be used.
-        OutputError: the output exists (without `force`) or can't be written.
+            photo could be used; or the face set to change is missing, without what a change
+            needs, or made with other options.
+        OutputError: the output exists (without `force` and `update`), is being changed by another
+            process, or can't be written.
         FacegenError: with `align`, the extra that finds faces is not installed; or the workers
             can't start, in a script without a main guard, or were killed.
     """
     sources = path_list(sources)
+    if forget and (sources or update):
+        raise InputError("photos are forgotten or added, one at a time")
+    if shard is not None and (forget or update):
+        raise InputError("a part is never changed; leave out --shard, or --update and --forget")
     workers = available_cpus() if workers is None else workers
     if workers > 1:
         stop_half_started()
     if align:
         check_installed()
-    labels = LabelFiles.read(identities, attributes)
-    options = PrepareOptions(
-        size=size,
-        box=box,
-        align=align,
-        test_fraction=test_fraction,
-        test_count=test_count,
-        seed=seed,
-    )
-    result = Prepared()
+    labels, result = LabelFiles.read(identities, attributes), Prepared()
+    asked: dict[str, Any] = {"size": size, "box": box and tuple(box), "align": align}
+    asked |= {"test_fraction": test_fraction, "test_count": test_count, "seed": seed}
+    asked = {name: value for name, value in asked.items() if value is not None}
 
     def skip(name: str, reason: str) -> None:
         result.skipped.append((name, reason))
         on_skip(name, reason)
         progress(1)
 
-    faces = PhotoFaces(options, max_pixels, workers, skip, progress)
-    if shard is None:
-        _prepare(sources, output, faces, labels, result, force)
-    else:
+    faces = PhotoFaces(PrepareOptions(**asked), max_pixels, workers, skip, progress)
+    if shard is not None:
         _prepare_part(sources, output, faces, labels, result, shard, force)
+    elif isinstance(output, Temporary):
+        _prepare(sources, output, faces, labels, result, force)
+    elif forget:
+        forget_photos(output, forget, result)
+    elif update and os.path.lexists(output):
+        update_face_set(sources, output, faces, asked, labels, result)
+    else:
+        with exclusive(output) if update else nullcontext():
+            _prepare(sources, output, faces, labels, result, force)
     return result
 
 
@@ -182,4 +187,5 @@ def _prepare(
         )
         writer.set_split(is_test)
         writer.set_labels(persons, labels.attributes_of(names), labels.attribute_names)
-        result.count, result.test_count = len(names), int(is_test.sum())
+        result.count = result.added = len(names)
+        result.test_count = int(is_test.sum())

@@ -10,6 +10,7 @@ from facegen.cli.options import (
     PATH,
     SEED,
     FiniteFloat,
+    check_update,
     console_options,
     expand_sources,
     finish_skipped,
@@ -21,6 +22,13 @@ from facegen.cli.options import (
 )
 from facegen.cli.terminal import Bars, Console
 from facegen.shards import Shard
+
+
+def tell_start(console: Console, output: Path, done: int, rows: int) -> None:
+    """Says what is there already."""
+    if done:
+        there = "complete" if done == rows else f"{done} of {rows} faces are there; going on"
+        console.say(f"{output}: {there}")
 
 
 @click.command("encode")
@@ -49,6 +57,12 @@ from facegen.shards import Shard
     help="Processes that decode photos.  [default: one per processor]",
 )
 @shard_option
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Follow a face set that was changed since by 'facegen prepare': encode only the rows that "
+    "are not in the store yet.",
+)
 @null_option
 @strict_option
 @force_option
@@ -62,6 +76,7 @@ def command(
     seed: int | None,
     workers: int | None,
     shard: Shard | None,
+    update: bool,
     null: bool,
     strict: bool,
     force: bool,
@@ -79,7 +94,10 @@ def command(
         facegen encode photos/ -o latents.h5
         facegen encode faces.h5 --epsilon-scale 0 -o means.h5
         facegen encode faces.h5 --shard 3/16 --seed 5 -o part-3.h5
+        facegen encode faces.h5 -o latents.h5 --update
     """
+    check_update(update, force)
+
     from facegen.api.encode import encode, is_face_set
     from facegen.images.photo_sources import count_photos
 
@@ -87,11 +105,7 @@ def command(
     with Bars(console) as bars:
 
         def start_encoding(done: int, rows: int) -> None:
-            if done:
-                there = (
-                    "complete" if done == rows else f"{done} of {rows} faces are there; going on"
-                )
-                console.say(f"{output}: {there}")
+            tell_start(console, output, done, rows)
             bars.start(rows, "face")
             bars.count(done)
 
@@ -106,6 +120,7 @@ def command(
             shard=shard,
             threads=threads,
             workers=workers,
+            update=update,
             force=force,
             started=start_encoding,
             progress=bars.count,

@@ -114,6 +114,12 @@ def expand_sources(sources: tuple[str, ...], *, null: bool) -> list[str]:
     return names
 
 
+def check_update(update: bool, force: bool) -> None:
+    """Refuses to make a file grow and to make it anew at once."""
+    if update and force:
+        raise click.UsageError("Choose one of --update and --force.")
+
+
 def finish_skipped(console: Console, skipped: int, strict: bool) -> None:
     """Ends with the exit code for inputs that were skipped, if there were any."""
     if skipped:

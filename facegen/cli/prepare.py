@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,7 @@ from facegen.cli.options import (
     PATH,
     SEED,
     FiniteFloat,
+    check_update,
     console_options,
     expand_sources,
     finish_skipped,
@@ -31,17 +33,77 @@ def count_shard(names: list[str], shard: Shard | None) -> int | None:
     return total if shard is None or total is None else len(shard.rows(total, "photos"))
 
 
+if TYPE_CHECKING:
+    from facegen.api.prepare_changes import Prepared
+
+
+def check_change(
+    context: click.Context,
+    sources: tuple[str, ...],
+    *,
+    update: bool,
+    forget: bool,
+    force: bool,
+) -> None:
+    """Refuses options that don't go together."""
+    if not sources and not forget:
+        argument = next(one for one in context.command.params if one.name == "sources")
+        raise click.MissingParameter(ctx=context, param=argument)
+    if forget and (sources or update or force):
+        raise click.UsageError("--forget goes without SOURCE, --update and --force.")
+    check_update(update, force)
+
+
+def tell(
+    console: Console,
+    output: Path,
+    result: Prepared,
+    *,
+    update: bool,
+    forget: bool,
+    shard: Shard | None,
+) -> None:
+    """Says what was done, and what was found on the way."""
+    if result.removed:
+        console.say(f"{len(result.removed)} faces removed: {', '.join(result.removed)}")
+    if update and not result.added:
+        console.say(f"{output}: nothing new")
+    elif update:
+        console.say(f"{result.added} new faces")
+    for count, what in (
+        (result.renamed, "are there under another name"),
+        (result.forgotten, "were forgotten and are not added again"),
+        (len(result.gone), f"of the face set are gone, such as {[*result.gone, ''][0]}; they stay"),
+    ):
+        if count:
+            console.say(f"{count} photos {what}")
+    if shard is None:
+        console.say(f"{result.count} faces, {result.test_count} of them held out for tests")
+    changes = {
+        "added": result.added,
+        "renamed": result.renamed,
+        "forgotten": result.forgotten,
+        "gone": len(result.gone),
+        "removed": result.removed,
+    }
+    console.result(
+        output,
+        faces=result.count,
+        test_faces=result.test_count,
+        skipped=[{"name": name, "reason": reason} for name, reason in result.skipped],
+        **(changes if update or forget else {}),
+    )
+
+
 @click.command("prepare")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
 @click.option(
     "-o", "--output", type=PATH, default=Path("faces.h5"), show_default=True, help="The face set."
 )
 @click.option(
     "--size",
     type=click.IntRange(8, 1024),
-    default=96,
-    show_default=True,
-    help="Height and width of the faces in pixels.",
+    help="Height and width of the faces in pixels.  [default: 96]",
 )
 @click.option(
     "--box",
@@ -61,12 +123,10 @@ def count_shard(names: list[str], shard: Shard | None) -> int | None:
 @click.option(
     "--test-fraction",
     type=FiniteFloat(0, 1, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Share of the photos to hold out, by person where identities are known.",
+    help="Share of the photos to hold out, by person where identities are known.  [default: 0.1]",
 )
 @click.option("--test-count", type=click.IntRange(0), help="Number of photos to hold out instead.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Chooses who is held out.")
+@click.option("--seed", type=SEED, help="Chooses who is held out.  [default: 0]")
 @click.option(
     "--max-pixels",
     type=click.IntRange(1, 2**31),
@@ -78,25 +138,41 @@ def count_shard(names: list[str], shard: Shard | None) -> int | None:
     "--workers", type=click.IntRange(1, 256), help="Processes.  [default: one per processor]"
 )
 @shard_option
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Add the photos that the face set doesn't have yet, with the options that it was made "
+    "with. What is there keeps its row.",
+)
+@click.option(
+    "--forget",
+    multiple=True,
+    metavar="NAME",
+    help="Leave a photo out of the face set that is there; again for more. No SOURCE then.",
+)
 @null_option
 @strict_option
 @force_option
 @console_options
+@click.pass_context
 def command(
+    context: click.Context,
     console: Console,
     sources: tuple[str, ...],
     output: Path,
-    size: int,
+    size: int | None,
     box: tuple[int, int, int, int] | None,
     align: bool,
     identities: Path | None,
     attributes: Path | None,
-    test_fraction: float,
+    test_fraction: float | None,
     test_count: int | None,
-    seed: int,
+    seed: int | None,
     max_pixels: int,
     workers: int | None,
     shard: Shard | None,
+    update: bool,
+    forget: tuple[str, ...],
     null: bool,
     strict: bool,
     force: bool,
@@ -107,13 +183,19 @@ def command(
     or - for file names on standard input, one a line. A photo that can't be used is skipped with
     its name and the reason on stderr; the exit code is then 3.
 
+    With --update a face set grows: rows are added behind those that are there. What is gone from
+    SOURCE stays in it, and a photo whose content has changed stays as it was.
+
     \b
     Examples:
         facegen prepare photos/ -o faces.h5
         facegen prepare img_align_celeba.zip --identities identity_CelebA.txt -o faces.h5
         facegen prepare photos/ --shard 3/16 -o part-3.h5
         find ~/Pictures -name '*.jpg' -print0 | facegen prepare -0 - --align -o faces.h5
+        facegen prepare photos/ -o faces.h5 --update
+        facegen prepare -o faces.h5 --forget anna/1.jpg
     """
+    check_change(context, sources, update=update, forget=bool(forget), force=force)
     if box and not (box[0] < box[2] and box[1] < box[3]):
         raise click.UsageError("--box needs LEFT < RIGHT and UPPER < LOWER.")
 
@@ -131,7 +213,7 @@ def command(
             output,
             size=size,
             box=box,
-            align=align,
+            align=align or None,
             identities=identities,
             attributes=attributes,
             test_fraction=test_fraction,
@@ -140,16 +222,11 @@ def command(
             shard=shard,
             max_pixels=max_pixels,
             workers=workers,
+            update=update,
+            forget=forget,
             force=force,
             progress=progress,
             on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
         )
-    if shard is None:
-        console.say(f"{result.count} faces, {result.test_count} of them held out for tests")
-    console.result(
-        output,
-        faces=result.count,
-        test_faces=result.test_count,
-        skipped=[{"name": name, "reason": reason} for name, reason in result.skipped],
-    )
+    tell(console, output, result, update=update, forget=bool(forget), shard=shard)
     finish_skipped(console, len(result.skipped), strict)

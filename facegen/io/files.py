@@ -15,7 +15,7 @@ from pathlib import Path
 
 from facegen.errors import FacegenError, MissingFileError, OutputError
 from facegen.io.inputs import is_input
-from facegen.io.temporaries import CANNOT, Temporary, taken, temporary_file
+from facegen.io.temporaries import CANNOT, Temporary, is_named, taken, temporary_file
 
 
 def check_output(path: str | os.PathLike, *, force: bool = False) -> Path:
@@ -77,6 +77,43 @@ def atomic_output(
         check_output(path, force=force)  # by now it may be there, or known to be an input
         temporary.publish(path, force=force)
         sync_folder(path.parent)
+
+
+@contextmanager
+def successor(path: Path, predecessor: int) -> Iterator[Temporary]:
+    """Gives a temporary file that takes the place of a file it is made from, if the block succeeds.
+
+    Whoever reads the old file goes on reading it. Hold `facegen.io.locks.exclusive` meanwhile.
+
+    Args:
+        path: the file's own name, no link.
+        predecessor: a descriptor of the file as it is read.
+
+    Raises:
+        OutputError: another program has replaced the file meanwhile, or it can't be written.
+    """
+    with output_errors(path), temporary_file(path.parent) as temporary:
+        yield temporary
+        temporary.sync()
+        _check_predecessor(path, predecessor)
+        temporary.publish(path, force=True)
+        sync_folder(path.parent)
+
+
+def put_in_place(path: Path, output: Path, predecessor: int) -> None:
+    """Gives a synced file the name of the one it was made from; the rest is as of `successor`."""
+    with output_errors(output):
+        _check_predecessor(output, predecessor)
+        os.replace(path, output)
+        sync_folder(output.parent)
+
+
+def _check_predecessor(path: Path, predecessor: int) -> None:
+    if not is_named(path, predecessor):
+        raise OutputError(
+            f"{path} was replaced by another program while its successor was made; run the "
+            "command again"
+        )
 
 
 def remove(path: Path) -> None:

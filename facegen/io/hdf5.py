@@ -227,8 +227,8 @@ def _check_extent(found: h5py.Dataset) -> None:
     """Refuses a shape that the file is too small for: reading it would fill the memory."""
     path = found.file.filename
     declared = math.prod(found.shape) * found.dtype.itemsize
-    filtered = found.id.get_create_plist().get_nfilters() > 0
-    if declared > os.path.getsize(path) * (MAX_COMPRESSION if filtered else 1):
+    size = os.fstat(found.file.id.get_vfd_handle()).st_size  # by now the name may be another's
+    if declared > size * (MAX_COMPRESSION if found.id.get_create_plist().get_nfilters() else 1):
         raise InputError(
             f"{path} is damaged: {found.name[1:]!r} is {found.shape}, for which it is too small"
         )

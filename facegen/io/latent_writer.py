@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,86 +21,16 @@ import h5py
 import numpy as np
 
 from facegen.errors import InputError, OutputError
-from facegen.io import hdf5
-from facegen.io.files import atomic_output, check_output, open_in_place, output_errors
-from facegen.io.labels import Labels, changed_label, copy_labels
-from facegen.io.latent_store import ARRAYS, FORMAT, FORMAT_VERSION, Latents, Origin
+from facegen.io.files import check_output, open_in_place, output_errors
+from facegen.io.labels import Labels
+from facegen.io.latent_layout import check_same, create_store
+from facegen.io.latent_store import ARRAYS, Latents, Origin
 from facegen.io.locks import exclusive
 from facegen.io.parts import Part
 from facegen.io.temporaries import Temporary
 from facegen.seeds import draw_seed
 
 FLUSH_SECONDS = 1.0  # rows that a kill can cost, as time
-CHUNK_ENTRY = 100  # bytes in HDF5's tree of chunks, at most
-
-
-def _create_array(file: hdf5.NewFile, name: str, rows: int, latent_dim: int) -> None:
-    chunk_rows = min(rows, hdf5.rows_per_chunk(4 * latent_dim))
-    chunk_bytes = 4 * chunk_rows * latent_dim
-    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # reserved space is zeros
-    hdf5.reserve(file, -(-rows // chunk_rows) * (chunk_bytes + CHUNK_ENTRY))
-    file.create_dataset(
-        name, (rows, latent_dim), "<f4", chunks=(chunk_rows, latent_dim), dcpl=creation
-    )
-
-
-def _create(
-    path: Path | Temporary,
-    origin: Origin,
-    labels: Labels,
-    *,
-    rows: int,
-    latent_dim: int,
-    part: Part | None,
-    force: bool,
-) -> None:
-    """Writes a store without rows, all its disk space reserved: a full disk is found out here."""
-    # Addresses are multiples of 8, so that rows_done never straddles two sectors of a disk.
-    options = {"libver": "earliest", "alignment_threshold": 1, "alignment_interval": 8}
-    with (
-        atomic_output(path, force=force) as temporary,
-        hdf5.create_file(temporary, **options) as file,
-    ):
-        hdf5.set_format(file, FORMAT, FORMAT_VERSION)
-        file.attrs.update(asdict(origin))
-        if part is not None:
-            part.write(file)
-        file.create_dataset("rows_done", data=np.array(0, "<u8"))
-        file.create_dataset("complete", data=np.array(0, "u1"))
-        copy_labels(file, labels, rows)
-        for name in ARRAYS:
-            _create_array(file, name, rows, latent_dim)
-
-
-def _check_same(
-    store: Latents,
-    origin: Origin,
-    labels: Labels,
-    rows: int,
-    latent_dim: int,
-    part: Part | None = None,
-) -> None:
-    """Refuses to go on with a store that something else made."""
-    found = store.origin
-    shards = [one and one.shard for one in (store.part, part)]
-    reason = ""
-    if shards[0] != shards[1]:
-        reason = "is {}, not {}".format(*(shard or "a whole store" for shard in shards))
-    elif found.encoder_sha256 != origin.encoder_sha256 or store.latent_dim != latent_dim:
-        reason = f"was made with other weights ({found.weights}), not with {origin.weights}"
-    elif found.fingerprint != origin.fingerprint or store.rows != rows:
-        reason = f"was made from another input ({found.source}), not from {origin.source}"
-    elif changed := changed_label(store, labels):
-        reason = f"was made when {origin.source} had other {changed}"
-    for name in ("seed", "epsilon_scale", "epsilon_limit"):
-        if not reason and getattr(found, name) != getattr(origin, name):
-            reason = f"was made with {name} {getattr(found, name)}, not {getattr(origin, name)}"
-    if reason:
-        raise OutputError(
-            f"{store.path} {reason}; choose another output, or add --force to begin anew"
-        )
 
 
 class LatentsWriter:
@@ -151,10 +81,10 @@ class LatentsWriter:
         if force or isinstance(given, Temporary) or not given.exists():
             fresh = replace(origin, seed=draw_seed() if seed is None else seed)
             of = {"rows": rows, "latent_dim": latent_dim}
-            _create(given, fresh, labels, **of, part=part, force=force)
+            create_store(given, fresh, labels, **of, part=part, force=force)
         with Latents.open(self.path) as store:
             wanted = store.origin.seed if seed is None else seed
-            _check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim, part)
+            check_same(store, replace(origin, seed=wanted), labels, rows, latent_dim, part)
             self.origin = store.origin
             self.rows = rows
             self.rows_done = self.rows_written = store.rows_done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,10 +38,24 @@ def is_test_row(
     wanted = round(test_fraction * len(names)) if test_count is None else test_count
     if wanted >= len(names) > 0:
         raise InputError(f"{wanted} test images of {len(names)} leave none for training")
+    return _choose(range(len(names)), names, identities, wanted=wanted, seed=seed)
+
+
+def _choose(
+    rows: Iterable[int],
+    names: Sequence[str],
+    identities: np.ndarray | None,
+    *,
+    wanted: int,
+    seed: int,
+) -> np.ndarray:
+    """Chooses test images among some rows, bool (N)."""
     groups: dict[str, list[int]] = {}
-    for row, name in enumerate(names):
+    for row in rows:
         person = -1 if identities is None else int(identities[row])
-        groups.setdefault(f"person {person}" if person >= 0 else f"name {name}", []).append(row)
+        groups.setdefault(f"person {person}" if person >= 0 else f"name {names[row]}", []).append(
+            row
+        )
 
     def order(group: str) -> bytes:
         return hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=16).digest()
@@ -54,3 +68,37 @@ def is_test_row(
             is_test[groups[group]] = True
             wanted -= len(groups[group])
     return is_test
+
+
+def extend_split(
+    is_test: np.ndarray,
+    identities: np.ndarray | None,
+    new_names: Sequence[str],
+    new_identities: np.ndarray | None,
+    *,
+    test_fraction: float,
+    test_count: int | None,
+    seed: int,
+) -> np.ndarray:
+    """Chooses test images among new ones: people who are known stay on their side, and the rule of
+    `is_test_row` chooses among the others until the count that all images ask for is reached.
+
+    Args:
+        is_test, identities: of the M images that are there: bool (M), int (M) or None.
+        new_names, new_identities: of N new ones.
+        test_fraction, test_count, seed: as of `is_test_row`, of all M + N images.
+
+    Returns:
+        bool (N).
+    """
+    known: dict[int, bool] = {}
+    if identities is not None:
+        known = dict(zip(identities.tolist(), is_test.tolist(), strict=True))
+        known.pop(-1, None)
+    people = [-1] * len(new_names) if new_identities is None else new_identities.tolist()
+    chosen = np.array([known.get(person, False) for person in people], bool)
+    total = len(is_test) + len(new_names)
+    wanted = round(test_fraction * total) if test_count is None else test_count
+    missing = wanted - int(is_test.sum()) - int(chosen.sum())
+    strangers = (row for row, person in enumerate(people) if person not in known)
+    return chosen | _choose(strangers, new_names, new_identities, wanted=missing, seed=seed)

@@ -21,6 +21,7 @@ from facegen.io import (
     sampler_file,
 )
 from facegen.io.face_set import FaceSet
+from facegen.io.face_set_history import History
 from facegen.io.hdf5_provenance import read_file_provenance
 from facegen.io.latent_store import Latents
 from facegen.io.parts import Part
@@ -91,6 +92,7 @@ def _describe_latents(path: Path) -> dict[str, Any]:
 
 def _describe_faces(path: Path) -> dict[str, Any]:
     with FaceSet.open(path) as face_set:
+        history = History.read(face_set.file)
         return {
             **_versions(face_set.file),
             "images": len(face_set),
@@ -102,6 +104,8 @@ def _describe_faces(path: Path) -> dict[str, Any]:
             "rows_fingerprint": face_set.rows_fingerprint,
             "options": face_set.options and asdict(face_set.options),
             **_part(face_set.part),
+            "changes": len(history.rows),
+            "forgotten": len(history.forgotten),
             **_labels(face_set.file),
             "provenance": read_file_provenance(face_set.file),
         }

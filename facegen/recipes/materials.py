@@ -19,6 +19,7 @@ from facegen.errors import InputError, MissingFileError
 from facegen.io import attribute_file, hdf5, sampler_file
 from facegen.io.attribute_file import FILE_NAME
 from facegen.io.face_set import FaceSet
+from facegen.io.face_set_history import History
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import Latents
 from facegen.io.weights import DECODERS, Weights
@@ -114,8 +115,11 @@ class Materials:
 
         return self._find(name, check)
 
-    def find_faces(self, name: str, fingerprint: str) -> Path:
+    def find_faces(self, name: str, fingerprint: str, rows: Sequence[int] | None = None) -> Path:
         """A face set with this fingerprint.
+
+        Args:
+            rows: the rows that are needed: the face set may have grown since, if they are the same.
 
         Raises:
             MissingFileError, InputError: there is none, or all of its name are others.
@@ -123,8 +127,7 @@ class Materials:
 
         def check(path: Path) -> None:
             with FaceSet.open(path) as faces:
-                found = {"fingerprint": faces.fingerprint}
-            _check_same(path, found, {"fingerprint": fingerprint})
+                _check_faces(faces, fingerprint, rows)
 
         return self._find(name, check)
 
@@ -184,7 +187,8 @@ class Materials:
         if first.kind == "seed":
             name = f"seed:{first.seed}:{rows}"
         elif first.kind == "faces":
-            name = f"{self.find_faces(first.file, first.digest)}:{rows}"
+            numbers = [source.row for source in sources]
+            name = f"{self.find_faces(first.file, first.digest, numbers)}:{rows}"
         else:
             name = f"{self.find_stored(first.file, {'fingerprint': first.digest})}:{rows}"
         for point, source in zip(PointReader(self.codec).read([name]), sources, strict=True):
@@ -227,6 +231,29 @@ class Materials:
 
 def _another(path: Path) -> InputError:
     return InputError(f"{path} is another file than the one that the original was made from")
+
+
+def _check_faces(faces: FaceSet, fingerprint: str, rows: Sequence[int] | None) -> None:
+    """Raises InputError unless a face set is, or in these rows still is, what it was."""
+    if faces.fingerprint == fingerprint:
+        return
+    history = History.read(faces.file)
+    count = history.rows_of(fingerprint)
+    kept = None if count is None else history.kept_rows(count, fingerprint)
+    if count is None or kept is None:
+        _check_same(faces.path, {}, {"fingerprint": fingerprint})
+    elif rows is not None and all(row < len(kept) and kept[row] == row for row in rows):
+        return
+    elif len(kept) < count:
+        raise InputError(
+            f"{faces.path} is not what the original was made from any more: "
+            f"{count - len(kept)} of its {count} photos were forgotten since"
+        )
+    else:
+        raise InputError(
+            f"{faces.path} has grown since the original was made from it, from {count} rows to "
+            f"{len(faces)}"
+        )
 
 
 def _check_same(path: str | os.PathLike, found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ from facegen.api.encode import encode, encode_rows
 from facegen.api.prepare import prepare
 from facegen.errors import FacegenError, InputError, OutputError
 from facegen.io import latent_store
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.latent_store import Origin
 from facegen.io.latent_writer import LatentsWriter
 from facegen.io.locks import exclusive
@@ -230,7 +231,7 @@ def bad_input(what: str, folder: Path, toy_faces: Path) -> Path:
         ("text", "is not an HDF5 file; expected facegen-faces"),
         ("store", "is facegen-latents; expected facegen-faces"),
         ("truncated", "can't be opened: truncated"),
-        ("newer", "version 99, this facegen reads up to 1"),
+        ("newer", "version 99, this facegen reads up to 2"),
         ("size", "has faces of 16x16 pixels, the weights toy need 32x32"),
         ("empty", "has no faces"),
     ],

@@ -15,7 +15,8 @@ from facegen.analysis.plots import plot_evaluation
 from facegen.api.evaluate import evaluate
 from facegen.cli.evaluate import table
 from facegen.errors import InputError, MissingFileError
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.samplers import Sampler

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen.errors import InputError, MissingFileError, OutputError
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.prepare_options import PrepareOptions
 from facegen.io.split import is_test_row
 from facegen.version import __version__

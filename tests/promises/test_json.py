@@ -13,7 +13,7 @@ import pytest
 
 import facegen as package
 from facegen.errors import FacegenError
-from facegen.io.face_set import FaceSetWriter
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.latent_store import Latents
 from facegen.io.latent_writer import write_latents
 from facegen.strict_json import to_json

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from facegen import write_latents
-from facegen.io.face_set import FaceSetWriter
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.recipes.comparison import same_bytes
 from running import TESTS, facegen
 from toys import TOY_ATTRIBUTES, toy_images

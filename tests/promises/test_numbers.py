@@ -21,7 +21,8 @@ from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.errors import InputError, OutputError
 from facegen.io import hdf5
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.latent_writer import write_latents
 from facegen.row_ranges import parse_rows
 from running import facegen

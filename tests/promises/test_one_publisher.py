@@ -20,9 +20,10 @@ HOME = Path(facegen.__file__).parent
 PUBLISHERS = {"io/temporaries.py", "io/files.py", "io/locks.py"}
 HDF5 = "io/hdf5.py"
 # Where a temporary is opened by its name: by HDF5 or ffmpeg, or to be read.
-BY_NAME = {HDF5, "images/animation.py", "api/encode.py", "io/weights_writer.py"}
+BY_NAME = {HDF5, "images/animation.py", "api/encode.py", "api/prepare_changes.py"}
+BY_NAME |= {"io/weights_writer.py"}
 
-GIVERS = {"atomic_output", "temporary_file", "publish_model"}
+GIVERS = {"atomic_output", "temporary_file", "publish_model", "successor"}
 OF_PATHS = {"unlink", "rename", "rmdir", "touch", "symlink_to", "hardlink_to", "removedirs"}
 OF_PATHS |= {"rmtree", "savefig", "tofile", "to_csv", "savetxt", "memmap", "flock", "lockf"}
 OF_MODULES = {
@@ -40,7 +41,8 @@ def names_of_temporaries(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.withitem) and node.optional_vars is not None:
             if re.match(
-                "(atomic_output|temporary_file|publish_model)[(]", ast.unparse(node.context_expr)
+                "(atomic_output|temporary_file|publish_model|successor)[(]",
+                ast.unparse(node.context_expr),
             ):
                 found.add(ast.unparse(node.optional_vars))
         elif isinstance(node, ast.arg) and node.annotation is not None:

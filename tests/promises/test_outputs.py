@@ -22,7 +22,8 @@ from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.errors import OutputError
 from facegen.images.sheets import save_png
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.files import atomic_output
 from facegen.io.latent_store import Latents
 from facegen.io.latent_writer import LatentsWriter

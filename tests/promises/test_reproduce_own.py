@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from facegen.io.face_set import FaceSetWriter
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.provenance import PROVENANCE_KEY, add_provenance
 from facegen.recipes.comparison import picture_difference
 from running import facegen

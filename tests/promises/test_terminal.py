@@ -21,7 +21,8 @@ import pytest
 from facegen.api.encode import encode
 from facegen.errors import InputError
 from facegen.images.animation import save_animation
-from facegen.io.face_set import FaceSet, FaceSetWriter
+from facegen.io.face_set import FaceSet
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.model.devices import limit_hardware
 from facegen.strict_json import to_json_line
 from running import facegen, python_environment, run_python

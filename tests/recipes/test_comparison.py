@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facegen.io.face_set_writer import FaceSetWriter
 from facegen.recipes.comparison import (
     BATCH,
     animation_difference,
@@ -76,3 +77,17 @@ def test_every_frame_of_an_animation_counts(tmp_path: Path):
 def test_pictures_of_different_sizes_differ_as_black_and_white():
     assert picture_difference(Image.new("RGB", (2, 2)), Image.new("RGB", (2, 3))) == 255
     assert picture_difference(Image.new("RGB", (2, 2)), Image.new("RGB", (2, 2), (0, 9, 0))) == 9
+
+
+def test_a_generated_face_set_of_format_1_is_compared_without_digests(tmp_path: Path):
+    """Earlier ones have none; the images, which are compared, are what they are of."""
+    paths = [tmp_path / name for name in ("old.h5", "new.h5")]
+    for path in paths:
+        with FaceSetWriter(path, size=8, source="", crop="") as writer:
+            writer.append(np.full((3, 8, 8, 3), 7, np.uint8), ["a", "b", "c"])
+    with h5py.File(paths[0], "r+") as file:
+        del file["row_digests"]
+    assert store_difference(*paths) == 0
+    with h5py.File(paths[0], "r+") as file:
+        file["images"][1, 2, 3, 0] = 9
+    assert store_difference(*paths) == 2
