@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import h5py
 import numpy as np
 
+from facegen.cluster.cluster import BLOCK_ROWS, Cluster, connect
+from facegen.cluster.jobs import EncodeJob
 from facegen.errors import InputError
 from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
@@ -21,8 +24,7 @@ from facegen.io.latent_writer import FLUSH_SECONDS, LatentsWriter
 from facegen.io.locks import exclusive
 from facegen.io.temporaries import Temporary, temporary_file
 from facegen.io.weights import Weights
-from facegen.latent import random_points
-from facegen.model.codec import Codec
+from facegen.model.codec import Codec, encode_points
 from facegen.paths import AnyPath, Paths, is_hdf5_name, path_list
 from facegen.prefetch import prefetch
 
@@ -64,18 +66,20 @@ def encode_rows(
     def compute() -> Iterator[Points]:
         with closing(prefetch(read())) as batches:
             for rows, images in batches:
-                mu, logvar = codec.encode(images)
-                z = random_points.reparameterize(
-                    mu,
-                    logvar,
-                    rows,
-                    seed=origin.seed,
-                    limit=origin.epsilon_limit,
-                    scale=origin.epsilon_scale,
-                )
-                yield mu, logvar, z
+                yield encode_points(codec, images, rows, origin)
 
     return prefetch(compute())
+
+
+def _encode_rows_on(
+    cluster: Cluster, codec: Codec, faces: FaceSet, origin: Origin, start: int
+) -> Generator[Points, None, None]:
+    """As `encode_rows`, on a cluster."""
+    carrying = codec.carrying("encoder", threads=cluster.threads)
+    job = EncodeJob(carrying, origin, faces.path.resolve(), faces.fingerprint)
+    starts = range(start, len(faces), BLOCK_ROWS)
+    blocks = ((range(first, min(first + BLOCK_ROWS, len(faces))), None) for first in starts)
+    return cast(Generator[Points, None, None], cluster.run(job, blocks))
 
 
 def is_face_set(sources: Paths) -> bool:
@@ -136,9 +140,14 @@ def _labels(faces: FaceSet) -> dict[str, h5py.Dataset]:
 
 
 def _append_rows(
-    writer: LatentsWriter, codec: Codec, faces: FaceSet, progress: Callable[[int], None]
+    writer: LatentsWriter,
+    codec: Codec,
+    faces: FaceSet,
+    cluster: Cluster | None,
+    progress: Callable[[int], None],
 ) -> None:
-    with closing(encode_rows(codec, faces, writer.origin, writer.rows_done)) as batches:
+    rows = codec, faces, writer.origin, writer.rows_done
+    with closing(_encode_rows_on(cluster, *rows) if cluster else encode_rows(*rows)) as batches:
         for points in batches:
             writer.append(*points)
             progress(len(points[0]))
@@ -154,6 +163,7 @@ def encode(
     epsilon_scale: float = 1.0,
     threads: int | None = None,
     workers: int | None = None,
+    ray: str | None = None,
     force: bool = False,
     flush_seconds: float = FLUSH_SECONDS,
     started: Callable[[int, int], None] = lambda done, rows: None,
@@ -174,8 +184,10 @@ def encode(
         weights: a folder of weights; by default the model that comes with facegen.
         seed: of epsilon; by default the store's when resuming, else a fresh one.
         epsilon_scale: factor of epsilon; 0 gives z = mu.
-        threads: threads that compute; by default one per processor.
+        threads: threads that compute; by default one per processor, one a worker with `ray`.
         workers: processes that decode photos; by default one per processor.
+        ray: encode on the Ray cluster whose head node is at this HOST:PORT; "local" starts one on
+            this machine. The store is the same.
         force: begin anew, whatever the output is now.
         flush_seconds: how often rows become safe from kills and loss of power.
         started: called when the encoding begins, with the rows there already and all rows.
@@ -188,6 +200,7 @@ def encode(
             each other; the output is no store.
         OutputError: the output was made from something else, is being written by another
             process, or can't be written.
+        FacegenError: the cluster doesn't answer, or is lost; the rows that were done stay.
     """
     output, sources, result = Path(output), path_list(sources), Encoded()
     codec = Codec(Weights.load(weights), threads=threads)
@@ -205,7 +218,10 @@ def encode(
             on_skip=on_skip,
         ).skipped
 
-    with exclusive(output), _open_faces(sources, output, prepare_photos) as faces:
+    with ExitStack() as stack:
+        stack.enter_context(exclusive(output))
+        cluster = stack.enter_context(connect(ray, threads=threads or 1)) if ray else None
+        faces = stack.enter_context(_open_faces(sources, output, prepare_photos))
         _check_faces(faces, source, codec)
         with LatentsWriter(
             output,
@@ -220,5 +236,5 @@ def encode(
             result.rows, result.resumed_at = len(faces), writer.rows_done
             result.seed = writer.origin.seed
             started(writer.rows_done, len(faces))
-            _append_rows(writer, codec, faces, progress)
+            _append_rows(writer, codec, faces, cluster, progress)
     return result

@@ -15,6 +15,7 @@ from facegen.cli.options import (
     finish_skipped,
     force_option,
     null_option,
+    ray_option,
     strict_option,
     weights_options,
 )
@@ -48,6 +49,7 @@ from facegen.cli.terminal import Bars, Console
 )
 @null_option
 @strict_option
+@ray_option
 @force_option
 @weights_options
 @console_options
@@ -60,6 +62,7 @@ def command(
     workers: int | None,
     null: bool,
     strict: bool,
+    ray: str | None,
     force: bool,
     weights: Path | None,
     threads: int | None,
@@ -74,6 +77,7 @@ def command(
         facegen encode faces.h5 -o latents.h5
         facegen encode photos/ -o latents.h5
         facegen encode faces.h5 --epsilon-scale 0 -o means.h5
+        facegen encode faces.h5 --ray 192.0.2.1:6379 -o latents.h5
     """
     from facegen.api.encode import encode, is_face_set
     from facegen.images.photo_sources import count_photos
@@ -100,6 +104,7 @@ def command(
             epsilon_scale=epsilon_scale,
             threads=threads,
             workers=workers,
+            ray=ray,
             force=force,
             started=start_encoding,
             progress=bars.count,

@@ -17,6 +17,7 @@ from facegen.cli.options import (
     console_options,
     decoder_option,
     force_option,
+    ray_option,
     seed_option,
     sharpening_options,
     usage_errors,
@@ -85,6 +86,7 @@ DEFAULT_OUTPUT = Path("faces.png")
     "{date}, {time}, {seed}, {r_limit} and {n} in it.  [default: faces.png, overwritten]",
 )
 @click.option("--individual", type=PATH, metavar="DIR", help="Single PNGs into this folder.")
+@ray_option
 @force_option
 @decoder_option
 @weights_options
@@ -105,6 +107,7 @@ def command(
     sharpening: Sharpening,
     output: Path | None,
     individual: Path | None,
+    ray: str | None,
     force: bool,
     decoder: str | None,
     weights: Path | None,
@@ -122,6 +125,7 @@ def command(
         facegen generate --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o sweep.png
         facegen generate --attribute Smiling=2 --without Male --seed 5
         facegen generate --n 100000 -o new-faces.h5
+        facegen generate --n 1000000 --ray 192.0.2.1:6379 -o new-faces.h5
         facegen generate --latents latents.h5 --rows 3,17,20-40 -o some.png
         facegen generate --n 14 --nearest latents.h5 --faces faces.h5 -o new.png
     """
@@ -145,6 +149,7 @@ def command(
             columns=columns,
             sharpening=sharpening,
             force=force or by_default,  # the default name is there to be overwritten
+            ray=ray,
             decoder=decoder,
             weights=weights,
             threads=threads,
