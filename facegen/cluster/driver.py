@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import socket
 import sys
 from collections import deque
@@ -81,11 +82,14 @@ def connect(address: str) -> Any:
     Raises:
         FacegenError: that can't be done.
     """
-    import ray
-
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address == LOCAL:
         options |= {"num_cpus": available_cpus(), "include_dashboard": False}
+        if "RAY_AUTH_MODE" not in os.environ:
+            # Ours alone. Ray would leave one in ~/.ray, and every later 'ray start' would use it.
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    import ray
+
     try:
         ray.init(address, **options)
     except Exception as error:  # Ray's own are of all kinds
@@ -96,6 +100,7 @@ def connect(address: str) -> Any:
 def _translated(error: Exception, address: str) -> FacegenError:
     """What Ray says of a connection that failed, on one line."""
     text = " ".join(str(error).split())
+    why = f"{text} {error.__cause__}"
     if found := re.search(
         r"Version mismatch.*?Ray: (\S+) Python: (\S+).*Ray: (\S+) Python: (\S+)", text
     ):
@@ -104,7 +109,12 @@ def _translated(error: Exception, address: str) -> FacegenError:
             f"the cluster at {address} runs Ray {theirs} with Python {their_python}, this machine "
             f"Ray {ours} with Python {our_python}; both must be the same"
         )
-    if "node to connect to" in text:
+    if "InvalidAuthToken" in why:
+        return FacegenError(
+            f"the cluster at {address} takes no command without its token: set RAY_AUTH_MODE=token "
+            "and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH, as its nodes have them"
+        )
+    if "node to connect to" in why:
         return FacegenError(
             f"this machine is no node of the cluster at {address}; 'ray start --num-cpus 0 "
             f"--address {address}' makes it one that computes nothing"
