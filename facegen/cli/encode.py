@@ -77,7 +77,6 @@ def command(
         facegen encode faces.h5 -o latents.h5
         facegen encode photos/ -o latents.h5
         facegen encode faces.h5 --epsilon-scale 0 -o means.h5
-        facegen encode faces.h5 --ray 192.0.2.1:6379 -o latents.h5
     """
     from facegen.api.encode import encode, is_face_set
     from facegen.images.photo_sources import count_photos

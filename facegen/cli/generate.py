@@ -125,7 +125,6 @@ def command(
         facegen generate --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o sweep.png
         facegen generate --attribute Smiling=2 --without Male --seed 5
         facegen generate --n 100000 -o new-faces.h5
-        facegen generate --n 1000000 --ray 192.0.2.1:6379 -o new-faces.h5
         facegen generate --latents latents.h5 --rows 3,17,20-40 -o some.png
         facegen generate --n 14 --nearest latents.h5 --faces faces.h5 -o new.png
     """

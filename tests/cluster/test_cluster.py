@@ -143,6 +143,11 @@ def test_an_error_of_a_worker_is_one_line(work: Path, ray: Path, tmp_path: Path)
             "this machine is no node of the cluster at local; 'ray start --num-cpus 0 --address "
             "local' makes it one that computes nothing",
         ),
+        (
+            "InvalidAuthToken",
+            "the cluster at local takes no command without its token: set RAY_AUTH_MODE=token and "
+            "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH, as its nodes have them",
+        ),
         ("Out of\\nluck", "cannot connect to the Ray cluster at local: Out of luck"),
     ],
 )
