@@ -14,6 +14,7 @@ from facegen.io.face_set import FaceSet
 from facegen.io.latent_store import Origin
 from facegen.model.codec import Codec
 from running import facegen
+from same_files import assert_same
 
 # What facegen uses of Ray. Its workers are another machine: what a job names is not found there.
 RAY = """
@@ -90,7 +91,7 @@ def test_a_machine_that_finds_no_face_set_is_sent_the_rows(work: Path, ray: Path
     for output, options in ((alone, []), (together, ["--ray", "local"])):
         done = facegen("encode", "faces.h5", "--seed", 4, "-o", output, *options)
         assert done.exit_code == 0, done.output
-    assert together.read_bytes() == alone.read_bytes()
+    assert_same(together, alone)
 
 
 @pytest.mark.parametrize("count", [1, 300, 2600])  # less than a block, blocks, more than a window
@@ -102,7 +103,7 @@ def test_faces_of_a_cluster_are_those_of_one_process(
         arguments = ("--n", count, "--seed", 4, "--sharpen", 2, "-o", output)
         done = facegen("generate", *arguments, *options)
         assert done.exit_code == 0, done.output
-    assert together.read_bytes() == alone.read_bytes()
+    assert_same(together, alone)
 
 
 def test_a_face_set_is_read_where_it_is_and_its_fingerprint_is_right(codec: Codec, toy_faces: Path):

@@ -30,6 +30,7 @@ from facegen.api.generate_request import GenerateRequest
 from facegen.errors import FacegenError
 from facegen.io.face_set import FaceSetWriter
 from running import python_environment, run_python
+from same_files import assert_same, datasets
 
 pytestmark = [
     pytest.mark.ray,
@@ -139,18 +140,6 @@ def cluster() -> Iterator[RayCluster]:
         stack.callback(other.kill)
         wait_for_nodes(address, 2)
         yield RayCluster(address, [head, other])
-
-
-def datasets(path: Path) -> dict[str, np.ndarray]:
-    with h5py.File(path) as file:
-        return {name: data[()] for name, data in file.items()}
-
-
-def assert_same(path: Path, expected: Path) -> None:
-    found, wanted = datasets(path), datasets(expected)
-    assert found.keys() == wanted.keys()
-    for name in wanted:
-        np.testing.assert_array_equal(found[name], wanted[name])
 
 
 def generate(path: Path, *, ray: str | None = None, progress: Progress = ignore) -> None:
