@@ -128,7 +128,7 @@ def _start(address: str, threads: int, descriptor: int) -> subprocess.Popen[byte
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report to its makers
-            "RAY_gcs_server_request_timeout_seconds": "10",
+            "RAY_gcs_server_request_timeout_seconds": "20",  # to find that this is no node
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

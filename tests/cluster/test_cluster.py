@@ -5,11 +5,16 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from facegen.cluster.jobs import EncodeJob
+from facegen.cluster.cluster import connect
+from facegen.cluster.driver import WINDOW
+from facegen.cluster.jobs import DecodeJob, EncodeJob
+from facegen.images.sharpening import Sharpening
 from facegen.io.face_set import FaceSet
 from facegen.io.latent_store import Origin
 from facegen.model.codec import Codec
@@ -118,6 +123,22 @@ def test_a_face_set_is_read_where_it_is_and_its_fingerprint_is_right(codec: Code
     ):
         job = EncodeJob(carrying, Origin(), path, expected)
         assert (job.run(block) is not None) == found
+
+
+def test_only_a_window_of_blocks_is_under_way(codec: Codec, ray: Path):
+    drawn: list[int] = []
+
+    def blocks() -> Iterator[np.ndarray]:
+        for number in range(40):
+            drawn.append(number)
+            yield np.full((1, codec.latent_dim), number, np.float32)
+
+    with connect("local") as cluster:
+        job = DecodeJob(codec.carrying(codec.decoder, threads=1), Sharpening())
+        for number, (faces,) in enumerate(cluster.run(job, blocks())):
+            assert len(drawn) <= number + 2 * WINDOW  # of two processors
+            np.testing.assert_array_equal(faces, codec.decode(np.full((1, 8), number)))
+    assert number == 39
 
 
 def test_an_error_of_a_worker_is_one_line(work: Path, ray: Path, tmp_path: Path):
