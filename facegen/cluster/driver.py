@@ -180,7 +180,7 @@ class Blocks:
             raise _cause(error.cause) from error
         except self._ray.exceptions.RayError as error:
             reason = " ".join(str(error).split())[:300]
-            raise FacegenError(f"the cluster lost a block {RETRIES} times: {reason}") from error
+            raise FacegenError(f"the cluster gave up a block of faces: {reason}") from error
 
 
 def _cause(error: BaseException) -> FacegenError:

@@ -14,10 +14,13 @@ import pytest
 from facegen.cluster.cluster import connect
 from facegen.cluster.driver import WINDOW
 from facegen.cluster.jobs import DecodeJob, EncodeJob
+from facegen.cluster.worker import run_block
+from facegen.errors import FacegenError
 from facegen.images.sharpening import Sharpening
 from facegen.io.face_set import FaceSet
 from facegen.io.latent_store import Origin
 from facegen.model.codec import Codec
+from facegen.version import __version__
 from running import facegen
 from same_files import assert_same
 
@@ -139,6 +142,19 @@ def test_only_a_window_of_blocks_is_under_way(codec: Codec, ray: Path):
             assert len(drawn) <= number + 2 * WINDOW  # of two processors
             np.testing.assert_array_equal(faces, codec.decode(np.full((1, 8), number)))
     assert number == 39
+
+
+def test_a_block_that_is_lost_too_often_is_one_line(work: Path, ray: Path, tmp_path: Path):
+    lost = "    raise exceptions.RayError('the node\\ndied')\n"
+    ray.write_text(RAY.replace("    value = pickle", lost + "    value = pickle"))
+    done = facegen("generate", "--n", 3, "--ray", "local", "-o", tmp_path / "new.h5")
+    assert done.exit_code == 1
+    assert str(done.exception) == "the cluster gave up a block of faces: the node died"
+
+
+def test_a_worker_of_another_version_refuses():
+    with pytest.raises(FacegenError, match=f"has facegen {__version__}, this machine 0.0.1;"):
+        run_block("0.0.1", [None], None)
 
 
 def test_an_error_of_a_worker_is_one_line(work: Path, ray: Path, tmp_path: Path):
