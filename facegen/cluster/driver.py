@@ -225,6 +225,9 @@ def main() -> None:
             return
         except FacegenError as error:
             connection.send(error)
+        except Exception as error:  # nobody would see a traceback
+            text = f"Ray's driver failed with {type(error).__name__}: {error}"
+            connection.send(FacegenError(" ".join(text.split())))
 
 
 if __name__ == "__main__":

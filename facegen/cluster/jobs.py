@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from facegen.errors import FacegenError
+from facegen.errors import FacegenError, InputError
 from facegen.images.sharpening import Sharpening
 from facegen.model.codec import Codec, encode_points
 
@@ -78,7 +78,10 @@ class EncodeJob:
         return None if images is None else encode_points(self.codec, images, rows, self.origin)
 
     def bring(self, block: Rows) -> Rows:
-        return block[0], self._read(block[0])
+        images = self._read(block[0])
+        if images is None:
+            raise InputError(f"{self.path} was changed or removed while it was encoded")
+        return block[0], images
 
     def _read(self, rows: range) -> np.ndarray | None:
         if self._faces is None:

@@ -15,7 +15,7 @@ from facegen.cluster.cluster import connect
 from facegen.cluster.driver import WINDOW
 from facegen.cluster.jobs import DecodeJob, EncodeJob
 from facegen.cluster.worker import run_block
-from facegen.errors import FacegenError
+from facegen.errors import FacegenError, InputError
 from facegen.images.sharpening import Sharpening
 from facegen.io.face_set import FaceSet
 from facegen.io.latent_store import Origin
@@ -126,6 +126,11 @@ def test_a_face_set_is_read_where_it_is_and_its_fingerprint_is_right(codec: Code
     ):
         job = EncodeJob(carrying, Origin(), path, expected)
         assert (job.run(block) is not None) == found
+        if found:
+            assert job.bring(block)[1] is not None
+        else:
+            with pytest.raises(InputError, match="was changed or removed while it was encoded"):
+                job.bring(block)
 
 
 def test_only_a_window_of_blocks_is_under_way(codec: Codec, ray: Path):
@@ -222,6 +227,13 @@ def test_a_driver_that_dies_is_one_line(work: Path, ray: Path, tmp_path: Path):
     assert done.exit_code == 1
     assert "the Ray cluster at local is lost" in str(done.exception)
     assert not output.exists()
+
+
+def test_a_fault_of_the_driver_is_one_line(work: Path, ray: Path, tmp_path: Path):
+    ray.write_text(RAY.replace("def nodes():", "def nodes():\n    return [][0]\n"))
+    done = facegen("generate", "--n", 3, "--ray", "local", "-o", tmp_path / "new.h5")
+    assert done.exit_code == 1
+    assert str(done.exception).startswith("Ray's driver failed with IndexError: list index")
 
 
 def test_without_ray_the_extra_is_named(

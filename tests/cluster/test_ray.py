@@ -40,7 +40,7 @@ pytestmark = [
 
 GENERATED = 3000  # faces: 4 s of one core's work in 12 blocks, of which 8 are under way
 ENCODED = 8000
-PATIENCE = 30.0  # seconds until something happens that must
+PATIENCE = 60.0  # seconds until something happens that must
 
 Progress = Callable[[int], None]
 
