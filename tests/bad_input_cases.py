@@ -1476,6 +1476,72 @@ GROWING = [
     ),
 ]
 
+RAY = "encode faces.h5 --ray 192.0.2.1:6379"
+IN_CLUSTER = "cluster/test_cluster.py::test_"
+CLUSTERS = [
+    Case(
+        "ray-missing",
+        "`--ray` without the extra `ray`",
+        RAY,
+        "facegen: Ray is not installed: pip install 'facegen[ray]'",
+        test=f"{IN_CLUSTER}without_ray_the_extra_is_named",
+    ),
+    Case(
+        "ray-no-address",
+        "an address that is none",
+        "encode faces.h5 --ray host",
+        "facegen: --ray takes HOST:PORT of a cluster's head node, as 'ray start --head' tells it, "
+        "or local; not 'host'",
+        test=f"{IN_CLUSTER}what_is_no_address_is_refused",
+    ),
+    Case(
+        "ray-unreachable",
+        "an address where nothing listens, or something else than Ray; within 5 s",
+        RAY,
+        "facegen: no Ray cluster answers at 192.0.2.1:6379 (timed out); is its head node running "
+        "there? '--ray local' needs none",
+        test=f"{IN_CLUSTER}an_address_without_a_cluster_is_answered_within_five_seconds",
+    ),
+    Case(
+        "ray-version",
+        "a cluster of another Ray or Python",
+        RAY,
+        "facegen: the cluster at 192.0.2.1:6379 runs Ray 2.1.0 with Python 3.11.2, this machine "
+        "Ray 2.60.0 with Python 3.11.7; both must be the same",
+        test=f"{IN_CLUSTER}a_cluster_that_can_t_be_used_is_one_line",
+    ),
+    Case(
+        "ray-no-node",
+        "a machine that is no node of the cluster",
+        RAY,
+        "facegen: this machine is no node of the cluster at 192.0.2.1:6379; 'ray start --num-cpus "
+        "0 --address 192.0.2.1:6379' makes it one that computes nothing",
+        test=f"{IN_CLUSTER}a_cluster_that_can_t_be_used_is_one_line",
+    ),
+    Case(
+        "ray-threads",
+        "more threads for a worker than any machine has processors",
+        f"{RAY} --threads 3",
+        "facegen: no machine of the cluster at 192.0.2.1:6379 has 3 processors for a worker; the "
+        "largest has 2",
+        test=f"{IN_CLUSTER}a_worker_must_fit_on_a_machine",
+    ),
+    Case(
+        "ray-lost",
+        "a head node that ends meanwhile; what is done stays, and the same command goes on",
+        RAY,
+        "facegen: the Ray cluster at 192.0.2.1:6379 is lost: its head node or this machine's ended",
+        test="cluster/test_ray.py::test_a_cluster_that_ends_is_one_line_and_the_rows_stay",
+    ),
+    Case(
+        "ray-sheet",
+        "a sheet from a cluster",
+        "generate --n 3 --ray local -o sheet.png",
+        "Error: --ray makes face sets; give -o a name that ends in .h5.",
+        USAGE,
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1491,5 +1557,6 @@ TABLES = {
     "Numbers": NUMBERS,
     "Parts": PARTS,
     "Files that grow": GROWING,
+    "A Ray cluster": CLUSTERS,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import h5py
 import numpy as np
 
-from facegen.api.encode_update import open_successor
+from facegen.api.encode_update import open_store
+from facegen.cluster.cluster import BLOCK_ROWS, Cluster, connect
+from facegen.cluster.jobs import EncodeJob
 from facegen.errors import InputError
-from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
 from facegen.io.files import output_errors
 from facegen.io.inputs import keep_inputs
-from facegen.io.labels import Labels, RowRange
-from facegen.io.latent_store import LABELS, Latents, Origin
+from facegen.io.latent_store import Origin
 from facegen.io.latent_writer import FLUSH_SECONDS, LatentsWriter
 from facegen.io.locks import exclusive
 from facegen.io.parts import Part
 from facegen.io.temporaries import Temporary, temporary_file
 from facegen.io.weights import Weights
-from facegen.latent import random_points
-from facegen.model.codec import Codec
+from facegen.model.codec import Codec, encode_points
 from facegen.paths import AnyPath, Paths, is_hdf5_name, path_list
 from facegen.prefetch import prefetch
 from facegen.shards import Shard
@@ -71,18 +70,20 @@ def encode_rows(
     def compute() -> Iterator[Points]:
         with closing(prefetch(read())) as batches:
             for rows, images in batches:
-                mu, logvar = codec.encode(images)
-                z = random_points.reparameterize(
-                    mu,
-                    logvar,
-                    rows,
-                    seed=origin.seed,
-                    limit=origin.epsilon_limit,
-                    scale=origin.epsilon_scale,
-                )
-                yield mu, logvar, z
+                yield encode_points(codec, images, rows, origin)
 
     return prefetch(compute())
+
+
+def _encode_rows_on(
+    cluster: Cluster, codec: Codec, faces: FaceSet, origin: Origin, start: int, stop: int
+) -> Generator[Points, None, None]:
+    """As `encode_rows`, on a cluster."""
+    carrying = codec.carrying("encoder", threads=cluster.threads)
+    job = EncodeJob(carrying, origin, faces.path.resolve(), faces.fingerprint)
+    starts = range(start, stop, BLOCK_ROWS)
+    blocks = ((range(first, min(first + BLOCK_ROWS, stop)), None) for first in starts)
+    return cast(Generator[Points, None, None], cluster.run(job, blocks))
 
 
 def is_face_set(sources: Paths) -> bool:
@@ -153,51 +154,20 @@ def _origin(
     )
 
 
-def _labels(faces: FaceSet, rows: range) -> Labels:
-    found = {
-        name: hdf5.dataset(faces.file, name, ndim=ndim, dtype=dtype)
-        for name, (ndim, dtype) in LABELS.items()
-        if name in faces.file
-    }
-    per_row = found.keys() - {"attribute_names"}
-    return {name: RowRange(data, rows) if name in per_row else data for name, data in found.items()}
-
-
-def _is_earlier(output: Path, faces: FaceSet) -> bool:
-    """Whether there is a store, and of another state than the face set is in."""
-    if not output.exists():
-        return False
-    with Latents.open(output) as store:
-        return store.origin.fingerprint != faces.fingerprint
-
-
-def _open_store(
-    output: Path,
-    faces: FaceSet,
-    origin: Origin,
-    rows: range,
-    *,
-    part: Part | None,
-    update: bool,
-    force: bool,
-    **options: Any,
-) -> AbstractContextManager[LatentsWriter]:
-    """The writer of a store, of a successor or of a fresh one."""
-    labels = _labels(faces, rows)
-    if update and _is_earlier(output, faces):
-        return open_successor(output, faces, origin, labels, **options)
-    return LatentsWriter(output, origin, labels, rows=len(rows), part=part, force=force, **options)
-
-
 def _append_rows(
     writer: LatentsWriter,
     codec: Codec,
     faces: FaceSet,
     rows: range,
+    cluster: Cluster | None,
     progress: Callable[[int], None],
 ) -> None:
     start = rows.start + writer.rows_done
-    with closing(encode_rows(codec, faces, writer.origin, start, rows.stop)) as batches:
+    if cluster is None:
+        encoded = encode_rows(codec, faces, writer.origin, start, rows.stop)
+    else:
+        encoded = _encode_rows_on(cluster, codec, faces, writer.origin, start, rows.stop)
+    with closing(encoded) as batches:
         for points in batches:
             writer.append(*points)
             progress(len(points[0]))
@@ -215,6 +185,7 @@ def encode(
     threads: int | None = None,
     workers: int | None = None,
     update: bool = False,
+    ray: str | None = None,
     force: bool = False,
     flush_seconds: float = FLUSH_SECONDS,
     started: Callable[[int, int], None] = lambda done, rows: None,
@@ -237,10 +208,12 @@ def encode(
         epsilon_scale: factor of epsilon; 0 gives z = mu.
         shard: encode this part of a face set alone, with the whole's noise; it needs a seed, the
             same for all parts, which `facegen.api.merge.merge` puts together.
-        threads: threads that compute; by default one per processor.
+        threads: threads that compute; by default one per processor, one a worker with `ray`.
         workers: processes that decode photos; by default one per processor.
         update: where the output was made from an earlier state of the face set, copy the rows that
             are there still and encode the others, in a successor that takes its place.
+        ray: encode on the Ray cluster whose head node is at this HOST:PORT; "local" starts one on
+            this machine. The store is the same.
         force: begin anew, whatever the output is now.
         flush_seconds: how often rows become safe from kills and loss of power.
         started: called when the encoding begins, with the rows there already and all rows.
@@ -253,6 +226,7 @@ def encode(
             each other; the output is no store; a shard of photos, or without a seed.
         OutputError: the output was made from something else, is being written by another
             process, or can't be written.
+        FacegenError: the cluster doesn't answer, or is lost; the rows that were done stay.
     """
     output, sources, result = Path(output), path_list(sources), Encoded()
     if shard is not None:
@@ -263,21 +237,19 @@ def encode(
     def prepare_photos(temporary: Temporary) -> None:
         from facegen.api.prepare import prepare
 
-        result.skipped = prepare(
-            sources,
-            temporary,
-            size=codec.image_size,
-            workers=workers,
-            progress=progress,
-            on_skip=on_skip,
-        ).skipped
+        options: dict[str, Any] = {"size": codec.image_size, "workers": workers}
+        done = prepare(sources, temporary, progress=progress, on_skip=on_skip, **options)
+        result.skipped = done.skipped
 
-    with exclusive(output), _open_faces(sources, output, prepare_photos, update) as faces:
+    with ExitStack() as stack:
+        stack.enter_context(exclusive(output))
+        cluster = stack.enter_context(connect(ray, threads=threads or 1)) if ray else None
+        faces = stack.enter_context(_open_faces(sources, output, prepare_photos, update))
         _check_faces(faces, source, codec)
         part = None if shard is None else Part(shard, len(faces))
         rows = range(len(faces)) if part is None else part.rows
         origin = _origin(codec, faces, source, epsilon_scale, part)
-        writing = _open_store(
+        writing = open_store(
             output,
             faces,
             origin,
@@ -293,5 +265,5 @@ def encode(
             result.rows, result.resumed_at = len(rows), writer.rows_done
             result.seed = writer.origin.seed
             started(writer.rows_done, len(rows))
-            _append_rows(writer, codec, faces, rows, progress)
+            _append_rows(writer, codec, faces, rows, cluster, progress)
     return result

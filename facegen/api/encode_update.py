@@ -7,19 +7,22 @@ The successor grows beside the store under a name of its own, as every store doe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from facegen.io import hdf5
 from facegen.io.face_set import FaceSet
 from facegen.io.face_set_history import History
 from facegen.io.files import put_in_place, remove
-from facegen.io.labels import Labels
+from facegen.io.labels import Labels, RowRange
 from facegen.io.latent_layout import check_same
-from facegen.io.latent_store import Latents, Origin
+from facegen.io.latent_store import LABELS, Latents, Origin
 from facegen.io.latent_writer import LatentsWriter
+from facegen.io.parts import Part
 from facegen.latent import random_points
 
 COPY_ROWS = 4096  # in memory at a time
@@ -126,3 +129,39 @@ def _copy_rows(writer: LatentsWriter, source: Latents, kept: np.ndarray) -> None
             z[moved] = fresh[moved]
         writer.append(mu, logvar, z)
     writer.flush()
+
+
+def _labels(faces: FaceSet, rows: range) -> Labels:
+    found = {
+        name: hdf5.dataset(faces.file, name, ndim=ndim, dtype=dtype)
+        for name, (ndim, dtype) in LABELS.items()
+        if name in faces.file
+    }
+    per_row = found.keys() - {"attribute_names"}
+    return {name: RowRange(data, rows) if name in per_row else data for name, data in found.items()}
+
+
+def _is_earlier(output: Path, faces: FaceSet) -> bool:
+    """Whether there is a store, and of another state than the face set is in."""
+    if not output.exists():
+        return False
+    with Latents.open(output) as store:
+        return store.origin.fingerprint != faces.fingerprint
+
+
+def open_store(
+    output: Path,
+    faces: FaceSet,
+    origin: Origin,
+    rows: range,
+    *,
+    part: Part | None,
+    update: bool,
+    force: bool,
+    **options: Any,
+) -> AbstractContextManager[LatentsWriter]:
+    """The writer of a store, of a successor or of a fresh one."""
+    labels = _labels(faces, rows)
+    if update and _is_earlier(output, faces):
+        return open_successor(output, faces, origin, labels, **options)
+    return LatentsWriter(output, origin, labels, rows=len(rows), part=part, force=force, **options)

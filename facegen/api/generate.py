@@ -129,6 +129,7 @@ def generate_files(
         MissingFileError, InputError: an input is missing, damaged, or doesn't fit the weights; a
             row is not there; a name has a field that these faces don't fill.
         OutputError: an output exists (without `force`) or can't be written.
+        FacegenError: the Ray cluster doesn't answer, or is lost.
     """
     codec = Codec(Weights.load(request.weights), decoder=request.decoder, threads=request.threads)
     move = None if request.move is None else request.move.find(codec.weights)
@@ -256,7 +257,8 @@ def _write(
         generate_individual(generation, rows, path, force=force, progress=progress)
         yield GeneratedFile(path, rows, *about)
     elif path.suffix.lower() == ".h5":
-        generate_face_set(generation, rows, path, part=part, force=force, progress=progress)
+        where: Any = {"part": part, "ray": request.ray, "threads": request.threads}
+        generate_face_set(generation, rows, path, force=force, progress=progress, **where)
         yield GeneratedFile(path, rows, *about)
     else:
         pages = generate_sheet(

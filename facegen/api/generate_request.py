@@ -37,7 +37,10 @@ class GenerateRequest:
         columns: faces a row of a sheet.
         sharpening: of each face.
         force: overwrite what exists.
-        decoder, weights, threads: as for `generate`.
+        ray: decode a face set on the Ray cluster whose head node is at this HOST:PORT; "local"
+            starts one on this machine. The file is the same.
+        decoder, weights, threads: as for `generate`; with `ray`, threads are those of a worker, by
+            default one.
 
     Raises:
         InputError: the values don't go together.
@@ -59,6 +62,7 @@ class GenerateRequest:
     columns: int = 7
     sharpening: Sharpening = Sharpening()
     force: bool = False
+    ray: str | None = None
     decoder: str | None = None
     weights: AnyPath | None = None
     threads: int | None = None
@@ -97,6 +101,8 @@ class GenerateRequest:
             raise InputError(f"-o must end in .png (a sheet) or .h5 (a face set), not {suffix!r}")
         if self.shard is not None and suffix != ".h5":
             raise InputError("--shard is for a face set; give -o a name that ends in .h5.")
+        if self.ray is not None and (suffix != ".h5" or self.individual is not None):
+            raise InputError("--ray makes face sets; give -o a name that ends in .h5.")
         if swept and suffix == ".h5":
             raise InputError("--sweep makes sheets; give -o a name that ends in .png.")
         if self.faces is not None and self.nearest is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from facegen.model.codec import Codec
 from facegen.row_ranges import format_rows
 
 if TYPE_CHECKING:
+    from facegen.cluster.cluster import Cluster
     from facegen.io.parts import Part
 
 BATCH = 128
@@ -39,8 +41,10 @@ class Generation:
 
     def faces(self, rows: Sequence[int]) -> np.ndarray:
         """The faces of some rows, uint8 (len(rows), image_size, image_size, 3)."""
-        z = self.sampler.sample(rows, self.codec.latent_dim, seed=self.seed)
-        return self.sharpening.apply_to_faces(self.codec.decode(z))
+        return self.sharpening.apply_to_faces(self.codec.decode(self._points(rows)))
+
+    def _points(self, rows: Sequence[int]) -> np.ndarray:
+        return self.sampler.sample(rows, self.codec.latent_dim, seed=self.seed)
 
     def provenance(self, rows: Sequence[int]) -> dict[str, Any]:
         """All that is needed to make the rows again."""
@@ -58,6 +62,22 @@ class Generation:
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
             yield some, self.faces(some)
+
+    def batches_on(
+        self, cluster: Cluster, rows: Sequence[int]
+    ) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+        """As `batches`, in the same steps, decoded on a cluster."""
+        from facegen.cluster.cluster import BLOCK_ROWS
+        from facegen.cluster.jobs import DecodeJob
+
+        job = DecodeJob(
+            self.codec.carrying(self.codec.decoder, threads=cluster.threads), self.sharpening
+        )
+        blocks = [rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS)]
+        results = cluster.run(job, (self._points(some) for some in blocks))
+        for block, (faces,) in zip(blocks, results, strict=True):
+            for start in range(0, len(block), BATCH):
+                yield block[start : start + BATCH], faces[start : start + BATCH]
 
 
 def split_pages(output: Path, rows: Sequence[int], per_page: int) -> dict[Path, Sequence[int]]:
@@ -136,27 +156,43 @@ def generate_face_set(
     *,
     part: Part | None = None,
     force: bool = False,
+    ray: str | None = None,
+    threads: int | None = None,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Path:
     """Writes some rows as a face set (facegen.io.face_set), in flat memory; `part` says which of
     a whole's they are.
 
+    Args:
+        ray: decode on the Ray cluster of this address (`facegen.cluster.cluster.connect`).
+        threads: of each worker there; by default one.
+
     Raises:
         OutputError: the file exists (without `force`) or can't be written.
+        FacegenError: the cluster doesn't answer, or is lost.
     """
     from facegen.io.face_set_writer import FaceSetWriter
 
     weights = generation.codec.weights
-    with FaceSetWriter(
-        output,
-        size=generation.codec.image_size,
-        source=f"facegen generate, weights {weights.name}",
-        crop="generated",
-        provenance=generation.provenance(rows),
-        part=part,
-        force=force,
-    ) as writer:
-        for some, faces in generation.batches(rows):
+    with ExitStack() as stack:
+        writer = stack.enter_context(
+            FaceSetWriter(
+                output,
+                size=generation.codec.image_size,
+                source=f"facegen generate, weights {weights.name}",
+                crop="generated",
+                provenance=generation.provenance(rows),
+                part=part,
+                force=force,
+            )
+        )
+        batches = generation.batches(rows)
+        if ray is not None:
+            from facegen.cluster.cluster import connect
+
+            cluster = stack.enter_context(connect(ray, threads=threads or 1))
+            batches = generation.batches_on(cluster, rows)
+        for some, faces in batches:
             writer.append(faces, [f"seed-{generation.seed}-row-{row}" for row in some])
             progress(len(some))
     return Path(output)

@@ -16,6 +16,7 @@ from facegen.cli.options import (
     finish_skipped,
     force_option,
     null_option,
+    ray_option,
     shard_option,
     strict_option,
     weights_options,
@@ -65,6 +66,7 @@ def tell_start(console: Console, output: Path, done: int, rows: int) -> None:
 )
 @null_option
 @strict_option
+@ray_option
 @force_option
 @weights_options
 @console_options
@@ -79,6 +81,7 @@ def command(
     update: bool,
     null: bool,
     strict: bool,
+    ray: str | None,
     force: bool,
     weights: Path | None,
     threads: int | None,
@@ -121,6 +124,7 @@ def command(
             threads=threads,
             workers=workers,
             update=update,
+            ray=ray,
             force=force,
             started=start_encoding,
             progress=bars.count,

@@ -17,6 +17,7 @@ from facegen.cli.options import (
     console_options,
     decoder_option,
     force_option,
+    ray_option,
     seed_option,
     shard_option,
     sharpening_options,
@@ -88,6 +89,7 @@ DEFAULT_OUTPUT = Path("faces.png")
 )
 @click.option("--individual", type=PATH, metavar="DIR", help="Single PNGs into this folder.")
 @shard_option
+@ray_option
 @force_option
 @decoder_option
 @weights_options
@@ -109,6 +111,7 @@ def command(
     output: Path | None,
     individual: Path | None,
     shard: Shard | None,
+    ray: str | None,
     force: bool,
     decoder: str | None,
     weights: Path | None,
@@ -151,6 +154,7 @@ def command(
             columns=columns,
             sharpening=sharpening,
             force=force or by_default,  # the default name is there to be overwritten
+            ray=ray,
             decoder=decoder,
             weights=weights,
             threads=threads,

@@ -185,6 +185,14 @@ def weights_options(function: Callable) -> Callable:
     )(function)
 
 
+ray_option = click.option(
+    "--ray",
+    metavar="HOST:PORT|local",
+    help="Compute on the Ray cluster with this head node, or on a local one that is started for "
+    "the while. The file is the same. Needs facegen[ray].",
+)
+
+
 def sharpening_options(function: Callable) -> Callable:
     """Adds --sharpen and --unsharp; the command gets a `sharpening` instead of them."""
 

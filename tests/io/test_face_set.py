@@ -307,7 +307,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path, limit, image
         "import resource, signal, sys\n"
         "import numpy as np\n"
         "from facegen.errors import OutputError\n"
-        "from facegen.io.face_set import FaceSetWriter\n"
+        "from facegen.io.face_set_writer import FaceSetWriter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "try:\n"
