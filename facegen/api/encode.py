@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -237,9 +238,9 @@ def encode(
     def prepare_photos(temporary: Temporary) -> None:
         from facegen.api.prepare import prepare
 
-        options: dict[str, Any] = {"size": codec.image_size, "workers": workers}
-        done = prepare(sources, temporary, progress=progress, on_skip=on_skip, **options)
-        result.skipped = done.skipped
+        size = codec.image_size
+        tell = partial(prepare, progress=progress, on_skip=on_skip)
+        result.skipped = tell(sources, temporary, size=size, workers=workers).skipped
 
     with ExitStack() as stack:
         stack.enter_context(exclusive(output))
