@@ -40,6 +40,7 @@ from facegen.images.photos import CELEBA_BOX
 from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.weights import default_weights_path
 from facegen.latent.samplers import Sampler
+from facegen.shards import Shard
 from running import REPOSITORY, facegen, python_environment
 from toys import TOY_ATTRIBUTES
 
@@ -109,6 +110,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, face in zip(names, faces, strict=False):
         save_photo(face, folder / name)
     encode([folder / "faces.h5"], folder / "latents.h5", seed=5)
+    for part in (1, 2):
+        path = folder / f"part-{part}.h5"
+        encode([folder / "faces.h5"], path, seed=5, shard=Shard(part, 2))
     for name in ("ae.h5", "vae.h5"):
         shutil.copy(folder / "latents.h5", folder / name)
     attributes(folder / "latents.h5", folder / "attributes.h5")

@@ -11,7 +11,7 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.images.alignment import load_photo
 from facegen.images.photo_sources import Photo
-from facegen.images.photos import CELEBA_BOX, Box
+from facegen.images.photos import CELEBA_BOX, CELEBA_SIZE, Box, upright_size
 from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.prepare_options import PrepareOptions
 from facegen.workers import map_in_workers
@@ -35,6 +35,8 @@ class PhotoFaces:
         progress: called with the number of photos that became faces.
         wanted: called with the name and the SHA-256 of each photo; what it says no to is not
             decoded.
+        middle_taken: called with the name of a photo that is not square, of which the middle was
+            taken; one photo of each batch is looked at.
     """
 
     options: PrepareOptions
@@ -43,6 +45,7 @@ class PhotoFaces:
     skip: Callable[[str, str], None]
     progress: Callable[[int], object]
     wanted: Callable[[str, bytes], bool] = lambda name, digest: True
+    middle_taken: Callable[[str], None] = lambda name: None
 
     def append_to(self, writer: FaceSetWriter, photos: Iterable[Photo]) -> list[str]:
         """Appends what can be loaded and returns the names of it."""
@@ -59,6 +62,15 @@ class PhotoFaces:
                 kept += names
                 self.progress(len(good))
         return kept
+
+    def _takes_middle(self, data: bytes) -> bool:
+        if self.options.align or self.options.box:
+            return False
+        try:
+            width, height = upright_size(data, max_pixels=self.max_pixels)
+        except InputError:
+            return False  # whoever decodes it says so
+        return width != height and (width, height) != CELEBA_SIZE
 
     def _load(self, photos: Iterable[Photo]) -> Iterator[list[Loaded]]:
         options = self.options
@@ -81,6 +93,8 @@ class PhotoFaces:
                 continue
             batch.append((photo.name, data, digest))
             held += len(data)
+            if len(batch) == 1 and self._takes_middle(data):
+                self.middle_taken(photo.name)
             if len(batch) >= BATCH_PHOTOS or held >= BATCH_BYTES:
                 yield batch
                 batch, held = [], 0

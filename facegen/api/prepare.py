@@ -109,7 +109,11 @@ def prepare(
         on_skip(name, reason)
         progress(1)
 
-    faces = PhotoFaces(PrepareOptions(**asked), max_pixels, workers, skip, progress)
+    def take_middle(name: str) -> None:
+        result.middle_taken = name
+
+    options = PrepareOptions(**asked)
+    faces = PhotoFaces(options, max_pixels, workers, skip, progress, middle_taken=take_middle)
     if shard is not None:
         _prepare_part(sources, output, faces, labels, result, shard, force)
     elif isinstance(output, Temporary):

@@ -46,6 +46,8 @@ class Prepared:
         forgotten: photos passed over because they were forgotten.
         gone: names in the face set that the sources don't have any more.
         removed: names that were forgotten now, one for each row.
+        middle_taken: a photo that is not square, of which the middle was taken; "" if there was
+            none among the first of each batch.
     """
 
     count: int = 0
@@ -56,6 +58,7 @@ class Prepared:
     forgotten: int = 0
     gone: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    middle_taken: str = ""
 
 
 @contextmanager

@@ -64,6 +64,11 @@ def tell(
     shard: Shard | None,
 ) -> None:
     """Says what was done, and what was found on the way."""
+    if result.middle_taken:
+        console.say(
+            "of photos that are not square the middle was taken, such as "
+            f"{result.middle_taken}; --align finds the faces in them"
+        )
     if result.removed:
         console.say(f"{len(result.removed)} faces removed: {', '.join(result.removed)}")
     if update and not result.added:

@@ -28,6 +28,7 @@ from facegen.io.label_files import read_attributes, read_identities
 from facegen.io.prepare_options import PrepareOptions
 from facegen.io.split import is_test_row
 from running import facegen, python_environment
+from toys import draw_photo
 
 
 def names_in(path: Path) -> list[str]:
@@ -401,3 +402,13 @@ def test_prepare_reads_names_from_standard_input(photos_folder: Path, tmp_path: 
     done = facegen("prepare", "-", *arguments, stdin=names)
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["faces"] == 2
+
+
+def test_prepare_says_that_it_took_the_middle_of_photos_that_are_not_square(photos: Path):
+    square = facegen("prepare", photos, "-o", "square.h5", "--size", 16)
+    assert "the middle" not in square.stderr
+    draw_photo(60, 40).save(photos / "0.png")
+    wide = facegen("prepare", photos, "-o", "wide.h5", "--size", 16)
+    assert "the middle was taken, such as 0.png; --align finds the faces" in wide.stderr
+    boxed = facegen("prepare", photos, "-o", "boxed.h5", "--size", 16, "--box", "0,0,20,20")
+    assert "the middle" not in boxed.stderr
