@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -239,8 +238,9 @@ def encode(
         from facegen.api.prepare import prepare
 
         size = codec.image_size
-        tell = partial(prepare, progress=progress, on_skip=on_skip)
-        result.skipped = tell(sources, temporary, size=size, workers=workers).skipped
+        result.skipped = prepare(
+            sources, temporary, size=size, workers=workers, progress=progress, on_skip=on_skip
+        ).skipped
 
     with ExitStack() as stack:
         stack.enter_context(exclusive(output))

@@ -11,7 +11,7 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.images.alignment import load_photo
 from facegen.images.photo_sources import Photo
-from facegen.images.photos import CELEBA_BOX, CELEBA_SIZE, Box, upright_size
+from facegen.images.photos import CELEBA_BOX, Box, centre_square, crop_box, upright_size
 from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.prepare_options import PrepareOptions
 from facegen.workers import map_in_workers
@@ -70,7 +70,7 @@ class PhotoFaces:
             width, height = upright_size(data, max_pixels=self.max_pixels)
         except InputError:
             return False  # whoever decodes it says so
-        return width != height and (width, height) != CELEBA_SIZE
+        return width != height and crop_box(width, height) == centre_square(width, height)
 
     def _load(self, photos: Iterable[Photo]) -> Iterator[list[Loaded]]:
         options = self.options
