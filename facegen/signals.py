@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
 
 RETRY = 0.2  # seconds
@@ -62,8 +62,8 @@ class StopSignals:
 
     def install(self) -> None:
         """From now on signals raise; those that are ignored, as by nohup, stay so."""
-        self._unraisable_hook = sys.unraisablehook
-        sys.unraisablehook = self._drop_quietly
+        self._unraisable_hook, sys.unraisablehook = sys.unraisablehook, self._drop_quietly
+        self._except_hook, sys.excepthook = sys.excepthook, self._print_others
         for number in TIMERS:
             signal.signal(number, self._raise)
         for number in REASONS:
@@ -92,3 +92,8 @@ class StopSignals:
     def _drop_quietly(self, unraisable: Any) -> None:
         if not isinstance(unraisable.exc_value, Stopped):
             self._unraisable_hook(unraisable)
+
+    def _print_others(self, kind: type, error: BaseException, lines: TracebackType | None) -> None:
+        """What C code prints of an exception before it drops it (PyErr_Print)."""
+        if not isinstance(error, Stopped):
+            self._except_hook(kind, error, lines)

@@ -47,6 +47,10 @@ except Stopped:
 WORKS = {
     "plain": "os.kill(os.getpid(), number); time.sleep(5)",
     "dropped": "Dropping(); time.sleep(5)",
+    "printed": (  # as C code does that asks for a module and goes on without it
+        "import ctypes; ctypes.pythonapi.PyRun_SimpleString(b'import os; os.kill(os.getpid(), %d)'"
+        " % number); time.sleep(5)"
+    ),
     "cleaning": (
         "\n    try: os.kill(os.getpid(), number); time.sleep(5)"
         "\n    finally: time.sleep(0.7); print('clean')"
@@ -58,7 +62,13 @@ WORKS = {
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     ("work", "printed"),
-    [("plain", ""), ("dropped", ""), ("cleaning", "clean\n"), ("undisturbed", "clean\n")],
+    [
+        ("plain", ""),
+        ("dropped", ""),
+        ("printed", ""),
+        ("cleaning", "clean\n"),
+        ("undisturbed", "clean\n"),
+    ],
 )
 def test_a_signal_comes_out_once_and_lets_cleaning_end(name: str, work: str, printed: str):
     start = time.monotonic()
