@@ -19,6 +19,7 @@ from facegen.errors import InputError
 BLOCK = 1024  # rows, see above
 AXIS_BIN, AXIS_LIMIT = 0.1, 8.0  # histograms along a coordinate go from -8 to 8
 NOISE_LIMIT = 0.05  # |z - mu|, article XIII
+USUAL_LOGVAR = (-3.0, 5.0)  # what lies outside is counted
 LARGEST, LARGEST_LOGVAR = 1e15, 60.0  # beyond, float32 sums overflow: as bad as infinity
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # mu, logvar, z: float32 (n, latent_dim) each
@@ -162,6 +163,7 @@ class Noise:
         rows: how many rows were added.
         logvar_sum: of every coordinate, float64 (latent_dim).
         logvar_range: least and largest logvar.
+        outside: how many logvar are below -3 or above 5.
         largest, above: largest |z - mu|, and how many lie above the limit.
     """
 
@@ -170,6 +172,7 @@ class Noise:
         self.rows = 0
         self.logvar_sum = np.zeros(latent_dim)
         self.logvar_range = (np.inf, -np.inf)
+        self.outside = 0
         self.largest, self.above = 0.0, 0
         self._radii: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -179,6 +182,8 @@ class Noise:
         self.logvar_sum += column_sums(block.logvar)
         (least, largest), (low, high) = self.logvar_range, block.logvar_range
         self.logvar_range = min(least, low), max(largest, high)
+        usual = (block.logvar >= USUAL_LOGVAR[0]) & (block.logvar <= USUAL_LOGVAR[1])
+        self.outside += int(usual.size - np.count_nonzero(usual))
         noise = np.abs(block.z - block.mu)
         self.largest = max(self.largest, float(noise.max()))
         self.above += int(np.count_nonzero(noise > self.limit))

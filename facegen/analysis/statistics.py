@@ -18,6 +18,7 @@ QUANTILES = (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1)
 INTERVALS = ((12.0, 24.0), (14.0, 19.0))  # of the radius, article XIII
 BIN_WIDTH, MAX_RADIUS = 0.5, 35.0  # article XIII
 MAX_BINS = 100_000
+WITHIN = 0.999  # which share of the points the histogram of radii shows at least
 ACTIVE_KL = 0.01  # nats: a coordinate with less says nothing about a face
 ACTIVE_VARIANCE = 0.01  # of mu, Burda et al. 2016
 RADIUS_FACTOR = 1.5  # a unit normal of 256 dimensions has only radii within 1.3 times its median
@@ -49,6 +50,16 @@ def histogram_bins(bin_width: float, max_radius: float) -> int:
             f"{max_radius:g} is more than {MAX_BINS:,} bins of {bin_width:g}; choose wider bins"
         )
     return max(1, math.ceil(bins))
+
+
+def histogram_end(radii: Sequence[np.ndarray]) -> float:
+    """Where a histogram of radii ends: at 35, as in article XIII, or where nearly all lie below.
+
+    Args:
+        radii: float (n) of each store that comes into the histogram.
+    """
+    farthest = max(float(np.quantile(of_store, WITHIN)) for of_store in radii)
+    return min(max(MAX_RADIUS, math.ceil(farthest)), MAX_BINS * BIN_WIDTH)
 
 
 def check_intervals(intervals: Sequence[tuple[float, float]]) -> None:
@@ -155,7 +166,8 @@ def logvar_numbers(found: Noise) -> dict[str, Any]:
     """How much noise a VAE adds, as article XIII measures it.
 
     Returns:
-        JSON values: rows; logvar with min, max and mean; noise with the largest |z - mu|, limit,
+        JSON values: rows; logvar with min, max, mean and outside (how many components lie not
+        within -3 and 5); noise with the largest |z - mu|, limit,
         above (how many components) and components; radius with the means of |z| and |mu|, and of
         their difference the largest and the mean, absolute and relative to |mu|.
 
@@ -175,6 +187,7 @@ def logvar_numbers(found: Noise) -> dict[str, Any]:
             "min": found.logvar_range[0],
             "max": found.logvar_range[1],
             "mean": float(found.logvar_sum.sum() / components),
+            "outside": found.outside,
         },
         "noise": {
             "largest": found.largest,

@@ -38,7 +38,7 @@ def analyze_radius(
     *,
     points: str = "z",
     bin_width: float = statistics.BIN_WIDTH,
-    max_radius: float = statistics.MAX_RADIUS,
+    max_radius: float | None = None,
     intervals: Sequence[tuple[float, float]] = statistics.INTERVALS,
     output: str | os.PathLike | None = None,
     force: bool = False,
@@ -49,7 +49,9 @@ def analyze_radius(
     Args:
         paths: one or more latents.h5, complete or not.
         points: "z" or "mu".
-        bin_width, max_radius, intervals: as `facegen.analysis.statistics.radius_numbers`.
+        bin_width, intervals: as `facegen.analysis.statistics.radius_numbers`.
+        max_radius: end of the histograms; by default that of
+            `facegen.analysis.statistics.histogram_end`.
         output: also draw the histograms over each other, into this PNG.
         force: overwrite what exists.
         progress: called with the rows read since the last call.
@@ -63,19 +65,23 @@ def analyze_radius(
         OutputError: the plot exists (without `force`) or can't be written.
     """
     paths, plot = path_list(paths), check_plot(output, force)
-    files = []
+    found = []
     for path in paths:
         with open_store(path) as store:
             radii, left_out = scan.finite_radii(iterate_points(store, points, progress))
-            numbers = statistics.radius_numbers(
-                radii,
-                store.latent_dim,
-                bin_width=bin_width,
-                max_radius=max_radius,
-                intervals=intervals,
-            )
-            about = stamp(store, points=points)
-            files.append({"stamp": about, "non_finite_rows": left_out, **numbers})
+            found.append((stamp(store, points=points), left_out, radii))
+    if max_radius is None:
+        max_radius = statistics.histogram_end([radii for _, _, radii in found])
+    files = []
+    for about, left_out, radii in found:
+        numbers = statistics.radius_numbers(
+            radii,
+            about["latent_dim"],
+            bin_width=bin_width,
+            max_radius=max_radius,
+            intervals=intervals,
+        )
+        files.append({"stamp": about, "non_finite_rows": left_out, **numbers})
     result: dict[str, Any] = {"format": FORMAT, "analysis": "radius", "files": files}
 
     def draw() -> Image.Image:

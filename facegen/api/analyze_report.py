@@ -198,9 +198,11 @@ def _add_scan(report: _Report, radius_factor: float, progress: Callable[[int], o
     axes = default_axes(store.latent_dim)
     found, noise = scan.Coordinates(store.latent_dim, axes), scan.Noise(store.latent_dim)
     left_out = scan.scan(iterate_rows(store, progress), found, noise)
+    radii = {points: noise.radii(points) for points in ("z", "mu")}
+    end = statistics.histogram_end(list(radii.values()))
     radius = {
-        points: statistics.radius_numbers(noise.radii(points), store.latent_dim)
-        for points in ("z", "mu")
+        points: statistics.radius_numbers(of_points, store.latent_dim, max_radius=end)
+        for points, of_points in radii.items()
     }
     coordinates = statistics.coordinate_numbers(found)
     has_prior = not noise.autoencoder and store.origin.epsilon_scale == 1

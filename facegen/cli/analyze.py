@@ -52,7 +52,9 @@ def command() -> None:
     "--bin-width", type=POSITIVE, default=0.5, show_default=True, help="Of the histogram."
 )
 @click.option(
-    "--max-radius", type=POSITIVE, default=35, show_default=True, help="End of the histogram."
+    "--max-radius",
+    type=POSITIVE,
+    help="End of the histogram.  [default: 35, or further where more lies there]",
 )
 @click.option(
     "--interval",
@@ -70,7 +72,7 @@ def radius(
     latents: tuple[Path, ...],
     points: str,
     bin_width: float,
-    max_radius: float,
+    max_radius: float | None,
     intervals: tuple[tuple[float, float], ...],
     output: Path | None,
     force: bool,
@@ -85,11 +87,16 @@ def radius(
         facegen analyze radius ae.h5 vae.h5 --points mu -o radius.png
     """
     from facegen.analysis.results import plot_names
-    from facegen.analysis.statistics import INTERVALS, check_intervals, histogram_bins
+    from facegen.analysis.statistics import (
+        INTERVALS,
+        MAX_RADIUS,
+        check_intervals,
+        histogram_bins,
+    )
     from facegen.api.analyze import analyze_radius
 
     with usage_errors():
-        histogram_bins(bin_width, max_radius)
+        histogram_bins(bin_width, max_radius or MAX_RADIUS)
         check_intervals(intervals)
     with console.progress(None, "row") as progress:
         result = analyze_radius(

@@ -45,7 +45,8 @@ def logvar_text(result: dict[str, Any]) -> list[str]:
     relative = [radius[f"{name}_relative"] or 0.0 for name in ("largest", "mean")]
     return [
         f"{result['stamp']['latents']}: {result['rows']:,} rows",
-        f"  logvar from {logvar['min']:.4f} to {logvar['max']:.4f}, mean {logvar['mean']:.4f}",
+        f"  logvar from {logvar['min']:.4f} to {logvar['max']:.4f}, mean {logvar['mean']:.4f}; "
+        f"{logvar['outside']:,} not within -3 and 5",
         f"  |z - mu| at most {noise['largest']:.4f}; {noise['above']:,} of "
         f"{noise['components']:,} components above {noise['limit']:g}",
         f"  mean radius {radius['mean_z']:.6f} from z, {radius['mean_mu']:.6f} from mu",

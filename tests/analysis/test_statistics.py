@@ -94,6 +94,7 @@ def test_the_noise_is_measured_as_the_articles_measure_it():
     difference = np.abs(radius_z - radius_mu)
     assert numbers["logvar"]["min"] == logvar.min()
     assert numbers["logvar"]["max"] == 0
+    assert numbers["logvar"]["outside"] == ((logvar < -3) | (logvar > 5)).sum() > 0
     assert numbers["logvar"]["mean"] == pytest.approx(logvar.mean(dtype=float), rel=1e-6)
     assert numbers["noise"]["largest"] == pytest.approx(away.max(), rel=1e-6)
     assert numbers["noise"]["above"] == (away > 0.3).sum()
@@ -250,6 +251,13 @@ def test_radii_beyond_the_histogram_are_told():
     numbers = statistics.radius_numbers(np.array([1.0, 50.0, 60.0]), 4, max_radius=10)
     assert (numbers["histogram"]["beyond"], numbers["peak"]) == (2, None)
     assert statistics.radius_numbers(np.array([50.0]), 4)["peak"] is None
+
+
+def test_the_histogram_reaches_as_far_as_the_points():
+    near, far = np.full(2000, 16.0), np.append(np.full(1999, 70.2), 1e9)
+    assert statistics.histogram_end([near]) == 35
+    assert statistics.histogram_end([near, far]) == 71
+    assert statistics.histogram_end([np.array([1e12])]) == 50_000
 
 
 @pytest.mark.parametrize("dim", [2, 256])
