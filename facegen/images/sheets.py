@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from facegen.errors import InputError
 from facegen.io.files import atomic_output
 from facegen.io.pictures import MAX_PIXELS, check_pixels, open_photo
-from facegen.io.provenance import PROVENANCE_KEY, add_provenance, with_version
+from facegen.io.provenance import PROVENANCE_KEY, png_texts, with_version
 from facegen.io.temporaries import Temporary
 
 BACKGROUND = 255
@@ -160,9 +160,7 @@ def write_png(
     provenance = with_version(provenance)
     if grid is not None:
         provenance["grid"] = asdict(grid)
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, provenance)
-    image.save(temporary.file, format="PNG", pnginfo=text)
+    image.save(temporary.file, format="PNG", pnginfo=png_texts(provenance))
 
 
 def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:

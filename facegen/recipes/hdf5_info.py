@@ -22,7 +22,7 @@ from facegen.io import (
 )
 from facegen.io.face_set import FaceSet
 from facegen.io.face_set_history import History
-from facegen.io.hdf5_provenance import read_file_provenance
+from facegen.io.hdf5_provenance import read_file_provenance, read_file_source_type
 from facegen.io.latent_store import Latents
 from facegen.io.parts import Part
 from facegen.io.weights import ARRAYS_FORMAT, ARRAYS_VERSION
@@ -107,6 +107,7 @@ def _describe_faces(path: Path) -> dict[str, Any]:
             "changes": len(history.rows),
             "forgotten": len(history.forgotten),
             **_labels(face_set.file),
+            "digital_source_type": read_file_source_type(face_set.file),
             "provenance": read_file_provenance(face_set.file),
         }
 

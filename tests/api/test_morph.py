@@ -21,7 +21,7 @@ from facegen.images.sheets import read_grid
 from facegen.io.face_set import FaceSet
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import read_latents
-from facegen.io.provenance import read_mp4_provenance, read_provenance
+from facegen.io.provenance import Stamp, read_mp4_provenance, read_provenance
 from facegen.io.temporaries import Temporary
 from facegen.io.weights import Weights
 from facegen.latent.interpolation import linear, path_between, spherical
@@ -190,10 +190,10 @@ def test_a_morph_goes_there_and_back_and_says_how_it_was_made(
     write = animation.WRITERS[suffix]
 
     def write_and_keep(
-        frames: np.ndarray, path: Temporary, text: str, fps: float, scale: int
+        frames: np.ndarray, path: Temporary, stamp: Stamp, fps: float, scale: int
     ) -> None:
         shown.append(frames)
-        write(frames, path, text, fps, scale)
+        write(frames, path, stamp, fps, scale)
 
     monkeypatch.setitem(animation.WRITERS, suffix, write_and_keep)
     output = tmp_path / f"morph{suffix}"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from facegen.api.encode import encode
 from facegen.errors import FacegenError, InputError
-from facegen.io.provenance import add_provenance, read_provenance
+from facegen.io.provenance import png_texts, read_provenance
 from running import facegen
 from toys import draw_photo
 
@@ -87,8 +87,7 @@ def change(picture: Path, **changes: object) -> None:
     """Changes what a picture says about itself."""
     image = Image.open(picture)
     image.load()
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, {**(read_provenance(image) or {}), **changes})
+    text = png_texts({**(read_provenance(image) or {}), **changes})
     image.save(picture, pnginfo=text)
 
 

@@ -266,7 +266,7 @@ def test_a_jpegs_provenance_may_be_longer_than_a_segment(tmp_path: Path):
     sharpen([tmp_path / "a.png"], tmp_path / "b.jpg", Sharpening(3.0))
     found = provenance_of(tmp_path / "b.jpg")
     assert (found["names"], found["grid"]["count"]) == (names, 2)
-    assert len(segments(tmp_path / "b.jpg")) == 5  # JFIF, and 206 KB in four comments
+    assert len(segments(tmp_path / "b.jpg")) == 6  # JFIF, 206 KB in four comments, and XMP
 
 
 def write_16_bit_tiff(path: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from facegen.io.face_set_writer import FaceSetWriter
-from facegen.io.provenance import PROVENANCE_KEY, add_provenance
+from facegen.io.provenance import PROVENANCE_KEY, png_texts
 from facegen.recipes.comparison import picture_difference
 from running import facegen
 from toys import TOY_SIZE, draw_photo
@@ -98,9 +98,8 @@ def test_an_edited_cut_is_noticed(work: Path, tmp_path: Path):
     sheet, face = tmp_path / "sheet.png", tmp_path / "face.png"
     facegen("generate", "--n", 4, "--seed", 5, "--columns", 2, "-o", sheet)
     facegen("reproduce", sheet, "--cell", "2,2", "-o", face)
-    text = PngImagePlugin.PngInfo()
     made = provenance_of(face)
-    add_provenance(text, {**made, "reproduced": {"cell": [1, 1], "size": None}})
+    text = png_texts({**made, "reproduced": {"cell": [1, 1], "size": None}})
     Image.fromarray(pixels(face)).save(face, pnginfo=text)
     assert "differs from" in str(facegen("reproduce", face).exception)
 
@@ -120,8 +119,7 @@ def test_a_cut_of_an_older_facegen_says_what_to_do(work: Path, tmp_path: Path):
     facegen("reproduce", sheet, "--cell", "2,2", "-o", face)
     made = provenance_of(face)
     del made["reproduced_from"]
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, made)
+    text = png_texts(made)
     Image.fromarray(pixels(face)).save(face, pnginfo=text)
     said = str(facegen("reproduce", face).exception)
     assert said.endswith("it was cut by a facegen that didn't record its sheet; cut it again")
@@ -178,8 +176,7 @@ def test_photos_are_found_where_from_says(
     made = provenance_of(Path("sheet.png"))
     for point in made["points"]:
         del point["within"]
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, made)
+    text = png_texts(made)
     elsewhere = photos.parent / "elsewhere"
     elsewhere.mkdir()
     Image.fromarray(pixels(Path("sheet.png"))).save(elsewhere / "sheet.png", pnginfo=text)
