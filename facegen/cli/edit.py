@@ -81,9 +81,12 @@ def command(
 
     A row of the sheet for each face, from weak to strong. FACE is a photo, a folder of photos, or
     rows of a file or a seed: latents.h5:17, faces.h5:3-5, seed:5:3 (face 3 of 'facegen generate
-    --seed 5'; --sigma, --r-limit, --sampler, --radius-percentile and --truncation choose it as
-    they do there). A row shows the photo, what the model makes of it, and the steps to the amounts
+    --seed 5'). A row shows the photo, what the model makes of it, and the steps to the amounts
     given.
+
+    --sigma, --r-limit, --sampler, --radius-percentile and --truncation say where the faces of a
+    seed come from, as in 'facegen generate'; a name may say it itself: seed:5:3:r-limit=2.5.
+    --radius is for faces of every kind; as there, they are moved along --attribute after it.
 
     \b
     Examples:

@@ -138,9 +138,11 @@ def command(
     """Turn one face into the next, as a strip or as an animation, or mix two or four.
 
     FACE is a photo, or a row of a file or a seed: latents.h5:17, faces.h5:3, seed:5:3 (face 3 of
-    'facegen generate --seed 5'; --sigma, --r-limit, --sampler, --radius-percentile and
-    --truncation choose it as they do there); several rows are several faces, as in seed:5:0-3.
-    --radius and --attribute change each face first, as in 'facegen edit'.
+    'facegen generate --seed 5'); several rows are several faces, as in seed:5:0-3.
+
+    --sigma, --r-limit, --sampler, --radius-percentile and --truncation say where the faces of a
+    seed come from, as in 'facegen generate'; a name may say it itself: seed:5:3:r-limit=2.5.
+    --radius and --attribute change each face before the morph, as in 'facegen edit'.
 
     \b
     Examples:

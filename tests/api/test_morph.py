@@ -27,6 +27,8 @@ from facegen.io.weights import Weights
 from facegen.latent import random_points
 from facegen.latent.directions import Directions
 from facegen.latent.interpolation import linear, mix, path_between, spherical, square
+from facegen.latent.sampler_choice import SamplerChoice
+from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
 from facegen.model.named_points import PointReader
 from running import facegen
@@ -149,6 +151,33 @@ def test_points_have_names(
 
 
 @pytest.mark.parametrize(
+    ("behind", "choice"),
+    [
+        ("r-limit=2.5", SamplerChoice(r_limit=2.5)),
+        ("sigma=0.5", SamplerChoice(sigma=0.5)),
+        ("radius=3", SamplerChoice(radius=3.0)),
+        ("radius-percentile=5-95", SamplerChoice(radius_percentile=(5, 95))),
+        ("sampler=sampler.h5,truncation=0.5", SamplerChoice("sampler.h5", truncation=0.5)),
+    ],
+)
+def test_a_name_may_say_its_sampler(
+    behind: str,
+    choice: SamplerChoice,
+    codec: Codec,
+    toy_store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.chdir(toy_store.parent)
+    sampler = choice.make(codec.weights)[0]
+    expected = sampler.sample([0, 2, 3], 8, seed=7)
+    for names in ([f"seed:7:{behind}", f"seed:7:2-3:{behind}"], ["seed:7", "seed:7:2-3"]):
+        reader = PointReader(codec, sampler=Sampler() if behind in names[0] else sampler)
+        points = list(reader.read(names))
+        np.testing.assert_array_equal(np.stack([point.z for point in points]), expected)
+        assert points[1].source == {"seed": 7, "row": 2, "sampler": sampler.provenance}
+
+
+@pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
         ("{store}:300", InputError, "has rows 0 to 299; asked for row 300"),
@@ -156,6 +185,14 @@ def test_points_have_names(
         ("{store}", InputError, "name rows of it, such as"),
         ("{store}:5-3", InputError, "the smaller number comes first"),
         ("seed:9999999999999999999", InputError, "the seed must be in"),
+        ("seed:5:3:limit=2", InputError, "'limit=2' is not one of sigma=, r-limit=, sampler=, ra"),
+        ("seed:5:sigma=2,sigma=3", InputError, "'sigma=3' is not one of .*, each once at most"),
+        ("seed:5:3:r-limit=nan", InputError, "'nan' is no r-limit, in 0..1000"),
+        ("seed:5:3:truncation=1.5", InputError, "'1.5' is no truncation, in 0..1"),
+        ("seed:5:3:radius-percentile=95-5", InputError, "'95-5' is no radius-percentile, LOW-HIGH"),
+        ("seed:5:3:radius-percentile=5", InputError, "'5' is no radius-percentile, LOW-HIGH"),
+        ("seed:5:3:r-limit=2,radius=3", InputError, "--radius goes with --sampler, or alone"),
+        ("seed:5:3:sampler=none.h5", MissingFileError, "none.h5 does not exist"),
         ("nowhere.jpg", MissingFileError, "nowhere.jpg does not exist"),
         ("nowhere.h5:3", MissingFileError, "nowhere.h5 does not exist"),
     ],

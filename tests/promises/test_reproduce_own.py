@@ -44,6 +44,7 @@ SINGLE = {
     "a face of a sampler": "edit seed:5:3 --sampler sampler.h5 --truncation 0.7 --single",
     "a face of a training radius": "edit seed:5:3 --radius-percentile 5-95 --single",
     "a mix of two": "morph photo.png latents.h5:3 --align no --mix 0.3",
+    "a mix of samplers": "morph seed:5:3:sampler=sampler.h5,radius=3 seed:5:3:r-limit=2 --mix 0.3",
     "a mix of four": "morph seed:5:0-1 seed:6 faces.h5:4 --r-limit 2 --mix 0.25,0.5 --attribute "
     "Smiling=1 --attributes attributes.h5",
 }
