@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -157,12 +158,25 @@ def write_png(
         InputError: it is too large for facegen to read it again.
     """
     check_sheet(*image.size)
+    image.save(temporary.file, format="PNG", pnginfo=_png_text(provenance, grid))
+
+
+def png_bytes(image: Image.Image, provenance: dict[str, Any], *, grid: Grid | None = None) -> bytes:
+    """What `save_png` would write, for who sends it somewhere."""
+    check_sheet(*image.size)
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", pnginfo=_png_text(provenance, grid))
+    return buffer.getvalue()
+
+
+def _png_text(provenance: dict[str, Any], grid: Grid | None) -> PngImagePlugin.PngInfo:
+    """The text chunks of a PNG: facegen's version and a sheet's grid are added."""
     provenance = with_version(provenance)
     if grid is not None:
         provenance["grid"] = asdict(grid)
     text = PngImagePlugin.PngInfo()
     add_provenance(text, provenance)
-    image.save(temporary.file, format="PNG", pnginfo=text)
+    return text
 
 
 def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:

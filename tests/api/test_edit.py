@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegen.api.edit import edit_points, edit_sheet
+from facegen.api.edit import edit_points, edit_provenance, edit_sheet
 from facegen.errors import InputError
-from facegen.images.sheets import read_grid
+from facegen.images.sharpening import Sharpening
+from facegen.images.sheets import png_bytes, read_grid
 from facegen.io.provenance import read_provenance
 from facegen.io.weights import Weights
 from facegen.latent.directions import Directions, Move
@@ -134,6 +135,20 @@ def test_a_single_face_of_a_seed_is_the_one_that_generate_makes(
     facegen("generate", "--seed", 5, "--n", 4, *common, "--individual", tmp_path)
     with Image.open(face) as found, Image.open(tmp_path / "face-3.png") as expected:
         np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+
+def test_a_picture_of_arrays_is_the_one_that_the_command_writes(
+    codec: Codec, toy_weights: Path, tmp_path: Path
+):
+    """For a program that shows faces without writing files."""
+    face = tmp_path / "face.png"
+    common = ["--radius", 3, "--sharpen", 3, "--weights", toy_weights, "-o", face]
+    facegen("edit", "seed:5:3", "--single", *common)
+    point = next(PointReader(codec).read("seed:5:3"))
+    edit, sharpening = Edit(radius=3.0), Sharpening(3.0)
+    pixels = sharpening.apply_to_faces(codec.decode(edit.apply(point.z[None])))[0]
+    provenance = edit_provenance(codec, [point], edit, sharpening=sharpening)
+    assert png_bytes(Image.fromarray(pixels), provenance) == face.read_bytes()
 
 
 def test_a_photo_goes_to_a_radius_which_json_tells(
