@@ -22,7 +22,8 @@ from facegen.api.generation import Generation, generate_face_set, generate_sheet
 from facegen.api.morph import FPS, morph_to_file
 from facegen.api.morph_mix import mix_to_file
 from facegen.api.nearest import TrainingFaces, generate_nearest
-from facegen.api.reconstruct import Originals, reconstruct_sheet
+from facegen.api.originals import Originals
+from facegen.api.reconstruct import reconstruct_sheet
 from facegen.errors import InputError
 from facegen.images.sheets import save_png
 from facegen.io.face_set import FaceSet
@@ -88,11 +89,11 @@ def _remake_reconstructed(made: Reconstructed, materials: Materials, output: Pat
         [point.source for point in points],
     )
     reconstruct_sheet(
-        materials.codec,
+        [materials.codec, *map(materials.codec_of, made.others)],
         originals,
         output,
-        seed=made.seed,
-        sample=made.sample,
+        seeds=made.seeds,
+        points=made.points,
         columns=made.columns,
         sharpening=made.sharpening,
     )

@@ -16,7 +16,7 @@ from facegen.images.sharpening import Sharpening
 from facegen.io.latent_store import Origin
 from facegen.io.parts import Part
 from facegen.io.records import Key, Record
-from facegen.io.weights import DECODERS
+from facegen.io.weights import DECODERS, Weights
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.row_ranges import MAX_ROW
 from facegen.seeds import MAX_SEED
@@ -47,6 +47,15 @@ class Model:
             record.text("decoder", "plain", choices=tuple(DECODERS)),
             {key: record.text(key) for key in keys if key in record},
         )
+
+    def differs(self, weights: Weights) -> str | None:
+        """Which of the digests some weights don't have, in words; None if they have all."""
+        halves = {"encoder_sha256": "encoder", "decoder_sha256": DECODERS[self.decoder]}
+        for key, digest in self.digests.items():
+            graph = f"{halves[key]}.tflite"
+            if not (weights.path / graph).exists() or weights.digest(graph) != digest:
+                return f"{key} {digest[:12]}"
+        return None
 
 
 @dataclass(frozen=True)

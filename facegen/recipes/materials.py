@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from facegen.io.face_set import FaceSet
 from facegen.io.face_set_history import History
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import Latents
-from facegen.io.weights import DECODERS, Weights
+from facegen.io.weights import CONFIG, Weights
 from facegen.latent.directions import Directions, Move
 from facegen.latent.edits import Edit
 from facegen.latent.samplers import (
@@ -69,23 +70,35 @@ class Materials:
 
     @cached_property
     def codec(self) -> Codec:
-        """The model that made it.
+        """The model that made it, as `codec_of`."""
+        if self.model is None:
+            return Codec(Weights.load(self.weights), threads=self.threads)
+        return self.codec_of(self.model)
+
+    def codec_of(self, made_by: Model) -> Codec:
+        """A model that made it: the weights given, or those of its name in the folders.
 
         Raises:
             InputError: the weights are others than those; the message names them.
         """
-        found, made_by = Weights.load(self.weights), self.model
-        if made_by is None:
-            return Codec(found, threads=self.threads)
-        halves = {"encoder_sha256": "encoder", "decoder_sha256": DECODERS[made_by.decoder]}
-        for key, digest in made_by.digests.items():
-            graph = f"{halves[key]}.tflite"
-            if not (found.path / graph).exists() or found.digest(graph) != digest:
+        found = given = Weights.load(self.weights)
+        if wrong := made_by.differs(given):
+            others = (one for one in self._weights(made_by.name) if not made_by.differs(one))
+            if (other := next(others, None)) is None:
                 raise InputError(
-                    f"the original was made by the weights {made_by.name} ({made_by.decoder} {key} "
-                    f"{digest[:12]}), {found.path} has others; name theirs with --weights"
+                    f"the original was made by the weights {made_by.name} ({made_by.decoder} "
+                    f"{wrong}), {given.path} has others; name theirs with --weights, or their "
+                    "folder's folder with --from"
                 )
+            found = other
         return Codec(found, decoder=made_by.decoder, threads=self.threads)
+
+    def _weights(self, name: str) -> Iterator[Weights]:
+        """The weights of that name."""
+        for folder in (Path(), *self.folders, *self.given):
+            if os.path.isfile(folder / name / CONFIG):
+                with suppress(InputError, MissingFileError):
+                    yield Weights.load(folder / name)
 
     def _candidates(self, name: str) -> Iterator[Path]:
         """The files of that name."""

@@ -43,9 +43,9 @@ class Recipe:
         raise NotImplementedError
 
 
-def pair_of(cell: Cell, columns: int, count: int) -> tuple[int, Cell]:
-    """Which of `count` pairs has a tile, and where the tile is on a sheet of that pair alone."""
-    index = cell[0] // 2 * columns + cell[1]
+def in_stack(cell: Cell, layers: int, columns: int, count: int) -> tuple[int, Cell]:
+    """Which of `count` faces has a tile, and where the tile is on a sheet of that face alone."""
+    index = cell[0] // layers * columns + cell[1]
     if index >= count:
         raise InputError("there is no face in that cell")
-    return index, (cell[0] % 2, 0)
+    return index, (cell[0] % layers, 0)

@@ -13,19 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from facegen.errors import InputError
-from facegen.images.sheets import ROWS_PER_PAGE, Grid, pair_grid
+from facegen.images.sheets import ROWS_PER_PAGE, Grid, stack_grid
 from facegen.io import attribute_file, face_set, latent_store, sampler_file
 from facegen.io.parts import Part
 from facegen.io.records import Record
 from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO
 from facegen.recipes.edit_recipes import Edited, Morphed, read_morph
 from facegen.recipes.ingredients import (
+    Model,
     Nearest,
     SamplerRecipe,
     Source,
     read_part,
 )
-from facegen.recipes.picture_recipe import Cell, Recipe, pair_of
+from facegen.recipes.picture_recipe import Cell, Recipe, in_stack
 from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 from facegen.row_ranges import MAX_ROW, parse_rows
 from facegen.seeds import MAX_SEED
@@ -72,13 +73,13 @@ class Generated(Recipe):
         if self.columns is None:
             return None
         if self.nearest:
-            return pair_grid(len(self.rows), self.columns, side, side)
+            return stack_grid(len(self.rows), 2, self.columns, side, side)
         return Grid(len(self.rows), min(self.columns, len(self.rows)), side, side)
 
     def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
         assert self.columns is not None
         if self.nearest:
-            index, cell = pair_of(cell, self.columns, len(self.rows))
+            index, cell = in_stack(cell, 2, self.columns, len(self.rows))
             return replace(self, rows=self.rows[index : index + 1], columns=1), cell
         index = cell[0] * self.columns + cell[1]
         if index >= len(self.rows):
@@ -100,13 +101,20 @@ class GeneratedFaces(Generated):
 
 @dataclass(frozen=True)
 class Reconstructed(Recipe):
-    """Of `reconstruct`: a row of originals over one of reconstructions, and so on."""
+    """Of `reconstruct`: a row of originals over one of each layer, and so on.
+
+    Attributes:
+        others: models besides the first.
+        seeds: of as many of the faces each.
+        points: "mu", "z" or both.
+    """
 
     sources: list[Source]
     names: list[str]
     rows: list[int]
-    seed: int
-    sample: bool
+    others: list[Model]
+    seeds: list[int]
+    points: tuple[str, ...]
     columns: int
 
     @classmethod
@@ -119,10 +127,13 @@ class Reconstructed(Recipe):
             sources,
             record.texts("names", most),
             [own.whole(i, 0, MAX_ROW) for i in range(len(rows))],
-            record.whole("seed", 0, MAX_SEED),
-            record.flag("sample"),
+            _read_others(record, most),
+            _read_seeds(record, most),
+            _read_points(record),
             columns or 1,
         )
+        if count % len(found.seeds):
+            raise record.fail("seeds", "as many as have the same number of faces")
         if not sources or not count == len(found.names) == len(rows):
             raise InputError("the provenance is damaged: its points, names and rows differ")
         if not all(source.has_original for source in sources):
@@ -130,13 +141,47 @@ class Reconstructed(Recipe):
         return found
 
     def grid(self, side: int) -> Grid:
-        return pair_grid(len(self.sources), self.columns, side, side)
+        return stack_grid(len(self.sources), self._layers, self.columns, side, side)
+
+    @property
+    def _layers(self) -> int:
+        return 1 + (1 + len(self.others)) * len(self.points)
 
     def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
-        i, cell = pair_of(cell, self.columns, len(self.sources))
-        some = slice(i, i + 1)
-        names, rows = self.names[some], self.rows[some]
-        return replace(self, sources=self.sources[some], names=names, rows=rows, columns=1), cell
+        i, cell = in_stack(cell, self._layers, self.columns, len(self.sources))
+        one = slice(i, i + 1)
+        some = replace(
+            self,
+            sources=self.sources[one],
+            names=self.names[one],
+            rows=self.rows[one],
+            seeds=[self.seeds[i * len(self.seeds) // len(self.sources)]],
+            columns=1,
+        )
+        return some, cell
+
+
+def _read_others(record: Record, most: int) -> list[Model]:
+    """The models besides the first."""
+    if "more_weights" not in record:
+        return []
+    return [Model.read(model) for model in record.records("more_weights", most)]
+
+
+def _read_seeds(record: Record, most: int) -> list[int]:
+    """The seed, or all of them where there are several."""
+    if "seeds" not in record:
+        return [record.whole("seed", 0, MAX_SEED)]
+    given = record.items("seeds", most)
+    own = Record(dict(enumerate(given)), "seeds")
+    return [own.whole(i, 0, MAX_SEED) for i in range(len(given))] or [0]
+
+
+def _read_points(record: Record) -> tuple[str, ...]:
+    """Which points of the faces are decoded."""
+    if not record.flag("sample"):
+        return ("mu",)
+    return ("mu", "z") if "with_mu" in record and record.flag("with_mu") else ("z",)
 
 
 AnyRecipe = Recipe | EncodeRecipe | FitRecipe | AttributesRecipe

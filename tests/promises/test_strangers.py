@@ -44,6 +44,7 @@ COMMANDS = {
     "stored.png": "generate --latents latents.h5 --rows 3,5-7",
     "nearest.png": "generate --n 2 --seed 5 --nearest latents.h5 --faces faces.h5",
     "reconstructed.png": "reconstruct faces.h5 --n 3 --seed 1",
+    "stacked.png": "reconstruct faces.h5 --seed 1 --seed 2 --columns 2 --points mu,z",
     "edited.png": "edit photo.png seed:5 --attribute Smiling=1 --steps 2 --align no "
     "--attributes attributes.h5",
     "morphed.png": "morph seed:5 seed:6 --steps 2",
@@ -175,6 +176,8 @@ HUGE: dict[str, tuple[str, dict[str, Any]]] = {
     "steps of an animation": ("a.gif", {"steps": 1000}),
     "steps of a WebP": ("a.webp", {"steps": 10**6}),
     "steps of an edit": ("edited.png", {"steps": 100}),
+    "models of a stack": ("stacked.png", {"more_weights": [{"name": "toy"}] * 50}),
+    "seeds of a stack": ("stacked.png", {"seeds": [1] * 5000}),
     "side of a square": ("square.png", {"square": 10**6}),
     "a square of a single picture": ("mixed.png", {"square": 1000, "mix": [0.5]}),
     "points of a mix": ("mixed.png", {"points": [{"seed": 5, "row": 3}] * 5}),
