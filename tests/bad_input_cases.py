@@ -1306,6 +1306,13 @@ NUMBERS = [
         "facegen: a mix is of two faces at U, or of four at U,V, not of 3 at 0.5,0.5",
     ),
     Case(
+        "number-seeds",
+        "two seeds for photos, which are all taken",
+        "reconstruct photo.png --align no --points z --seed 1 --seed 2 -o a.png",
+        "facegen: several seeds choose a row of a face set's faces each: leave out the number of "
+        "faces, or for photos all seeds but one",
+    ),
+    Case(
         "number-sweep",
         "two steps of a sweep whose names are the same",
         "generate --n 1 --seed 1 --sweep 2,2.0000001 -o a.png",
