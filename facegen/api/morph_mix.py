@@ -94,6 +94,8 @@ def mix_to_file(
     check_output(output, force=force)
     if Path(output).suffix.lower() != ".png":
         raise OutputError(f"{output}: the name of a mix must end in .png")
+    if (place is None) == (side is None):
+        raise InputError("a mix is of a place or a square: choose one of the two")
     if side is not None and len(points) != 4:
         raise InputError(f"a square has four faces in its corners, not {len(points)}")
     places = square(side) if side is not None else [place or ()]
@@ -102,8 +104,9 @@ def mix_to_file(
     faces = enlarge(sharpening.apply_to_faces(made), scale)
     chosen: dict[str, Any] = {"place": place, "side": side, "path": path, "scale": scale}
     provenance = mix_provenance(codec, points, **chosen, edit=edit, sharpening=sharpening)
-    sheet, grid = (
-        (Image.fromarray(faces[0]), None) if side is None else make_sheet(faces, columns=side)
-    )
-    save_png(sheet, output, provenance, grid=grid, force=force)
+    if side is None:
+        save_png(Image.fromarray(faces[0]), output, provenance, force=force)
+    else:
+        sheet, grid = make_sheet(faces, columns=side)
+        save_png(sheet, output, provenance, grid=grid, force=force)
     return Path(output)

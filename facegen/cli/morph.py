@@ -34,7 +34,7 @@ DEFAULT_OUTPUT = Path("morph.png")
 
 def _check_usage(
     output: Path,
-    for_animations: list[bool],
+    animated: bool,
     mix: tuple[float, ...] | None,
     square: int | None,
     steps: int | None,
@@ -46,7 +46,7 @@ def _check_usage(
         raise click.UsageError(
             f"-o must end in .png (a strip), .gif, .webp or .mp4 (an animation), not {suffix!r}"
         )
-    if suffix == ".png" and any(for_animations):
+    if suffix == ".png" and animated:
         raise click.UsageError("--fps and --one-way go with .gif, .webp and .mp4.")
     if mix is not None and square is not None:
         raise click.UsageError("Choose one of --mix and --square.")
@@ -153,7 +153,7 @@ def command(
         facegen morph seed:5:0-3 --mix 0.25,0.5 --attribute Smiling=1 -o face.png
     """
     output, force = output or DEFAULT_OUTPUT, force or output is None
-    _check_usage(output, [fps is not None, one_way], mix, square, steps, scale)
+    _check_usage(output, fps is not None or one_way, mix, square, steps, scale)
 
     from facegen.api.morph import FPS, morph
 

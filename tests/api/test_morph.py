@@ -13,7 +13,7 @@ from PIL import Image
 
 from facegen.api.generate import generate
 from facegen.api.info import info
-from facegen.api.morph import morph_points
+from facegen.api.morph import morph, morph_points
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.images import animation
 from facegen.images.animation import find_ffmpeg, save_animation, there_and_back
@@ -373,6 +373,13 @@ def test_a_mix_of_three_says_what_it_takes(toy_weights: Path, tmp_path: Path):
         assert "a mix is of two faces at U, or of four at U,V, not of 3" in str(done.exception)
     done = facegen(*arguments, "--square", 3)
     assert "a square has four faces in its corners, not 3" in str(done.exception)
+
+
+def test_a_place_and_a_square_at_once_are_refused(toy_weights: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="choose one of the two"):
+        morph("seed:5:0-3", tmp_path / "m.png", mix=(0.5, 0.5), square=3, weights=toy_weights)
+    with pytest.raises(OutputError, match="the name of a mix must end in"):
+        morph("seed:5:0-3", tmp_path / "m.gif", square=3, weights=toy_weights)
 
 
 def test_a_morph_needs_two_faces(toy_weights: Path, tmp_path: Path):
