@@ -1287,6 +1287,32 @@ NUMBERS = [
         "facegen: more than 10000 rows given",
     ),
     Case(
+        "number-seed-sampler",
+        "a face of a seed with an option that no sampler has",
+        "edit seed:1:0:limit=2 --radius 3 -o a.png",
+        "facegen: 'limit=2' is not one of sigma=, r-limit=, sampler=, radius=, radius-percentile=, "
+        "truncation=, each once at most",
+    ),
+    Case(
+        "number-single",
+        "two faces for one picture",
+        "edit seed:1:0-1 --single -o a.png",
+        "facegen: a single picture is of one face, and there are 2",
+    ),
+    Case(
+        "number-mix",
+        "three faces to be mixed",
+        "morph seed:1:0-2 --mix 0.5,0.5 -o a.png",
+        "facegen: a mix is of two faces at U, or of four at U,V, not of 3 at 0.5,0.5",
+    ),
+    Case(
+        "number-seeds",
+        "two seeds for photos, which are all taken",
+        "reconstruct photo.png --align no --points z --seed 1 --seed 2 -o a.png",
+        "facegen: several seeds choose a row of a face set's faces each: leave out the number of "
+        "faces, or for photos all seeds but one",
+    ),
+    Case(
         "number-sweep",
         "two steps of a sweep whose names are the same",
         "generate --n 1 --seed 1 --sweep 2,2.0000001 -o a.png",

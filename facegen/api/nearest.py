@@ -19,7 +19,7 @@ from facegen.analysis.statistics import quantiles
 from facegen.api.generation import Generation, split_pages
 from facegen.errors import InputError
 from facegen.images.sharpening import Sharpening
-from facegen.images.sheets import ROWS_PER_PAGE, make_pair_sheet, save_png
+from facegen.images.sheets import ROWS_PER_PAGE, make_stack_sheet, save_png
 from facegen.io.face_set import FaceSet
 from facegen.io.files import check_output
 from facegen.io.latent_store import Latents
@@ -159,7 +159,7 @@ def generate_nearest(
     written = {}
     for path, shown in pages.items():
         faces, below, written[path] = _pairs(generation, shown, training)
-        sheet, grid = make_pair_sheet(faces, below, columns=columns)
+        sheet, grid = make_stack_sheet([faces, below], columns=columns)
         provenance = generation.provenance(shown)
         provenance["nearest"] = training.provenance(written[path])
         save_png(sheet, path, provenance, grid=grid, force=force)

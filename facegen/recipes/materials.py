@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from facegen.io.face_set import FaceSet
 from facegen.io.face_set_history import History
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import Latents
-from facegen.io.weights import DECODERS, Weights
+from facegen.io.weights import CONFIG, Weights
 from facegen.latent.directions import Directions, Move
+from facegen.latent.edits import Edit
 from facegen.latent.samplers import (
     AtPercentiles,
     FittedSampler,
@@ -36,7 +38,14 @@ from facegen.latent.samplers import (
 )
 from facegen.model.codec import Codec
 from facegen.model.named_points import Point, PointReader
-from facegen.recipes.ingredients import Model, MoveRecipe, SamplerRecipe, Source, StoreRecipe
+from facegen.recipes.ingredients import (
+    EditRecipe,
+    Model,
+    MoveRecipe,
+    SamplerRecipe,
+    Source,
+    StoreRecipe,
+)
 from facegen.recipes.photo_search import PhotoSearch
 from facegen.row_ranges import format_rows
 
@@ -61,23 +70,35 @@ class Materials:
 
     @cached_property
     def codec(self) -> Codec:
-        """The model that made it.
+        """The model that made it, as `codec_of`."""
+        if self.model is None:
+            return Codec(Weights.load(self.weights), threads=self.threads)
+        return self.codec_of(self.model)
+
+    def codec_of(self, made_by: Model) -> Codec:
+        """A model that made it: the weights given, or those of its name in the folders.
 
         Raises:
             InputError: the weights are others than those; the message names them.
         """
-        found, made_by = Weights.load(self.weights), self.model
-        if made_by is None:
-            return Codec(found, threads=self.threads)
-        halves = {"encoder_sha256": "encoder", "decoder_sha256": DECODERS[made_by.decoder]}
-        for key, digest in made_by.digests.items():
-            graph = f"{halves[key]}.tflite"
-            if not (found.path / graph).exists() or found.digest(graph) != digest:
+        found = given = Weights.load(self.weights)
+        if wrong := made_by.differs(given):
+            others = (one for one in self._weights(made_by.name) if not made_by.differs(one))
+            if (other := next(others, None)) is None:
                 raise InputError(
-                    f"the original was made by the weights {made_by.name} ({made_by.decoder} {key} "
-                    f"{digest[:12]}), {found.path} has others; name theirs with --weights"
+                    f"the original was made by the weights {made_by.name} ({made_by.decoder} "
+                    f"{wrong}), {given.path} has others; name theirs with --weights, or their "
+                    "folder's folder with --from"
                 )
+            found = other
         return Codec(found, decoder=made_by.decoder, threads=self.threads)
+
+    def _weights(self, name: str) -> Iterator[Weights]:
+        """The weights of that name."""
+        for folder in (Path(), *self.folders, *self.given):
+            if os.path.isfile(folder / name / CONFIG):
+                with suppress(InputError, MissingFileError):
+                    yield Weights.load(folder / name)
 
     def _candidates(self, name: str) -> Iterator[Path]:
         """The files of that name."""
@@ -169,7 +190,8 @@ class Materials:
         groups: dict[tuple, list[int]] = {}  # what is read at once: all photos, the rows of a file
         for i, source in enumerate(sources):
             is_photo = source.kind == "photo"
-            key = () if is_photo else (source.file, source.digest, source.seed)
+            sampler = str(source.recorded.get("sampler"))
+            key = () if is_photo else (source.file, source.digest, source.seed, sampler)
             groups.setdefault((source.kind, *key), []).append(i)
         for (kind, *_), some in groups.items():
             chosen = [sources[i] for i in some]
@@ -184,6 +206,9 @@ class Materials:
     def _rows(self, sources: Sequence[Source]) -> Iterator[Point]:
         """The points of some rows of one seed or one file."""
         rows, first = format_rows([source.row for source in sources]), sources[0]
+        reader = PointReader(self.codec)
+        if first.sampler is not None:
+            reader = replace(reader, sampler=self.sampler(first.sampler))
         if first.kind == "seed":
             name = f"seed:{first.seed}:{rows}"
         elif first.kind == "faces":
@@ -191,7 +216,7 @@ class Materials:
             name = f"{self.find_faces(first.file, first.digest, numbers)}:{rows}"
         else:
             name = f"{self.find_stored(first.file, {'fingerprint': first.digest})}:{rows}"
-        for point, source in zip(PointReader(self.codec).read([name]), sources, strict=True):
+        for point, source in zip(reader.read([name]), sources, strict=True):
             yield Point(point.z, source.recorded, point.original)
 
     def sampler(self, made: SamplerRecipe) -> PointSampler:
@@ -220,6 +245,10 @@ class Materials:
         if made.name == "uniform":
             return Sampler(r_limit=made.extent), mean
         return Sampler(sigma=made.extent), mean
+
+    def edit(self, made: EditRecipe) -> Edit:
+        """What is done to faces."""
+        return Edit(None if made.move is None else self.move(made.move), made.radius)
 
     def move(self, made: MoveRecipe) -> Move:
         """A move along labels' directions."""
