@@ -208,6 +208,7 @@ SAME = {
     "fit": ("latents.h5", "fit {input} -o {output}"),
     "mixture": ("latents.h5", "fit {input} --kind mixture --components 1 -o {output}"),
     "attributes": ("latents.h5", "attributes {input} -o {output}"),
+    "components": ("latents.h5", "attributes {input} --unsupervised -o {output}"),
     "export": ("latents.h5", "export {input} --npy -o {output}"),
     "csv": ("latents.h5", "export {input} --csv -o {output}"),
     "encode": ("faces.h5", "encode {input} -o {output}"),

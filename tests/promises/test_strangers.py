@@ -46,12 +46,14 @@ COMMANDS = {
     "reconstructed.png": "reconstruct faces.h5 --n 3 --seed 1",
     "edited.png": "edit photo.png seed:5 --attribute Smiling=1 --steps 2 --align no "
     "--attributes attributes.h5",
+    "along.png": "edit seed:5 --attribute pc-1=1 --steps 1 --attributes components.h5",
     "morphed.png": "morph seed:5 seed:6 --steps 2",
     "a.gif": "morph seed:5 seed:6 --steps 2 --scale 1",
     "a.webp": "morph seed:5 latents.h5:7 --steps 2 --scale 1",
     "new.h5": "generate --n 3 --seed 5",
     "gaussian.h5": "fit latents.h5",
     "directions.h5": "attributes latents.h5",
+    "knobs.h5": "attributes latents.h5 --unsupervised",
 }
 ODD = st.one_of(
     st.none(),
