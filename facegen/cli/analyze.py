@@ -15,6 +15,7 @@ from facegen.cli.analyze_options import (
     output_option,
     points_option,
 )
+from facegen.cli.analyze_pca import command as pca_command
 from facegen.cli.analyze_report import command as report_command
 from facegen.cli.analyze_tsne import command as tsne_command
 from facegen.cli.options import (
@@ -189,6 +190,7 @@ def logvar(
     finish(console, result, summaries.logvar_text)
 
 
+command.add_command(pca_command)
 command.add_command(clusters_command)
 command.add_command(tsne_command)
 command.add_command(report_command)

@@ -27,6 +27,12 @@ means_option = click.option(
     show_default=True,
     help="The points to analyse; to z a VAE adds noise, which hides what is alike.",
 )
+colour_option = click.option(
+    "--colour", metavar="NAME", help="Colour the points by this attribute."
+)
+csv_option = click.option(
+    "--csv", "places_csv", type=PATH, help="Also write row, x and y into this file."
+)
 seed_option = click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the choice of rows and the method."
 )
