@@ -2,6 +2,7 @@ from .api.analyze import analyze_coordinates as analyze_coordinates
 from .api.analyze import analyze_logvar as analyze_logvar
 from .api.analyze import analyze_radius as analyze_radius
 from .api.analyze_clusters import analyze_clusters as analyze_clusters
+from .api.analyze_neighbours import analyze_neighbours as analyze_neighbours
 from .api.analyze_pca import analyze_pca as analyze_pca
 from .api.analyze_report import analyze_report as analyze_report
 from .api.analyze_tsne import analyze_tsne as analyze_tsne

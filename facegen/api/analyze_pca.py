@@ -38,10 +38,10 @@ def _sound(
         start += len(batch)
 
 
-def _find_moments(
+def find_moments(
     store: Latents, points: str, progress: Progress
 ) -> tuple[JointMoments, JointMoments]:
-    """Of the training rows and of those held out, by one pass.
+    """Moments of the finite training rows and of those held out, by one pass.
 
     Raises:
         InputError: no two training rows differ.
@@ -97,7 +97,7 @@ def analyze_pca(
         if store.latent_dim < 2:
             raise InputError("principal directions need points of at least 2 coordinates, not 1")
         values = None if colour is None else read_attribute(store, colour, np.arange(len(store)))
-        training, held_out = _find_moments(store, points, progress)
+        training, held_out = find_moments(store, points, progress)
         rotation = principal.Rotation.of(training)
         before = principal.Shapes(np.sqrt(np.diag(training.covariance)))
         after = principal.Shapes(np.sqrt(rotation.variances))

@@ -9,6 +9,7 @@ import click
 
 from facegen.cli import summaries
 from facegen.cli.analyze_clusters import command as clusters_command
+from facegen.cli.analyze_neighbours import command as neighbours_command
 from facegen.cli.analyze_options import (
     finish,
     latents_argument,
@@ -191,6 +192,7 @@ def logvar(
 
 
 command.add_command(pca_command)
+command.add_command(neighbours_command)
 command.add_command(clusters_command)
 command.add_command(tsne_command)
 command.add_command(report_command)

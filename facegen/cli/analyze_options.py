@@ -61,7 +61,7 @@ def finish(
     for part in parts:
         say_incomplete(console, part["stamp"])
     console.answer(result, text)
-    for output in (result[name] for name in ("csv", "plot") if name in result):
+    for output in (result[name] for name in ("csv", "plot", "sheet") if name in result):
         console.say(f"wrote {output}")
     left_out = {part["stamp"]["latents"]: part["non_finite_rows"] for part in parts}
     for name, rows in left_out.items():

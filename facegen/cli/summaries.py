@@ -101,3 +101,26 @@ def pca_text(result: dict[str, Any]) -> list[str]:
         skewness, kurtosis = (max(map(abs, found[key])) for key in ("skewness", "excess_kurtosis"))
         lines.append(f"  {name}: skewness at most {skewness:.2f}, excess kurtosis {kurtosis:.2f}")
     return lines
+
+
+def neighbours_text(result: dict[str, Any], names: Sequence[str]) -> list[str]:
+    lines = []
+    for name, file in zip(names, result["files"], strict=True):
+        two, noise, between = file["two_faces"], file["noise"], file["between"]
+        lines += [
+            f"{name}: {file['faces']} faces; two are {two['distance']:.3f} apart, their pictures "
+            f"{two['change']:.4f}",
+            f"  the nearest training face is {file['neighbour_distance']:.3f} away; z is "
+            f"{noise['distance']:.3f} away, where the change is {noise['change']:.3f}",
+            "  change at distance   "
+            + "  ".join(f"{distance:g}" for distance in file["distances"]),
+        ]
+        for kind, own in file["around"].items():
+            lines.append(f"    {kind:10} " + "  ".join(f"{value:.3f}" for value in own["change"]))
+            if own["found"] is not None:
+                shares = "  ".join(f"{value:.0%}" for value in own["found"])
+                lines.append(f"    {'':10} with a face {shares}")
+        if between["share"] is not None:
+            lines.append(f"  {between['share']:.1%} of the points between two faces are faces")
+        lines.append(f"  evenness of the way between them {between['evenness']:.3f}")
+    return lines

@@ -218,6 +218,7 @@ SAME = {
     "radius": ("latents.h5", "analyze radius {input} -o {output}"),
     "coordinates": ("latents.h5", "analyze coordinates {input} -o {output}"),
     "pca": ("latents.h5", "analyze pca {input} -o {output}"),
+    "neighbours": ("latents.h5", "analyze neighbours {input} --n 1 -o {output}"),
     "clusters": ("latents.h5", "analyze clusters {input} --clusters 2 -o {output}"),
     "reconstruct": ("faces.h5", "reconstruct {input} --n 2 -o {output}"),
     "photo": ("photo.png", "reconstruct {input} -o {output}"),
