@@ -69,7 +69,7 @@ def analyze_pca(
 ) -> dict[str, Any]:
     """The principal directions of a store, how much they hold, and the points along them.
 
-    Two passes in flat memory, but for 12 bytes a row. The directions are those of the training
+    Two passes in flat memory, but for 20 bytes a row. The directions are those of the training
     rows, as `facegen.components` finds them; held-out rows show whether they hold for others.
 
     Args:

@@ -80,8 +80,8 @@ def command(
 
     \b
     Examples:
-        facegen analyze neighbours latents.h5 -o neighbours.png --sheet sheet.png
-        facegen analyze neighbours vae.h5 ae.h5 --weights vae --weights ae -o both.png --json
+        facegen analyze neighbours latents.h5 --n 8 -o neighbours.png --sheet around.png
+        facegen analyze neighbours vae.h5 ae.h5 --weights weights/mine --weights ae --n 8 --json
     """
     from facegen.analysis.neighbourhood import DISTANCES, check_distances
     from facegen.analysis.results import plot_names
