@@ -44,7 +44,7 @@ def find_moments(
     """Moments of the finite training rows and of those held out, by one pass.
 
     Raises:
-        InputError: no two training rows differ.
+        InputError: no row is finite, or no two training rows differ.
     """
     training, held_out = JointMoments(), JointMoments()
     for rows, batch in _sound(store, points, progress):
@@ -52,6 +52,7 @@ def find_moments(
         for moments, some in ((training, batch[~is_test]), (held_out, batch[is_test])):
             if len(some):
                 moments.add(some)
+    scan.check_rows(training.rows + held_out.rows)
     if training.rows < 2 or not training.scatter.any():
         raise InputError("there are no two training faces that differ")
     return training, held_out

@@ -123,6 +123,14 @@ def command(
     _find_labels(console, latents, output or Path("attributes.h5"), without, min_count, force)
 
 
+def _rows(latents: Path) -> int:
+    """How many rows of a store there are."""
+    from facegen.io.latent_store import Latents
+
+    with Latents.open(latents) as store:
+        return len(store)
+
+
 def _find_labels(
     console: Console,
     latents: Path,
@@ -132,11 +140,8 @@ def _find_labels(
     force: bool,
 ) -> None:
     from facegen.api.attributes import attributes
-    from facegen.io.latent_store import Latents
 
-    with Latents.open(latents) as store:
-        total = len(store)
-    with console.progress(total, "face") as progress:
+    with console.progress(_rows(latents), "face") as progress:
         directions = attributes(
             latents,
             output,
@@ -164,7 +169,8 @@ def _find_components(
     from facegen.api.components import COUNT, components
 
     output = output or Path("components.h5")
-    with console.progress(None, "face") as progress:
+    total = None if latents is None else _rows(latents)
+    with console.progress(total, "face") as progress:
         found = components(
             latents,
             output,

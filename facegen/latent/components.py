@@ -116,12 +116,18 @@ class Components:
 
     def check(self, weights: Weights) -> None:
         """Raises InputError if they are those of another latent space than the weights'."""
+        path, latent_dim = self.path or "the components", self.vectors.shape[1]
         weights.check_encoder(
-            self.path or "the components",
+            path,
             self.source.encoder_sha256,
             self.source.weights,
             instead="make others with 'facegen attributes --unsupervised', or ",
         )
+        if latent_dim != weights.model.latent_dim:
+            raise InputError(
+                f"{path} is damaged: its directions have {latent_dim} coordinates, points of "
+                f"{weights.name} {weights.model.latent_dim}"
+            )
 
     def summary(self) -> list[dict[str, Any]]:
         """What is known of each, in order.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -228,6 +229,9 @@ def test_what_is_missing_is_said(work: Path, toy_weights: Path):
         MoveChoice({"pc-99": 1.0}, attributes="components.h5").find(weights)
     with pytest.raises(InputError, match="there is no file with the direction 'Smiling'"):
         Move(None, {"Smiling": 1.0}, components=Components.read("components.h5")).offset()
+    short = replace(Components.read("components.h5"), vectors=np.ones((16, 7), np.float32))
+    with pytest.raises(InputError, match="its directions have 7 coordinates, points of toy 8"):
+        short.check(weights)
     weights.config["files"]["encoder.tflite"] = "0" * 64
     with pytest.raises(InputError, match="make others with 'facegen attributes --unsupervised'"):
         find_components(weights, "components.h5")
