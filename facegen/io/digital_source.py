@@ -27,12 +27,22 @@ def digital_source_type(provenance: dict[str, Any]) -> str | None:
     if command == "generate":
         return _of_generated(provenance, cell)
     if command == "reconstruct":
-        return None if cell and cell[0] % 2 else COMPOSITE
+        return None if cell and (cell[0] - 1) % _layers(provenance) == 0 else COMPOSITE
     if command in ("edit", "morph"):
         return _of_points(provenance, cell)
-    if command == "analyze report" and provenance.get("part") == "faces":  # half of them stored
+    if provenance.get("part") == "faces":  # of `analyze`: stored ones are among them
         return COMPOSITE
     return None
+
+
+def _layers(provenance: dict[str, Any]) -> int:
+    """How many rows belong together on a sheet of `reconstruct`, the originals' row among them."""
+    match provenance.get("more_weights"):
+        case [*others]:
+            models = 1 + len(others)
+        case _:
+            models = 1
+    return 1 + models * (2 if provenance.get("with_mu") is True else 1)
 
 
 def _of_generated(provenance: dict[str, Any], cell: tuple[int, int] | None) -> str | None:

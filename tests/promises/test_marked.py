@@ -62,6 +62,17 @@ MADE = {
     "twice.jpg": ("sharpen OUT/sharp.jpg -o OUT/twice.jpg", GENERATED),
     "again.png": ("reproduce OUT/sharp.png -o OUT/again.png", GENERATED),
     "again.gif": ("reproduce OUT/morph.gif -o OUT/again.gif", GENERATED),
+    "both.png": (
+        "reconstruct faces.h5 --n 2 --columns 1 --seed 1 --points mu,z -o OUT/both.png",
+        COMPOSITE,
+    ),
+    "both-z.png": ("reproduce OUT/both.png --cell 3,1 -o OUT/both-z.png", COMPOSITE),
+    "original-4.png": ("reproduce OUT/both.png --cell 4,1 -o OUT/original-4.png", None),
+    "mixed.png": ("morph seed:1 seed:2 --mix 0.5 -o OUT/mixed.png", GENERATED),
+    "neighbours.png": (
+        "analyze neighbours latents.h5 --n 2 --distances 1 --sheet OUT/neighbours.png",
+        COMPOSITE,
+    ),
     "radius.png": ("analyze radius latents.h5 -o OUT/radius.png", None),
     "evaluated.png": (
         "evaluate faces.h5 --n 5 --pixels-only -o OUT/evaluated.json --plot OUT/evaluated.png",
@@ -142,8 +153,8 @@ def test_every_command_that_makes_pictures_marks_them(work: Path, sheet: Path, t
     shown = (".png", ".html")
     making = [command for command in COMMANDS.values() if command.endswith(shown)]
     assert len(making) >= 7
-    for command in making:
-        output = tmp_path / command.split()[0]
+    for number, command in enumerate(making):
+        output = tmp_path / str(number)
         output.mkdir()
         done = facegen(*arguments(command, output))
         assert done.exit_code in (0, 3), (command, done.output, done.exception)
