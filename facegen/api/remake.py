@@ -66,11 +66,11 @@ def _remake_nearest(
     output: Path,
 ) -> None:
     with ExitStack() as files:
-        path = materials.find_stored(nearest.store, {"fingerprint": nearest.fingerprint})
+        path = materials.places.find_stored(nearest.store, {"fingerprint": nearest.fingerprint})
         store = files.enter_context(Latents.open(path))
         face_set = None
         if nearest.shown != "reconstructions":
-            shown = materials.find_faces(nearest.shown, nearest.fingerprint)
+            shown = materials.places.find_faces(nearest.shown, nearest.fingerprint)
             face_set = files.enter_context(FaceSet.open(shown))
         training = TrainingFaces(store, materials.codec, face_set)
         generate_nearest(generation, rows, training, output, columns=columns)
@@ -149,7 +149,7 @@ def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> N
     part = made.part
     fingerprint = made.fingerprint if part is None else part.unmark(made.fingerprint)
     encode(
-        [materials.find_faces(made.source, fingerprint)],
+        [materials.places.find_faces(made.source, fingerprint)],
         output,
         weights=materials.codec.weights.path,
         seed=made.seed,
@@ -162,7 +162,7 @@ def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> N
 
 def _remake_sampler(made: FitRecipe, materials: Materials, output: Path) -> None:
     fit(
-        materials.find_store(made.store),
+        materials.places.find_store(made.store),
         output,
         kind=made.kind,
         components=made.components,
@@ -174,13 +174,13 @@ def _remake_sampler(made: FitRecipe, materials: Materials, output: Path) -> None
 
 
 def _remake_attributes(made: AttributesRecipe, materials: Materials, output: Path) -> None:
-    store = materials.find_store(made.store)
+    store = materials.places.find_store(made.store)
     attributes(store, output, without=made.without, min_count=made.min_count, force=True)
 
 
 def _remake_components(made: ComponentsRecipe, materials: Materials, output: Path) -> None:
     components(
-        None if made.store is None else materials.find_store(made.store),
+        None if made.store is None else materials.places.find_store(made.store),
         output,
         count=made.count,
         min_count=made.min_count,

@@ -40,6 +40,7 @@ from facegen.recipes.extents import read_file_recipe, read_picture_recipe
 from facegen.recipes.ingredients import Model
 from facegen.recipes.materials import Materials
 from facegen.recipes.picture_recipe import Recipe
+from facegen.recipes.places import Places
 from facegen.recipes.recipe import READERS
 
 PIXEL_ROUNDING = 1  # of 255: what another processor's float arithmetic may change
@@ -123,8 +124,8 @@ def reproduce(
     with _naming(original):
         record = Record(provenance)
         model = Model.read(record.record("weights")) if "weights" in record else None
-    places = [Path(), original.parent]
-    materials = Materials(model, places, list(map(Path, path_list(folders))), weights, threads)
+    places = Places([Path(), original.parent], list(map(Path, path_list(folders))))
+    materials = Materials(model, places, weights, threads)
     changed: float | None
     if kind == PICTURE:
         cut = Cut(cell, size)

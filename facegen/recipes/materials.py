@@ -1,29 +1,21 @@
-"""What an output was made from, found again: weights, samplers, points and stores.
-
-Input files are found by their recorded names, and told from others of the same name by their
-digests or fingerprints.
-"""
+"""What an output was made from, found again: weights, samplers, points and moves."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from facegen.errors import InputError, MissingFileError
-from facegen.io import attribute_file, component_file, hdf5, sampler_file
-from facegen.io.face_set import FaceSet
-from facegen.io.face_set_history import History
+from facegen.errors import InputError
+from facegen.io import attribute_file, component_file, sampler_file
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import Latents
-from facegen.io.weights import CONFIG, Weights
+from facegen.io.weights import Weights
 from facegen.latent.components import Components
 from facegen.latent.directions import Directions, Move
 from facegen.latent.edits import Edit
@@ -45,9 +37,9 @@ from facegen.recipes.ingredients import (
     MoveRecipe,
     SamplerRecipe,
     Source,
-    StoreRecipe,
 )
 from facegen.recipes.photo_search import PhotoSearch
+from facegen.recipes.places import Places
 from facegen.row_ranges import format_rows
 
 
@@ -57,15 +49,13 @@ class Materials:
 
     Attributes:
         model: the weights that made it; None where there are none to compare.
-        folders: where input files may be, by their recorded names.
-        given: folders and archives that the user has named, whose photos are searched, too.
+        places: where input files may be; of the given ones all photos are searched, too.
         weights: a folder of weights; by default the model that comes with facegen.
         threads: that compute; by default one per processor.
     """
 
     model: Model | None
-    folders: Sequence[Path]
-    given: Sequence[Path] = ()
+    places: Places
     weights: str | os.PathLike | None = None
     threads: int | None = None
 
@@ -84,7 +74,7 @@ class Materials:
         """
         found = given = Weights.load(self.weights)
         if wrong := made_by.differs(given):
-            others = (one for one in self._weights(made_by.name) if not made_by.differs(one))
+            others = (one for one in self.places.weights(made_by.name) if not made_by.differs(one))
             if (other := next(others, None)) is None:
                 raise InputError(
                     f"the original was made by the weights {made_by.name} ({made_by.decoder} "
@@ -93,93 +83,6 @@ class Materials:
                 )
             found = other
         return Codec(found, decoder=made_by.decoder, threads=self.threads)
-
-    def _weights(self, name: str) -> Iterator[Weights]:
-        """The weights of that name."""
-        for folder in (Path(), *self.folders, *self.given):
-            if os.path.isfile(folder / name / CONFIG):
-                with suppress(InputError, MissingFileError):
-                    yield Weights.load(folder / name)
-
-    def _candidates(self, name: str) -> Iterator[Path]:
-        """The files of that name."""
-        for folder in (Path(), *self.folders, *self.given):
-            for path in dict.fromkeys((folder / name, folder / Path(name).name)):
-                if os.path.isfile(path):  # unlike Path's, it has no exceptions for odd names
-                    yield path
-
-    def _find(self, name: str, check: Callable[[Path], object]) -> Path:
-        """The first file of a name that is right: `check` raises InputError for others.
-
-        Raises:
-            MissingFileError: there is none of that name.
-            InputError: all are others; the first one's error.
-        """
-        wrong: InputError | None = None
-        for path in self._candidates(name):
-            try:
-                check(path)
-                return path
-            except InputError as error:
-                wrong = wrong or error
-        raise wrong or self._missing(name)
-
-    def _missing(self, name: str) -> MissingFileError:
-        places = ", ".join(dict.fromkeys(map(str, (*self.folders, *self.given))))
-        return MissingFileError(f"the original needs {name}, which is not in {places}; see --from")
-
-    def _find_same(self, name: str, kind: str, sha256: str) -> Path:
-        """An HDF5 file of this kind and with this digest."""
-
-        def check(path: Path) -> None:
-            if hdf5.kind_of(path) != kind or sha256_of(path) != sha256:
-                raise _another(path)
-
-        return self._find(name, check)
-
-    def find_faces(self, name: str, fingerprint: str, rows: Sequence[int] | None = None) -> Path:
-        """A face set with this fingerprint.
-
-        Args:
-            rows: the rows that are needed: the face set may have grown since, if they are the same.
-
-        Raises:
-            MissingFileError, InputError: there is none, or all of its name are others.
-        """
-
-        def check(path: Path) -> None:
-            with FaceSet.open(path) as faces:
-                _check_faces(faces, fingerprint, rows)
-
-        return self._find(name, check)
-
-    def find_stored(self, name: str, expected: dict[str, Any]) -> Path:
-        """A store with some values of its `facegen.io.latent_store.Origin`.
-
-        Raises:
-            MissingFileError, InputError: there is none, or all of its name are others.
-        """
-
-        def check(path: Path) -> None:
-            with Latents.open(path) as store:
-                _check_same(path, store.provenance["origin"], expected)
-
-        return self._find(name, check)
-
-    def find_store(self, recorded: StoreRecipe) -> Path:
-        """A store with the same rows (`facegen.io.latent_store.Latents.provenance`).
-
-        Raises:
-            MissingFileError, InputError: there is none, or all of its name are others.
-        """
-
-        def check(path: Path) -> None:
-            with Latents.open(path) as store:
-                found = store.provenance
-            _check_same(path, found["origin"], recorded.origin)
-            _check_same(path, found, {"rows_done": recorded.rows_done})
-
-        return self._find(recorded.file, check)
 
     def points(self, sources: Sequence[Source]) -> list[Point]:
         """Points by their recorded sources.
@@ -201,7 +104,9 @@ class Materials:
         return [found[i] for i in range(len(sources))]
 
     def _photos(self, sources: Sequence[Source]) -> list[Point]:
-        search = PhotoSearch(self.codec, self._candidates, self.given, self._missing)
+        search = PhotoSearch(
+            self.codec, self.places.candidates, self.places.given, self.places.missing
+        )
         return search.points(sources)
 
     def _rows(self, sources: Sequence[Source]) -> Iterator[Point]:
@@ -214,9 +119,9 @@ class Materials:
             name = f"seed:{first.seed}:{rows}"
         elif first.kind == "faces":
             numbers = [source.row for source in sources]
-            name = f"{self.find_faces(first.file, first.digest, numbers)}:{rows}"
+            name = f"{self.places.find_faces(first.file, first.digest, numbers)}:{rows}"
         else:
-            name = f"{self.find_stored(first.file, {'fingerprint': first.digest})}:{rows}"
+            name = f"{self.places.find_stored(first.file, {'fingerprint': first.digest})}:{rows}"
         for point, source in zip(reader.read([name]), sources, strict=True):
             yield Point(point.z, source.recorded, point.original)
 
@@ -238,10 +143,11 @@ class Materials:
         """Where points come from before they are moved, and their mean."""
         mean = np.zeros(self.codec.latent_dim, np.float32)
         if made.name == "fitted":
-            found = FittedSampler.load(self._find_same(made.file, sampler_file.FORMAT, made.sha256))
+            path = self.places.find_same(made.file, sampler_file.FORMAT, made.sha256)
+            found = FittedSampler.load(path)
             return found, found.mean
         if made.expected is not None:
-            path = self.find_stored(made.file, made.expected)
+            path = self.places.find_stored(made.file, made.expected)
             return StoredPoints(Latents.open(path), made.array), mean
         if made.name == "uniform":
             return Sampler(r_limit=made.extent), mean
@@ -269,38 +175,4 @@ class Materials:
         own = self.codec.weights.path / kind.FILE_NAME
         if own.is_file() and sha256_of(own) == sha256:
             return own
-        return self._find_same(name, kind.FORMAT, sha256)
-
-
-def _another(path: Path) -> InputError:
-    return InputError(f"{path} is another file than the one that the original was made from")
-
-
-def _check_faces(faces: FaceSet, fingerprint: str, rows: Sequence[int] | None) -> None:
-    """Raises InputError unless a face set is, or in these rows still is, what it was."""
-    if faces.fingerprint == fingerprint:
-        return
-    history = History.read(faces.file)
-    count = history.rows_of(fingerprint)
-    kept = None if count is None else history.kept_rows(count, fingerprint)
-    if count is None or kept is None:
-        _check_same(faces.path, {}, {"fingerprint": fingerprint})
-    elif rows is not None and all(row < len(kept) and kept[row] == row for row in rows):
-        return
-    elif len(kept) < count:
-        raise InputError(
-            f"{faces.path} is not what the original was made from any more: "
-            f"{count - len(kept)} of its {count} photos were forgotten since"
-        )
-    else:
-        raise InputError(
-            f"{faces.path} has grown since the original was made from it, from {count} rows to "
-            f"{len(faces)}"
-        )
-
-
-def _check_same(path: str | os.PathLike, found: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Raises InputError unless a file has all the expected values."""
-    for key, value in expected.items():
-        if found.get(key) != value:
-            raise InputError(f"{path} is not what the original was made from: its {key} is another")
+        return self.places.find_same(name, kind.FORMAT, sha256)
