@@ -6,6 +6,7 @@ import importlib.util
 import os
 
 from facegen.errors import FacegenError, InputError
+from facegen.hardware import computes_bfloat16
 from facegen.notices import silence
 
 
@@ -65,6 +66,23 @@ def limit_hardware(
         raise FacegenError(
             "hardware limits must be set before TensorFlow starts in this process"
         ) from error
+
+
+def check_precision(precision: str) -> None:
+    """Refuses a precision that would be slower here than float32; call it after `limit_hardware`.
+
+    Raises:
+        InputError: it is bfloat16, which neither the processor nor a GPU multiplies.
+    """
+    if precision != "bfloat16" or computes_bfloat16() is not False:
+        return
+    import tensorflow as tf
+
+    if not tf.config.get_visible_devices("GPU"):
+        raise InputError(
+            "--precision bfloat16 would be slower here than float32: the processor has neither "
+            "AVX512-BF16 nor AMX, and there is no GPU; leave it out, or with --resume give float32"
+        )
 
 
 def _divide(replicas: int, cpu_only: bool) -> None:
