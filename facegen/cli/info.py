@@ -30,6 +30,32 @@ def _lines(values: dict[str, Any], prefix: str = "") -> list[str]:
     return lines
 
 
+def _table(network: str, found: dict[str, Any]) -> list[str]:
+    """The layers of a network, one a line."""
+    rows = [
+        (row["name"], "x".join(map(str, row["output"])), f"{row['parameters']:,}")
+        for row in found["layers"]
+    ]
+    widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
+    total, trained = found["parameters"], found["trained_parameters"]
+    return [
+        "",
+        f"{network}: {total:,} parameters"
+        + (f", {trained:,} of them trained" if trained < total else ""),
+        *(
+            f"  {name:{widths[0]}}  {output:>{widths[1]}}  {count:>{widths[2]}}"
+            for name, output, count in rows
+        ),
+    ]
+
+
+def _description(values: dict[str, Any]) -> list[str]:
+    """What --json has as one object, as lines; the networks of weights as tables at the end."""
+    networks = values.get("networks", {})
+    lines = _lines({name: value for name, value in values.items() if name != "networks"})
+    return lines + [line for network, found in networks.items() for line in _table(network, found)]
+
+
 @click.command("info")
 @click.argument("file", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -47,4 +73,4 @@ def command(file: Path, as_json: bool) -> None:
     """
     from facegen.api.info import info
 
-    Console(quiet=False, as_json=as_json).answer(info(file), _lines)
+    Console(quiet=False, as_json=as_json).answer(info(file), _description)
