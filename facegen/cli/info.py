@@ -57,20 +57,35 @@ def _description(values: dict[str, Any]) -> list[str]:
 
 
 @click.command("info")
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, required=False)
+@click.option(
+    "--hardware", is_flag=True, help="Say instead what training could use: processors, GPUs."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(file: Path, as_json: bool) -> None:
+def command(file: Path | None, hardware: bool, as_json: bool) -> None:
     """Say what a file is and what it was made from.
 
     FILE is anything that facegen wrote: a face set, a store (latents.h5), a sampler, directions
     (attributes.h5), a folder of weights, a checkpoint, a picture, an animation, a report, JSON of
-    evaluate or analyze. Of a Keras file it says what it is, without running it.
+    evaluate or analyze. Of a Keras file it says what it is, without running it. Of weights it
+    tells the layers, too, and their parameters.
 
     \b
     Examples:
         facegen info latents.h5
         facegen info sheet.png --json
+        facegen info --hardware
     """
-    from facegen.api.info import info
+    if file is not None and hardware:
+        raise click.UsageError("Choose one of FILE and --hardware.")
+    console = Console(quiet=False, as_json=as_json)
+    if file is not None:
+        from facegen.api.info import info
 
-    Console(quiet=False, as_json=as_json).answer(info(file), _description)
+        console.answer(info(file), _description)
+    elif hardware:
+        from facegen.model.devices import describe_hardware
+
+        console.answer(describe_hardware(), _lines)
+    else:
+        raise click.UsageError("Missing argument 'FILE'.")
