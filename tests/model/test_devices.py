@@ -131,6 +131,13 @@ def test_a_limit_of_memory_holds_for_every_gpu_that_is_visible_to_the_replicas(m
     assert tensorflow.limits == {"GPU:0": [500], "GPU:1": [500]}
 
 
+def test_all_gpus_can_be_hidden(machine):
+    tensorflow = machine("GPU:0", "GPU:1")
+    limit_hardware(cpu_only=True)
+    assert tensorflow.visible == []
+    assert tensorflow.limits == {}
+
+
 def test_a_limit_of_memory_without_a_gpu_is_refused(machine):
     machine()
     with pytest.raises(InputError, match="TensorFlow finds no GPU here"):
