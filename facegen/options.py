@@ -106,7 +106,7 @@ class ModelOptions:
         _check(0 <= self.seed < 2**63, f"seed must be in 0..2^63-1, not {self.seed}")
 
     @classmethod
-    def recorded(cls, **values: Any) -> ModelOptions:
+    def from_record(cls, **values: Any) -> ModelOptions:
         """Options as a file records them; before there was decoder_dense, dense was on both sides.
 
         Raises:

@@ -49,11 +49,11 @@ def test_model_options_survive_json(options):
 
 def test_what_was_recorded_before_there_was_a_decoder_s_dense_layer_has_it_on_both_sides():
     old = {k: v for k, v in asdict(ModelOptions(dense=9)).items() if k != "decoder_dense"}
-    assert ModelOptions.recorded(**old).decoder_dense == 9
+    assert ModelOptions.from_record(**old).decoder_dense == 9
     new = ModelOptions(dense=9)
-    assert ModelOptions.recorded(**asdict(new)) == new
+    assert ModelOptions.from_record(**asdict(new)) == new
     assert new.decoder_dense == 0
-    assert ModelOptions.recorded() == ModelOptions()
+    assert ModelOptions.from_record() == ModelOptions()
 
 
 PRECISIONS = st.sampled_from(["float32", "bfloat16"])

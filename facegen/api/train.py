@@ -26,7 +26,7 @@ def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, Tr
         MissingFileError, InputError: there is no checkpoint to go on from.
     """
     path = Path(folder) / CHECKPOINT
-    model = read_options(path, "model", ModelOptions.recorded)
+    model = read_options(path, "model", ModelOptions.from_record)
     return model, read_options(path, "training", TrainingOptions)
 
 
