@@ -234,11 +234,11 @@ def _check_extent(found: h5py.Dataset) -> None:
         )
 
 
-def dataset(file: h5py.File, name: str, *, ndim: int, dtype: Any = None) -> h5py.Dataset:
+def dataset(file: h5py.File, name: str, *, ndim: int | None, dtype: Any = None) -> h5py.Dataset:
     """A dataset of the file itself, checked.
 
     Args:
-        dtype: of NumPy, or str for texts of any kind; by default any.
+        ndim, dtype: None for any; the type is NumPy's, or str for texts of any kind.
 
     Raises:
         InputError: it is missing, a link to another file, has another rank or dtype, or a shape
@@ -252,7 +252,7 @@ def dataset(file: h5py.File, name: str, *, ndim: int, dtype: Any = None) -> h5py
         elsewhere = found.file.filename != path  # behind a group that is a link
         if not isinstance(found, h5py.Dataset) or elsewhere or found.external or found.is_virtual:
             raise InputError(f"{path}: {name!r} is not a plain dataset")
-        if found.ndim != ndim or not _has_dtype(found, dtype):
+        if ndim not in (None, found.ndim) or not _has_dtype(found, dtype):
             of = "" if dtype is None else f" of {'text' if dtype is str else dtype}"
             raise InputError(
                 f"{path}: {name!r} is {found.shape} {found.dtype}; expected {ndim} dimensions{of}"
