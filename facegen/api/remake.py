@@ -17,6 +17,8 @@ from PIL import Image
 from facegen.api.attributes import attributes
 from facegen.api.edit import edit_sheet
 from facegen.api.encode import encode
+from facegen.api.export import export
+from facegen.api.export_onnx import export_half
 from facegen.api.fit import fit
 from facegen.api.generation import Generation, generate_face_set, generate_sheet
 from facegen.api.morph import FPS, morph_to_file
@@ -25,6 +27,7 @@ from facegen.api.reconstruct import Originals, reconstruct_sheet
 from facegen.errors import InputError
 from facegen.images.sheets import save_png
 from facegen.io.face_set import FaceSet
+from facegen.io.files import atomic_output
 from facegen.io.latent_store import Latents
 from facegen.model.named_points import Point
 from facegen.recipes.ingredients import Nearest
@@ -37,7 +40,13 @@ from facegen.recipes.recipe import (
     Morphed,
     Reconstructed,
 )
-from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
+from facegen.recipes.store_recipes import (
+    AttributesRecipe,
+    EncodeRecipe,
+    ExportRecipe,
+    FitRecipe,
+    OnnxRecipe,
+)
 
 
 def _generation(made: Generated, materials: Materials) -> Generation:
@@ -162,6 +171,16 @@ def _remake_attributes(made: AttributesRecipe, materials: Materials, output: Pat
     attributes(store, output, without=made.without, min_count=made.min_count, force=True)
 
 
+def _remake_export(made: ExportRecipe, materials: Materials, output: Path) -> None:
+    store = materials.find_store(made.store)
+    export(store, output, kind=made.kind, points=made.points, force=True)
+
+
+def _remake_onnx(made: OnnxRecipe, materials: Materials, output: Path) -> None:
+    with atomic_output(output) as temporary:
+        export_half(temporary, materials.codec.weights, made.half)
+
+
 REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     Generated: _remake_generated,
     GeneratedFaces: _remake_face_set,
@@ -171,6 +190,8 @@ REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     EncodeRecipe: _remake_latents,
     FitRecipe: _remake_sampler,
     AttributesRecipe: _remake_attributes,
+    ExportRecipe: _remake_export,
+    OnnxRecipe: _remake_onnx,
 }
 
 

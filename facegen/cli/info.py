@@ -38,7 +38,8 @@ def command(file: Path, as_json: bool) -> None:
 
     FILE is anything that facegen wrote: a face set, a store (latents.h5), a sampler, directions
     (attributes.h5), a folder of weights, a checkpoint, a picture, an animation, a report, JSON of
-    evaluate or analyze. Of a Keras file it says what it is, without running it.
+    evaluate or analyze, an export as Parquet, SQLite, ONNX or for the projector. Of a Keras file it
+    says what it is, without running it.
 
     \b
     Examples:

@@ -18,16 +18,15 @@ import numpy as np
 
 from facegen.errors import FacegenError, InputError
 from facegen.io import hdf5
+from facegen.io.onnx_file import IR_VERSION, KEY, OPSET
 from facegen.io.weights import ARRAYS_FORMAT, ARRAYS_VERSION, Weights
 from facegen.model.constants import BATCH_NORM_EPSILON, CRISP_SLOPE, LEAKY_RELU_SLOPE
 from facegen.options import ModelOptions
 
-OPSET, IR_VERSION = 17, 8  # of 2022: ONNX Runtime 1.12 and what came with it read them
-PROVENANCE_KEY = "facegen"  # of the model's metadata
 ACTIVATIONS = {"relu": "Relu", "elu": "Elu", "selu": "Selu", "tanh": "Tanh"}
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
-# Doubling and a 3x3 convolution are a transposed convolution with stride 2: its four kernel rows are
-# rows 2; 1 and 2; 0 and 1; and 0 of the convolution's.
+# Doubling and a 3x3 convolution are a transposed convolution with stride 2, whose four kernel rows
+# are rows 2; 1 and 2; 0 and 1; and 0 of the convolution's.
 DOUBLED_ROWS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)
 
 
@@ -61,8 +60,8 @@ class _Network:
         from onnx import numpy_helper
 
         name = f"constant_{len(self.constants)}"
-        array = np.ascontiguousarray(np.asarray(value, dtype))
-        self.constants.append(numpy_helper.from_array(array, name))
+        array: np.ndarray = np.asarray(value, dtype)
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def add(self, operation: str, *inputs: str, output: str = "", **attributes: Any) -> str:
@@ -276,7 +275,7 @@ def _model(
     picture, point = [model.image_size, model.image_size, model.channels], [model.latent_dim]
 
     def value(name: str) -> Any:
-        shape = ["batch", *(picture if name == "image" else point)]
+        shape: list[Any] = ["batch", *(picture if name == "image" else point)]
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
     inputs = [value("image" if half == "encoder" else "z")]
@@ -288,6 +287,6 @@ def _model(
         producer_name="facegen",
         producer_version=__version__,
     )
-    helper.set_model_props(made, {PROVENANCE_KEY: provenance})
+    helper.set_model_props(made, {KEY: provenance})
     checker.check_model(made, full_check=True)
     return made.SerializeToString(deterministic=True)

@@ -16,7 +16,7 @@ from facegen.errors import InputError
 from facegen.images.animation import MAX_FPS
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import ROWS_PER_PAGE, Grid, pair_grid
-from facegen.io import attribute_file, face_set, latent_store, sampler_file
+from facegen.io import face_set
 from facegen.io.parts import Part
 from facegen.io.records import Record
 from facegen.latent.interpolation import PATHS
@@ -30,7 +30,7 @@ from facegen.recipes.ingredients import (
     read_part,
     read_sharpening,
 )
-from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
+from facegen.recipes.store_recipes import STORE_READERS, AnyStoreRecipe
 from facegen.row_ranges import MAX_ROW, parse_rows
 from facegen.seeds import MAX_SEED
 
@@ -264,7 +264,7 @@ class Morphed(Recipe):
         return count if self.one_way else 2 * count - 2
 
 
-AnyRecipe = Recipe | EncodeRecipe | FitRecipe | AttributesRecipe
+AnyRecipe = Recipe | AnyStoreRecipe
 READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] = {
     (PICTURE, "generate"): Generated.read,
     (PICTURE, "reconstruct"): Reconstructed.read,
@@ -273,9 +273,7 @@ READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] =
     (ANIMATION, "morph"): Morphed.read_animation,
     (VIDEO, "morph"): Morphed.read_animation,
     (face_set.FORMAT, "generate"): GeneratedFaces.read,
-    (latent_store.FORMAT, "encode"): EncodeRecipe.read,
-    (sampler_file.FORMAT, "fit"): FitRecipe.read,
-    (attribute_file.FORMAT, "attributes"): AttributesRecipe.read,
+    **STORE_READERS,
 }
 
 
