@@ -93,8 +93,10 @@ def read_sqlite_info(path: Path) -> dict[str, Any]:
             # A stranger's table may be a view without end, or a text without end.
             file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_PROVENANCE_BYTES)
             file.set_progress_handler(lambda: True, MOST_STEPS)
+            file.text_factory = lambda text: text.decode(errors="replace")
             columns = [row[1] for row in file.execute(f"PRAGMA table_info({TABLE})")]
             recorded = str(file.execute("SELECT json FROM provenance").fetchone()[0])
-    except (sqlite3.Error, TypeError, UnicodeError) as error:
-        raise InputError(f"SQLite, but damaged or none of facegen's: {error}") from error
+    except (sqlite3.Error, TypeError, UnicodeError) as error:  # which is in the message
+        reason = " ".join(str(error).split())
+        raise InputError(f"SQLite, but damaged or none of facegen's: {reason}") from error
     return {"kind": FORMAT, "columns": columns, "provenance": parse_provenance(recorded)}
