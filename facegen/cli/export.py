@@ -73,8 +73,8 @@ def command(
 ) -> None:
     """Write the points of a store, or a model, for other programs.
 
-    LATENTS.h5 is a store, WEIGHTS the folder of a model; without it --onnx takes the model that
-    comes with facegen.
+    LATENTS.h5 is a store, WEIGHTS the folder of a model, which --onnx does without: it takes
+    $FACEGEN_WEIGHTS then, else the model that comes with facegen.
 
     \b
     Examples:
