@@ -16,10 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from facegen.model import replicas
-from facegen.model.constants import BATCH_NORM_EPSILON, LEAKY_RELU_SLOPE
 from facegen.options import ModelOptions
 
+BATCH_NORM_EPSILON = 1e-3  # Keras' default
 BATCH_NORM_MOMENTUM = 0.99  # Keras' default
+LEAKY_RELU_SLOPE = 0.3  # LeakyReLU's default in TensorFlow 2.8, which the articles use
 
 
 class BatchNormalization(keras.layers.Layer):

@@ -127,6 +127,34 @@ def test_every_option_of_the_network_gives_what_keras_gives(options: ModelOption
 
 
 @with_tensorflow
+@pytest.mark.parametrize(("size", "stride"), [(3, 2), (2, 2), (5, 3), (4, 1), (1, 2)])
+def test_a_decoder_that_repeats_pixels_and_convolves_gives_what_keras_gives(
+    size: int, stride: int, tmp_path: Path
+):
+    import keras
+
+    layers = [
+        keras.layers.Dense(4 * 4 * 5, name="to_pixels"),
+        keras.layers.Reshape((4, 4, 5)),
+        keras.layers.UpSampling2D(stride),
+        keras.layers.Conv2D(3, size, padding="same", name="upsampling_convolution_0"),
+        keras.layers.Activation("sigmoid"),
+    ]
+    x = z = keras.Input((3,))
+    for layer in layers:
+        x = layer(x)
+    decoder = keras.Model(z, x)
+    random_values(decoder.weights)
+    options = ModelOptions(
+        image_size=4 * stride, latent_dim=3, filters=(5,), kernels=(size,), strides=(stride,)
+    )
+    weights = save_weights(tmp_path, options, decoder=decoder.weights)
+    points = np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32)
+    (pictures,) = run(build(weights, "decoder", "{}"), points)
+    np.testing.assert_allclose(pictures, decoder(points), atol=LAST_DIGITS)
+
+
+@with_tensorflow
 def test_a_crisp_decoder_of_the_second_generation_gives_what_tensorflow_gives(tmp_path: Path):
     import tensorflow as tf
 
