@@ -1599,7 +1599,7 @@ EXPORTS = [
         "export-full-disk",
         "a full disk under SQLite: nothing is left",
         "export latents.h5 --sqlite",
-        "facegen: cannot write SQLite: database or disk is full",
+        "facegen: cannot write latents.db: database or disk is full",
         test=f"{OF_TABLES}a_full_disk_is_one_line_and_leaves_nothing",
     ),
     Case(

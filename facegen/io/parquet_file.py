@@ -62,16 +62,21 @@ def write_parquet(temporary: Temporary, batches: Iterable[dict[str, Any]], prove
     from pyarrow import parquet
 
     writer = None
-    for batch in batches:
-        columns = {name: _column(values) for name, values in batch.items()}
-        table = pyarrow.table(columns, metadata={KEY: provenance})
-        if writer is None:
-            # A dictionary of numbers that are all different would be made and thrown away.
-            small = [name for name, values in batch.items() if getattr(values, "ndim", 1) == 1]
-            writer = parquet.ParquetWriter(temporary.file, table.schema, use_dictionary=small)
-        writer.write_table(table)
-    if writer is not None:
-        writer.close()
+    try:
+        for batch in batches:
+            columns = {name: _column(values) for name, values in batch.items()}
+            table = pyarrow.table(columns, metadata={KEY: provenance})
+            if writer is None:
+                # A dictionary of numbers that are all different would be made and thrown away.
+                small = [name for name, values in batch.items() if getattr(values, "ndim", 1) == 1]
+                writer = parquet.ParquetWriter(temporary.file, table.schema, use_dictionary=small)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+    except BaseException:
+        if writer is not None:
+            writer.is_open = False  # else it would end the file when it is collected, and say so
+        raise
 
 
 def read_parquet_info(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from facegen.errors import InputError, OutputError
+from facegen.errors import InputError
 from facegen.io.provenance import MAX_PROVENANCE_BYTES, parse_provenance
 from facegen.io.temporaries import Temporary
 
@@ -62,7 +62,7 @@ def write_sqlite(temporary: Temporary, batches: Iterable[dict[str, Any]], proven
         provenance: JSON.
 
     Raises:
-        OutputError: it can't be written.
+        OSError: it can't be written.
     """
     try:
         with closing(sqlite3.connect(temporary.path, isolation_level=None)) as file:
@@ -78,7 +78,7 @@ def write_sqlite(temporary: Temporary, batches: Iterable[dict[str, Any]], proven
             file.execute("INSERT INTO provenance VALUES (?)", (provenance,))
             file.execute("COMMIT")
     except sqlite3.Error as error:
-        raise OutputError(f"cannot write SQLite: {error}") from error
+        raise OSError(str(error)) from error  # whoever publishes the file names it
 
 
 def read_sqlite_info(path: Path) -> dict[str, Any]:

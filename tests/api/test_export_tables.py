@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
 import sys
@@ -121,10 +122,12 @@ def test_memory_holds_a_batch_at_a_time(
     assert rows_of(tmp_path / "l.db", "select count(*), max(row) from points") == [(300, 299)]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "projector"])
+@pytest.mark.parametrize("kind", ["sqlite", "projector", "parquet"])
 def test_what_goes_wrong_midway_leaves_nothing(
     kind: str, toy_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
     monkeypatch.setattr("facegen.api.export_tables.BATCH", 128)
 
     def fail(done: int) -> None:
@@ -132,6 +135,7 @@ def test_what_goes_wrong_midway_leaves_nothing(
 
     with pytest.raises(KeyboardInterrupt):
         export(toy_store, tmp_path / "out", kind=kind, progress=fail)
+    gc.collect()  # a writer that was not ended would say so
     assert list(tmp_path.iterdir()) == []
 
 
@@ -146,7 +150,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
         return file
 
     monkeypatch.setattr("sqlite3.connect", small)
-    with pytest.raises(OutputError, match=r"cannot write SQLite: database or disk is full"):
+    with pytest.raises(OutputError, match=r"cannot write .*out\.db: database or disk is full"):
         export(toy_store, tmp_path / "out.db", kind="sqlite")
     assert list(tmp_path.iterdir()) == []
 
