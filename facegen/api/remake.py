@@ -30,6 +30,7 @@ from facegen.io.face_set import FaceSet
 from facegen.io.files import atomic_output
 from facegen.io.latent_store import Latents
 from facegen.model.named_points import Point
+from facegen.recipes.export_recipes import ExportRecipe, OnnxRecipe
 from facegen.recipes.ingredients import Nearest
 from facegen.recipes.materials import Materials
 from facegen.recipes.recipe import (
@@ -40,13 +41,7 @@ from facegen.recipes.recipe import (
     Morphed,
     Reconstructed,
 )
-from facegen.recipes.store_recipes import (
-    AttributesRecipe,
-    EncodeRecipe,
-    ExportRecipe,
-    FitRecipe,
-    OnnxRecipe,
-)
+from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 
 
 def _generation(made: Generated, materials: Materials) -> Generation:

@@ -1,8 +1,8 @@
 """Recipes: what an output says of how it was made, read into checked values.
 
-Provenance may be a stranger's. It is read here, in `facegen.recipes.store_recipes` and in
-`facegen.recipes.ingredients` alone: every value has its type and range, and every list at most as
-many values as the output can need. How much there is to make is then compared with the output
+Provenance may be a stranger's. It is read here, in `facegen.recipes.store_recipes`,
+`export_recipes` and `ingredients` alone: every value has its type and range, and every list at most
+as many values as the output can need. How much there is to make is then compared with the output
 (`grid`, `frames`), before anything is made.
 """
 
@@ -16,11 +16,12 @@ from facegen.errors import InputError
 from facegen.images.animation import MAX_FPS
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import ROWS_PER_PAGE, Grid, pair_grid
-from facegen.io import face_set
+from facegen.io import attribute_file, face_set, latent_store, sampler_file
 from facegen.io.parts import Part
 from facegen.io.records import Record
 from facegen.latent.interpolation import PATHS
 from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO
+from facegen.recipes.export_recipes import EXPORTS, AnyExport
 from facegen.recipes.ingredients import (
     Model,
     MoveRecipe,
@@ -30,7 +31,7 @@ from facegen.recipes.ingredients import (
     read_part,
     read_sharpening,
 )
-from facegen.recipes.store_recipes import STORE_READERS, AnyStoreRecipe
+from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 from facegen.row_ranges import MAX_ROW, parse_rows
 from facegen.seeds import MAX_SEED
 
@@ -264,7 +265,7 @@ class Morphed(Recipe):
         return count if self.one_way else 2 * count - 2
 
 
-AnyRecipe = Recipe | AnyStoreRecipe
+AnyRecipe = Recipe | EncodeRecipe | FitRecipe | AttributesRecipe | AnyExport
 READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] = {
     (PICTURE, "generate"): Generated.read,
     (PICTURE, "reconstruct"): Reconstructed.read,
@@ -273,7 +274,10 @@ READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] =
     (ANIMATION, "morph"): Morphed.read_animation,
     (VIDEO, "morph"): Morphed.read_animation,
     (face_set.FORMAT, "generate"): GeneratedFaces.read,
-    **STORE_READERS,
+    (latent_store.FORMAT, "encode"): EncodeRecipe.read,
+    (sampler_file.FORMAT, "fit"): FitRecipe.read,
+    (attribute_file.FORMAT, "attributes"): AttributesRecipe.read,
+    **EXPORTS,
 }
 
 
