@@ -1583,6 +1583,110 @@ CLUSTERS = [
     ),
 ]
 
+OF_TABLES, OF_INFO = "api/test_export_tables.py::test_", "recipes/test_export_info.py::test_"
+EXPORTS = [
+    Case(
+        "export-no-kind",
+        "a store without a format to export it to",
+        "export latents.h5",
+        "Error: Choose one of --npy, --csv, --parquet, --sqlite, --projector and --onnx.",
+        USAGE,
+    ),
+    Case(
+        "export-no-store",
+        "a table without a store",
+        "export --sqlite",
+        "Error: --sqlite needs a store, such as latents.h5.",
+        USAGE,
+    ),
+    Case(
+        "export-faces-of-csv",
+        "faces for anything but the projector",
+        "export latents.h5 --csv --faces faces.h5",
+        "Error: --faces goes with --projector.",
+        USAGE,
+    ),
+    Case(
+        "export-other-faces",
+        "faces that the store was not made from",
+        "export latents.h5 --projector --faces faces.h5",
+        "facegen: latents.h5 was not made from faces.h5: their fingerprints differ",
+        make=bad.all_of(bad.faces, bad.store),
+    ),
+    Case(
+        "export-too-many-faces",
+        "a store of more than 1,048,576 rows, shown as faces",
+        "export latents.h5 --projector --faces faces.h5",
+        "facegen: a sprite sheet has room for 1048576 faces, not for 1048577",
+        test=f"{OF_TABLES}a_sprite_sheet_is_never_larger_than_the_projector_takes",
+    ),
+    Case(
+        "export-odd-labels",
+        "labels named as other columns, or alike but for the case: they get `_`",
+        "export latents.h5 --sqlite",
+        "",
+        DONE,
+        test=f"{OF_TABLES}labels_of_any_name_are_columns_of_sqlite",
+    ),
+    Case(
+        "export-odd-names",
+        "names with tabs, line breaks and SQL: what they are",
+        "export latents.h5 --sqlite",
+        "",
+        DONE,
+        test=f"{OF_TABLES}sqlite_has_blobs_of_float32_and_null_where_there_is_no_radius",
+    ),
+    Case(
+        "export-full-disk",
+        "a full disk under SQLite: nothing is left",
+        "export latents.h5 --sqlite",
+        "facegen: cannot write latents.db: database or disk is full",
+        test=f"{OF_TABLES}a_full_disk_is_one_line_and_leaves_nothing",
+    ),
+    Case(
+        "export-no-pyarrow",
+        "Parquet without pyarrow",
+        "export latents.h5 --parquet",
+        "facegen: Parquet needs pyarrow: pip install 'facegen[parquet]'",
+        test=f"{OF_TABLES}without_its_library_an_export_says_what_to_install",
+    ),
+    Case(
+        "export-no-onnx",
+        "ONNX without onnx",
+        "export weights --onnx",
+        "facegen: ONNX is not installed: pip install 'facegen[onnx]'",
+        test=f"{OF_TABLES}without_its_library_an_export_says_what_to_install",
+    ),
+    Case(
+        "export-other-network",
+        "arrays that don't fit the options in config.json",
+        "export weights --onnx",
+        "facegen: weights/encoder.h5 belongs to another network: its arrays don't fit",
+        test="model/test_onnx_graphs.py::test_arrays_of_another_network_are_refused",
+    ),
+    Case(
+        "export-other-sqlite",
+        "SQLite of another program",
+        "info other.db",
+        "facegen: other.db: SQLite, but damaged or none of facegen's: no such table: provenance",
+        make=bad.sqlite("other.db", "create table t (a)"),
+    ),
+    Case(
+        "export-stranger",
+        "SQLite in which a view never ends: refused at once",
+        "info other.db",
+        "facegen: other.db: SQLite, but damaged or none of facegen's: interrupted",
+        test=f"{OF_INFO}a_database_of_a_stranger_is_refused_at_once",
+    ),
+    Case(
+        "export-damaged",
+        "an export that was cut short or changed",
+        "info points.parquet",
+        "facegen: points.parquet: damaged: ...",
+        test=f"{OF_INFO}a_damaged_export_is_one_clear_line",
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1599,5 +1703,6 @@ TABLES = {
     "Parts": PARTS,
     "Files that grow": GROWING,
     "A Ray cluster": CLUSTERS,
+    "Exports": EXPORTS,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

@@ -16,6 +16,7 @@ from facegen.io.temporaries import LEFTOVER
 from facegen.io.weights import CHECKPOINT, CONFIG, CRISP_CHECKPOINT, FORMAT, Weights
 from facegen.model.layer_table import layer_tables
 from facegen.recipes.document_info import describe_document
+from facegen.recipes.export_info import describe_export
 from facegen.recipes.hdf5_info import describe_hdf5
 
 WEIGHTS_FILE = "facegen-weights-file"
@@ -31,13 +32,15 @@ def info(path: str | os.PathLike) -> dict[str, Any]:
         JSON values. "kind" is the file's format: facegen-latents, facegen-faces,
         facegen-attributes, facegen-sampler, facegen-checkpoint, facegen-weights (a folder),
         facegen-arrays and facegen-weights-file (files of it), facegen-picture, facegen-animation,
-        facegen-video, facegen-analysis and facegen-evaluation (JSON), facegen-report (HTML);
+        facegen-video, facegen-analysis and facegen-evaluation (JSON), facegen-report (HTML),
+        facegen-parquet, facegen-sqlite, facegen-projector and facegen-onnx (of `export`);
         keras-model, keras-weights. A folder of weights has "networks", its layers and their
         parameters (`facegen.model.layer_table`).
 
     Raises:
         MissingFileError: no such file.
         InputError: none of these, damaged, or of a newer version.
+        FacegenError: it is Parquet, and pyarrow is not installed.
     """
     path = Path(path)
     if os.path.isdir(path):
@@ -49,7 +52,7 @@ def info(path: str | os.PathLike) -> dict[str, Any]:
             return describe_hdf5(path)
         if keras := keras_files.archive_kind(path):
             return {"kind": keras, "hint": keras_files.HINT}
-        return _describe_part(path) or describe_document(path)
+        return _describe_part(path) or describe_export(path) or describe_document(path)
     except InputError as error:
         if LEFTOVER.fullmatch(path.name):
             raise InputError(

@@ -1,7 +1,7 @@
 """Only io/temporaries.py, io/files.py and io/locks.py open for writing, rename, remove or lock.
 
 Every other module writes into what `atomic_output` gives: its `write_text`, `write_bytes` or
-`file`. HDF5 and ffmpeg open that by its name; io/hdf5.py alone has HDF5 write. Folders are
+`file`. HDF5, SQLite and ffmpeg open that by its name; io/hdf5.py alone has HDF5 write. Folders are
 made anywhere, and Python's TemporaryDirectory is no output.
 """
 
@@ -19,9 +19,9 @@ import facegen
 HOME = Path(facegen.__file__).parent
 PUBLISHERS = {"io/temporaries.py", "io/files.py", "io/locks.py"}
 HDF5 = "io/hdf5.py"
-# Where a temporary is opened by its name: by HDF5 or ffmpeg, or to be read.
+# Where a temporary is opened by its name: by HDF5, SQLite or ffmpeg, or to be read.
 BY_NAME = {HDF5, "images/animation.py", "api/encode.py", "api/prepare_changes.py"}
-BY_NAME |= {"io/weights_writer.py"}
+BY_NAME |= {"io/weights_writer.py", "io/sqlite_file.py"}
 
 GIVERS = {"atomic_output", "temporary_file", "publish_model", "successor"}
 OF_PATHS = {"unlink", "rename", "rmdir", "touch", "symlink_to", "hardlink_to", "removedirs"}
