@@ -7,8 +7,8 @@ checkpoint share one list of names.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from facegen.errors import InputError
 
@@ -20,6 +20,11 @@ ACTIVATIONS = ("leaky_relu", "relu", "elu", "selu", "gelu", "silu", "tanh")
 def _check(condition: bool, message: str) -> None:
     if not condition:
         raise InputError(message)
+
+
+def recorded(options: ModelOptions | TrainingOptions | CrispOptions) -> dict[str, Any]:
+    """Options as config.json and checkpoints record them: without those that are not chosen."""
+    return {name: value for name, value in asdict(options).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -112,14 +117,22 @@ class TrainingOptions:
         batch_size: images a step.
         learning_rate: of Adam.
         flip: mirror each training image left to right with probability 1/2.
+        limit: train on the first so many training images in a seeded order; None for all.
+        patience: end when the test loss has not fallen for so many epochs, and keep the arrays of
+            the epoch where it was lowest; None for neither.
     """
 
     epochs: int = 24
     batch_size: int = 128
     learning_rate: float = 5e-4
     flip: bool = True
+    limit: int | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("limit", "patience"):
+            value = getattr(self, name)
+            _check(value is None or value >= 1, f"{name} must be at least 1, not {value}")
         _check(self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}")
         _check(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
         _check(

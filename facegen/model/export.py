@@ -20,19 +20,27 @@ from facegen.images.sheets import make_sheet, write_png
 from facegen.io.face_set import FaceSet
 from facegen.io.files import remove
 from facegen.io.temporaries import Temporary
-from facegen.io.weights import CRISP_CHECKPOINT, CRISP_FILES, Weights, existing_weights
+from facegen.io.weights import (
+    CRISP_CHECKPOINT,
+    CRISP_FILES,
+    CRISP_HISTORY_PLOT,
+    HISTORY_PLOT,
+    Weights,
+    existing_weights,
+)
 from facegen.io.weights_writer import add_crisp, publish_model, remove_unfinished, write_config
 from facegen.latent import random_points
+from facegen.model.adversarial_trainer import PANELS, AdversarialTrainer
 from facegen.model.arrays import round_to_float16, write_arrays
 from facegen.model.autoencoder import Autoencoder, kl_divergence, reconstruction_loss
 from facegen.model.codec import Graph
 from facegen.model.graphs import export_crisp_decoder, export_decoder, export_encoder
+from facegen.model.history import history_csv, history_picture
 from facegen.model.model_card import model_card, with_crisp_section
-from facegen.model.trainer import history_csv
-from facegen.options import TrainingOptions
+from facegen.options import recorded
 
 if TYPE_CHECKING:
-    from facegen.model.adversarial_trainer import AdversarialTrainer
+    from facegen.model.trainer import Trainer
 
 SAMPLES = 28  # faces in samples.png, four rows of seven as in article XI
 CHECK_IMAGES = 64
@@ -159,16 +167,10 @@ def latent_radii(model: Autoencoder, faces: FaceSet) -> dict[str, float]:
     return quantiles(np.concatenate(radii), digits=4)
 
 
-def export(
-    model: Autoencoder,
-    folder: Path,
-    faces: FaceSet,
-    training: TrainingOptions,
-    history: list[dict[str, float]],
-    *,
-    note: str = "",
-) -> None:
+def export(trainer: Trainer, *, note: str = "") -> None:
     """Writes everything a folder of weights holds; it appears when all is written.
+
+    The arrays are those of the best epoch, if the run has kept it, else of the last one.
 
     A crisp decoder that is there already stays if the encoder is still the one that it was
     trained for.
@@ -177,25 +179,30 @@ def export(
         FacegenError: the exported graphs don't give Keras' pictures.
         OutputError: a file can't be written.
     """
+    model, folder, faces = trainer.model, trainer.folder, trainer.faces
+    trainer.take_best()
     rows = faces.rows("test") if faces.is_test.any() else faces.rows("train")
     pixels = faces.read(np.sort(random_points.select(rows, CHECK_IMAGES, seed=0)))
     encoder, decoder = export_encoder(model), export_decoder(model)
     differences = check_graphs(model, encoder, decoder, pixels)
     round_to_float16(model.encoder.weights)
     round_to_float16(model.decoder.weights)
+    best = {"best_epoch": trainer.history[trainer.best.epoch - 1]} if trainer.best else {}
     metrics = {
         "train": final_figures(model, faces, "train"),
         "test": final_figures(model, faces, "test"),
-        "last_epoch": history[-1],
+        "last_epoch": trainer.history[-1],
+        **best,
         "radius_quantiles": latent_radii(model, faces),
         "export_difference": differences,
     }
     data = _describe_data(faces, note)
     old = _same_encoder(folder, hashlib.sha256(encoder).hexdigest())
     keep = old if old is not None and "crisp" in old.config else None
-    card = model_card(model.options, training, data, metrics)
+    card = model_card(model.options, trainer.options, data, metrics, trainer.ancestors)
     if keep is not None:
         card = with_crisp_section(card, keep.config["crisp"])
+    plot = history_picture(trainer.history, best=trainer.best.epoch if trainer.best else None)
     with publish_model(folder) as stage:
         stage("encoder.tflite").write_bytes(encoder)
         stage("decoder.tflite").write_bytes(decoder)
@@ -204,18 +211,23 @@ def export(
         write_samples(
             model.pictures, model.options.latent_dim, stage("samples.png"), command="train"
         )
-        stage("history.csv").write_text(history_csv(history))
+        stage("history.csv").write_text(history_csv(trainer.history))
+        if plot:
+            write_png(plot, stage(HISTORY_PLOT), trainer.history_provenance)
         stage("MODEL_CARD.md").write_text(card)
         write_config(
             stage,
-            model=asdict(model.options),
-            training=asdict(training),
+            model=recorded(model.options),
+            training=recorded(trainer.options),
             data=data,
+            ancestors=trainer.ancestors,
             metrics=metrics,
             keep=keep,
         )
+    if not plot:
+        remove(folder / HISTORY_PLOT)
     if old is None:  # what was made for another encoder
-        for name in (*CRISP_FILES, CRISP_CHECKPOINT):
+        for name in (*CRISP_FILES, CRISP_HISTORY_PLOT, CRISP_CHECKPOINT):
             remove(folder / name)
 
 
@@ -225,7 +237,7 @@ def _describe_data(faces: FaceSet, note: str) -> dict[str, Any]:
         "source": faces.source,
         "crop": faces.crop,
         "size": faces.size,
-        "training_images": int((~faces.is_test).sum()),
+        "training_images": int(faces.is_train.sum()),
         "test_images": int(faces.is_test.sum()),
         "fingerprint": faces.fingerprint,
         "note": note,
@@ -262,15 +274,21 @@ def export_crisp(trainer: AdversarialTrainer, note: str = "") -> Weights:
             "feature_network_sha256": trainer.network_sha256,
             "note": note,
         },
+        **({"ancestors": trainer.ancestors} if trainer.ancestors else {}),
         "metrics": {"last_epoch": last, "export_difference": difference},
     }
+    plot = history_picture(trainer.history, PANELS)
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     with publish_model(folder) as stage:
         stage("crisp_decoder.tflite").write_bytes(graph)
         write_arrays(model.average.weights, stage("crisp_decoder.h5"))
         trainer.write_history(stage("crisp_history.csv"))
+        if plot:
+            write_png(plot, stage(CRISP_HISTORY_PLOT), trainer.history_provenance)
         trainer.write_samples(stage("crisp_samples.png"))
         stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp))
         add_crisp(stage, trainer.weights, crisp)
+    if not plot:
+        remove(folder / CRISP_HISTORY_PLOT)
     remove_unfinished(folder, CRISP_CHECKPOINT)
     return Weights.load(folder)

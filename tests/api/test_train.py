@@ -19,8 +19,8 @@ from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.io.checkpoint import read_state
 from facegen.io.face_set import FaceSet
 from facegen.io.weights import Weights
+from facegen.model.batches import training_batches
 from facegen.model.codec import Codec
-from facegen.model.trainer import training_batches
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetch import prefetch
 from running import TESTS, python_environment, run_python
@@ -113,7 +113,7 @@ def as_set(images: np.ndarray) -> set[bytes]:
 def test_an_epoch_sees_each_training_image_at_most_once_and_no_test_image(
     toy_faces: Path, monkeypatch: pytest.MonkeyPatch, shuffle_bytes: int
 ):
-    monkeypatch.setattr("facegen.model.trainer.SHUFFLE_BYTES", shuffle_bytes)
+    monkeypatch.setattr("facegen.model.batches.SHUFFLE_BYTES", shuffle_bytes)
     with FaceSet.open(toy_faces) as faces:
         batches = list(training_batches(faces, batch_size=32, flip=False, seed=1, epoch=1))
         train_images = as_set(faces.read(faces.rows("train")))
