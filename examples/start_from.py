@@ -2,9 +2,9 @@
 
 Of the test images of FACES.h5, people whom a model trained on its training images has never seen,
 500 become the training images of a small face set, and up to 1,000 of other people its test images.
-For each seed one model is trained on it from scratch, and one for each learning rate from the arrays
-of the model that comes with facegen. After 5, 10 and 20 epochs the excess over the floor of the test
-images is noted, beside that of the model as it is.
+For each seed one model is trained on it from scratch, and one for each learning rate from the
+arrays of the model that comes with facegen. After 5, 10 and 20 epochs the excess over the floor of
+the test images is noted, beside that of the model as it is.
 
 Prints a Markdown table. Whatever stops it, the same command goes on: FOLDER keeps the face set, the
 models and what each training has printed. Some minutes on two cores.

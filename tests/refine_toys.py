@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from facegen.api.refine import refine
+from facegen.api.refine import read_start_options, refine
 from facegen.errors import FacegenError
 from facegen.io.checkpoint import read_state
 from facegen.model import adversarial_trainer
@@ -35,6 +36,31 @@ OPTIONS = CrispOptions(
 
 class StoppedError(Exception):
     """Stands for a kill in the middle of an epoch."""
+
+
+def started(faces: str, here: Path) -> None:
+    """Begins with the crisp decoder of another model, is killed and goes on."""
+    start = here / "unbroken"
+    options = replace(read_start_options(start), epochs=1, learning_rate=1e-12, seed=3)
+
+    def stop_after_three_steps(progress: Progress) -> None:
+        if progress.step == 3:
+            raise StoppedError
+
+    adversarial_trainer.CHECKPOINT_SECONDS = -1
+    with suppress(StoppedError):
+        refine(
+            *(here / "started", faces),
+            options=options,
+            start_from=start,
+            report=stop_after_three_steps,
+        )
+    refine(here / "started", faces, start_from=start, resume=True)
+    misfit = replace(options, residual_blocks=(0, 0))
+    try:
+        refine(here / "misfit", faces, options=misfit, start_from=start)
+    except FacegenError as error:
+        (here / "refused.json").write_text(json.dumps(str(error)))
 
 
 def stop(progress: Progress) -> None:
@@ -141,6 +167,7 @@ def main(faces: str, folder: str) -> None:
     limit_hardware(cpu_only=True, cpu_threads=1)
     layers(Path(folder) / "layers.npz")
     runs(faces, Path(folder))
+    started(faces, Path(folder))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen.errors import InputError
-from facegen.options import ModelOptions, TrainingOptions
+from facegen.options import ModelOptions, TrainingOptions, recorded
 
 
 @st.composite
@@ -45,10 +45,24 @@ def test_model_options_survive_json(options):
     assert isinstance(again.filters, tuple)
 
 
-@given(st.integers(1, 99), st.integers(1, 999), st.floats(1e-9, 1), st.booleans())
-def test_training_options_survive_json(epochs, batch_size, learning_rate, flip):
-    options = TrainingOptions(epochs, batch_size, learning_rate, flip)
-    assert TrainingOptions(**json.loads(json.dumps(asdict(options)))) == options
+@given(
+    st.integers(1, 99),
+    st.integers(1, 999),
+    st.floats(1e-9, 1),
+    st.booleans(),
+    st.none() | st.integers(1, 9999),
+    st.none() | st.integers(1, 99),
+)
+def test_training_options_survive_json(epochs, batch_size, learning_rate, flip, limit, patience):
+    options = TrainingOptions(epochs, batch_size, learning_rate, flip, limit, patience)
+    for values in (asdict(options), recorded(options)):
+        assert TrainingOptions(**json.loads(json.dumps(values))) == options
+
+
+def test_what_is_not_chosen_is_not_recorded():
+    usual = {"epochs": 24, "batch_size": 128, "learning_rate": 5e-4, "flip": True}
+    assert recorded(TrainingOptions()) == usual
+    assert recorded(TrainingOptions(patience=3)) == usual | {"patience": 3}
 
 
 def test_the_defaults_are_the_articles():
@@ -152,6 +166,8 @@ def test_the_ends_of_the_ranges_are_allowed(change):
         ({"learning_rate": 0.0}, "learning_rate must be above 0, not 0.0"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
         ({"learning_rate": float("inf")}, "learning_rate must be above 0"),
+        ({"limit": 0}, "limit must be at least 1, not 0"),
+        ({"patience": -1}, "patience must be at least 1, not -1"),
     ],
 )
 def test_impossible_trainings_are_refused(change, message):

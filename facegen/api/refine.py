@@ -119,7 +119,7 @@ def refine(
         while trainer.epochs_done < options.epochs:
             trainer.run_epoch(report)
 
-        from facegen.model.export import export_crisp
+        from facegen.model.crisp_export import export_crisp
 
         return export_crisp(trainer, note)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +26,12 @@ from facegen.io.weights import (
     Weights,
     existing_weights,
 )
-from facegen.io.weights_writer import add_crisp, publish_model, remove_unfinished, write_config
+from facegen.io.weights_writer import publish_model, write_config
 from facegen.latent import random_points
-from facegen.model.adversarial_trainer import PANELS, AdversarialTrainer
 from facegen.model.arrays import round_to_float16, write_arrays
 from facegen.model.autoencoder import Autoencoder, kl_divergence, reconstruction_loss
 from facegen.model.codec import Graph
-from facegen.model.graphs import export_crisp_decoder, export_decoder, export_encoder
+from facegen.model.graphs import export_decoder, export_encoder
 from facegen.model.history import history_csv, history_picture
 from facegen.model.model_card import model_card, with_crisp_section
 from facegen.options import recorded
@@ -70,7 +67,7 @@ def write_samples(
     write_png(sheet, temporary, provenance, grid=grid)
 
 
-def _check_difference(largest: float) -> float:
+def check_difference(largest: float) -> float:
     """Returns by how much graphs' pictures, values in [0, 1], differ from those of Keras.
 
     Raises:
@@ -107,7 +104,7 @@ def check_graphs(
     for z_keras, z in ((mu_keras, mu), (points, points)):
         expected = np.asarray(tf.sigmoid(model.decoder(z_keras, training=False)))
         largest = max(largest, float(np.abs(decoder_graph.run(z) - expected).max()))
-    return {"picture": _check_difference(largest), "mu": float(np.abs(mu - mu_keras).max())}
+    return {"picture": check_difference(largest), "mu": float(np.abs(mu - mu_keras).max())}
 
 
 def final_figures(model: Autoencoder, faces: FaceSet, split: str) -> dict[str, float]:
@@ -179,24 +176,13 @@ def export(trainer: Trainer, *, note: str = "") -> None:
         FacegenError: the exported graphs don't give Keras' pictures.
         OutputError: a file can't be written.
     """
-    model, folder, faces = trainer.model, trainer.folder, trainer.faces
+    model, folder = trainer.model, trainer.folder
     trainer.take_best()
-    rows = faces.rows("test") if faces.is_test.any() else faces.rows("train")
-    pixels = faces.read(np.sort(random_points.select(rows, CHECK_IMAGES, seed=0)))
-    encoder, decoder = export_encoder(model), export_decoder(model)
-    differences = check_graphs(model, encoder, decoder, pixels)
+    encoder, decoder, differences = _checked_graphs(model, trainer.faces)
     round_to_float16(model.encoder.weights)
     round_to_float16(model.decoder.weights)
-    best = {"best_epoch": trainer.history[trainer.best.epoch - 1]} if trainer.best else {}
-    metrics = {
-        "train": final_figures(model, faces, "train"),
-        "test": final_figures(model, faces, "test"),
-        "last_epoch": trainer.history[-1],
-        **best,
-        "radius_quantiles": latent_radii(model, faces),
-        "export_difference": differences,
-    }
-    data = _describe_data(faces, note)
+    metrics = {**_figures(trainer), "export_difference": differences}
+    data = _describe_data(trainer.faces, note)
     old = _same_encoder(folder, hashlib.sha256(encoder).hexdigest())
     keep = old if old is not None and "crisp" in old.config else None
     card = model_card(model.options, trainer.options, data, metrics, trainer.ancestors)
@@ -231,6 +217,30 @@ def export(trainer: Trainer, *, note: str = "") -> None:
             remove(folder / name)
 
 
+def _checked_graphs(model: Autoencoder, faces: FaceSet) -> tuple[bytes, bytes, dict[str, float]]:
+    """The graphs of encoder and decoder, and by how much they differ from Keras on some faces.
+
+    Raises:
+        FacegenError: a picture differs by more than 1/255.
+    """
+    rows = faces.rows("test") if faces.is_test.any() else faces.rows("train")
+    pixels = faces.read(np.sort(random_points.select(rows, CHECK_IMAGES, seed=0)))
+    encoder, decoder = export_encoder(model), export_decoder(model)
+    return encoder, decoder, check_graphs(model, encoder, decoder, pixels)
+
+
+def _figures(trainer: Trainer) -> dict[str, Any]:
+    """What config.json records of how good a model is."""
+    model, faces, best = trainer.model, trainer.faces, trainer.best
+    return {
+        "train": final_figures(model, faces, "train"),
+        "test": final_figures(model, faces, "test"),
+        "last_epoch": trainer.history[-1],
+        **({"best_epoch": trainer.history[best.epoch - 1]} if best else {}),
+        "radius_quantiles": latent_radii(model, faces),
+    }
+
+
 def _describe_data(faces: FaceSet, note: str) -> dict[str, Any]:
     """What config.json records of the face set."""
     return {
@@ -252,43 +262,3 @@ def _same_encoder(folder: Path, encoder_sha256: str) -> Weights | None:
     except InputError:  # damaged, and about to be replaced
         return None
     return weights if same else None
-
-
-def export_crisp(trainer: AdversarialTrainer, note: str = "") -> Weights:
-    """Writes the moving average as arrays and graph, checks them, and records them.
-
-    Raises:
-        FacegenError: the graph doesn't give Keras' pictures.
-    """
-    folder, model = trainer.weights.path, trainer.model
-    graph = export_crisp_decoder(model.average)
-    z = random_points.normal(range(CHECK_IMAGES), trainer.weights.model.latent_dim, seed=0)
-    difference = float(np.abs(Graph(graph).run(z) - model.pictures(z)).max())
-    _check_difference(difference)
-    round_to_float16(model.average.weights)
-    last = {k: v for k, v in trainer.history[-1].items() if math.isfinite(v)}
-    crisp = {
-        "options": asdict(trainer.options),
-        "data": {
-            "fingerprint": trainer.faces.fingerprint,
-            "feature_network_sha256": trainer.network_sha256,
-            "note": note,
-        },
-        **({"ancestors": trainer.ancestors} if trainer.ancestors else {}),
-        "metrics": {"last_epoch": last, "export_difference": difference},
-    }
-    plot = history_picture(trainer.history, PANELS)
-    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    with publish_model(folder) as stage:
-        stage("crisp_decoder.tflite").write_bytes(graph)
-        write_arrays(model.average.weights, stage("crisp_decoder.h5"))
-        trainer.write_history(stage("crisp_history.csv"))
-        if plot:
-            write_png(plot, stage(CRISP_HISTORY_PLOT), trainer.history_provenance)
-        trainer.write_samples(stage("crisp_samples.png"))
-        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp))
-        add_crisp(stage, trainer.weights, crisp)
-    if not plot:
-        remove(folder / CRISP_HISTORY_PLOT)
-    remove_unfinished(folder, CRISP_CHECKPOINT)
-    return Weights.load(folder)

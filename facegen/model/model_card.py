@@ -18,9 +18,6 @@ def model_card(
     ancestors: list[Ancestor],
 ) -> str:
     """The text of MODEL_CARD.md."""
-    note = f"\n{data['note']}\n" if data["note"] else ""
-    if ancestors:
-        note += f"\n## Ancestors\n\n{ancestry(ancestors)}\n"
     return f"""# Model card
 
 A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
@@ -31,7 +28,7 @@ trained with facegen.
 
 {data["training_images"]} training images and {data["test_images"]} test images from \
 {data["source"]}; crop: {data["crop"]}. Fingerprint of the face set: `{data["fingerprint"]}`.
-{note}
+{_notes(data, ancestors)}
 ## Losses
 
 In nats per image, reconstructing from mu with the weights as published. The floor is the \
@@ -59,6 +56,12 @@ rare there come out wrong, or as something more common.
 break up.
 - Identify anybody: a reconstruction resembles, it does not prove.
 """
+
+
+def _notes(data: dict[str, Any], ancestors: list[Ancestor]) -> str:
+    """What is to be said of the data, the model's own and those of its ancestors."""
+    note = f"\n{data['note']}\n" if data["note"] else ""
+    return note + (f"\n## Ancestors\n\n{ancestry(ancestors)}\n" if ancestors else "")
 
 
 def _kept(training: TrainingOptions, metrics: dict[str, Any]) -> str:

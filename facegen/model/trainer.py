@@ -209,11 +209,7 @@ class Trainer:
             train = self._step(self._train_step, batch, where=f"epoch {epoch}, step {step}")
             report(Progress(epoch, options.epochs, step, steps, train))
         self.model.reset_metrics()
-        test: Metrics = {}
-        test_batches = (images for _, images in self.faces.iterate("test", options.batch_size))
-        for batch in prefetch(test_batches):
-            test = self._step(self._test_step, batch, where=f"epoch {epoch}, test")
-        self.model.reset_metrics()
+        test = self.test(epoch)
         self.history.append(
             {
                 "epoch": epoch,
@@ -227,6 +223,15 @@ class Trainer:
         warning = self._write_history()
         self._save_samples()
         report(Progress(epoch, options.epochs, steps, steps, train, test, warning))
+
+    def test(self, epoch: int) -> Metrics:
+        """The losses of the test images; none if there are none."""
+        losses: Metrics = {}
+        batches = (images for _, images in self.faces.iterate("test", self.options.batch_size))
+        for batch in prefetch(batches):
+            losses = self._step(self._test_step, batch, where=f"epoch {epoch}, test")
+        self.model.reset_metrics()
+        return losses
 
     def _step(self, step: Callable, batch: np.ndarray, where: str) -> Metrics:
         metrics = {name: float(value) for name, value in step(batch).items()}
