@@ -245,8 +245,7 @@ def command(
         model, training = read_checkpoint_options(output)
         model = with_options(model, arguments, only_given=True)
     else:
-        arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
-        model, training = new_network(start_from, arguments), TRAINING
+        model, training = new_network(console, start_from, arguments), TRAINING
     training = with_options(training, arguments, only_given=resume)
 
     limit_hardware(
@@ -273,12 +272,14 @@ def command(
     console.result(output, metrics=metrics)
 
 
-def new_network(start_from: Path | None, arguments: dict[str, Any]) -> ModelOptions:
+def new_network(
+    console: Console, start_from: Path | None, arguments: dict[str, Any]
+) -> ModelOptions:
     """The network of a new run: as the options say, or as the other model's but for those given."""
     if start_from is None:
-        return with_options(ModelOptions(kind=arguments["kind"]), arguments)
+        model = with_options(ModelOptions(kind=arguments["kind"]), {**arguments, "seed": 0})
+    else:
+        from facegen.io.weights import Weights
 
-    from facegen.io.weights import Weights
-
-    model = with_options(Weights.load(start_from).model, arguments, only_given=True)
-    return replace(model, seed=arguments["seed"])
+        model = with_options(Weights.load(start_from).model, arguments, only_given=True)
+    return replace(model, seed=seed_or_draw(arguments["seed"], console.seed))
