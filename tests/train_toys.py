@@ -19,6 +19,7 @@ import tensorflow as tf
 from facegen.api.train import train
 from facegen.errors import FacegenError
 from facegen.model.devices import limit_hardware
+from facegen.model.event_log import EventLog
 from facegen.model.trainer import Progress, Trainer
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
 
@@ -83,16 +84,16 @@ def patient_runs(faces: str, here: Path) -> None:
 
 
 def read_events(folder: Path):
-    """The tags, epochs and numbers of a log; of a picture its size and its first bytes."""
-    for path in sorted(folder.iterdir()):
+    """The runs and tags, epochs and numbers of a log; of a picture its size and its first bytes."""
+    for path in sorted(folder.glob("*/*")):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
-                tensor = tf.make_ndarray(value.tensor)
+                tensor, tag = tf.make_ndarray(value.tensor), f"{path.parent.name}/{value.tag}"
                 if value.metadata.plugin_data.plugin_name == "images":
                     width, height, data = tensor
-                    yield value.tag, event.step, [int(width), int(height), data[:4].hex()]
+                    yield tag, event.step, [int(width), int(height), data[:4].hex()]
                 else:
-                    yield value.tag, event.step, float(tensor)
+                    yield tag, event.step, float(tensor)
 
 
 def started_runs(faces: str, here: Path) -> None:
@@ -111,6 +112,7 @@ def started_runs(faces: str, here: Path) -> None:
     run("started_killed", resume=True)
     narrow = replace(model, latent_dim=4)
     refused["misfit"] = failing(lambda: run("narrow", model_options=narrow))
+    refused["log"] = failing(lambda: EventLog(Path(faces) / "log", []))
     refused["itself"] = failing(lambda: run("two", force=True))
     run("grandchild", "started", options=TOY_TRAINING)
     (here / "refused.json").write_text(json.dumps(refused))

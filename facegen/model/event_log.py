@@ -2,11 +2,14 @@
 
 TensorFlow's own tf.summary.scalar and tf.summary.image need TensorBoard, which not everybody has
 where a model is trained; what they write is written here: a tensor, and which plugin shows it.
+Training and test losses are two runs with the same names, as Keras logs them: so TensorBoard draws
+them into one plot.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,12 +30,16 @@ def _errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(getattr(error, "message", error)).split())
+        text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(getattr(error, "message", error)))
+        reason = " ".join(text.split())
         raise OutputError(f"cannot write the log in {folder}: {reason}") from error
 
 
 class EventLog:
-    """A file of events in a folder that TensorBoard watches; each run adds one."""
+    """Files of events in the folders train and test of one that TensorBoard watches.
+
+    Each run of facegen adds files of its own.
+    """
 
     def __init__(self, folder: str | os.PathLike, history: list[Metrics]):
         """Begins the log.
@@ -48,11 +55,15 @@ class EventLog:
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{folder} is no folder; name one for --log-dir")
+        self._writers: dict[str, Any] = {}
         with _errors(self.folder):
-            self._writer = tf.summary.create_file_writer(str(self.folder))
+            self._open("train")  # now, so that no epoch is trained for a log that can't be written
             for row in history:
                 self._write_losses(row)
-            self._writer.flush()
+            self._flush()
+
+    def _open(self, run: str) -> None:
+        self._writers[run] = tf.summary.create_file_writer(str(self.folder / run))
 
     def write(self, row: Metrics, samples: Path) -> None:
         """Adds an epoch.
@@ -65,19 +76,26 @@ class EventLog:
             self._write_losses(row)
             with Image.open(samples) as image:
                 size = [str(side).encode() for side in image.size]
-            self._write("samples", [*size, samples.read_bytes()], int(row["epoch"]), "images")
-            self._writer.flush()
+            image_and_size = [*size, samples.read_bytes()]
+            self._write("train", "samples", image_and_size, int(row["epoch"]), "images")
+            self._flush()
 
     def _write_losses(self, row: Metrics) -> None:
-        """The losses, test losses in a group of their own."""
         for name, value in row.items():
             if name not in NUMBERS:
-                loss = name.removeprefix("test_")
-                tag = f"{'train' if loss == name else 'test'}/{loss}"
-                self._write(tag, tf.constant(value, tf.float32), int(row["epoch"]), "scalars")
+                tag = name.removeprefix("test_")
+                run = "train" if tag == name else "test"
+                tensor = tf.constant(value, tf.float32)
+                self._write(run, tag, tensor, int(row["epoch"]), "scalars")
 
-    def _write(self, tag: str, tensor: Any, step: int, plugin: str) -> None:
+    def _write(self, run: str, tag: str, tensor: Any, step: int, plugin: str) -> None:
+        if run not in self._writers:
+            self._open(run)
         kind = tf.compat.v1.SummaryMetadata
         metadata = kind(plugin_data=kind.PluginData(plugin_name=plugin))
-        with self._writer.as_default():
+        with self._writers[run].as_default():
             tf.summary.write(tag, tensor, step=step, metadata=metadata)
+
+    def _flush(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()

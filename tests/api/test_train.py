@@ -143,7 +143,7 @@ def test_tensorboard_gets_the_losses_and_the_samples_of_every_epoch(toys: Path, 
         assert there["test/total_loss"] == row["test_total_loss"]
         if name == "patient" or row["epoch"] != 4:  # killed before that was logged
             with Image.open(toys / name / "samples.png") as sheet:
-                assert there["samples"] == [*sheet.size, b"\x89PNG".hex()]
+                assert there["train/samples"] == [*sheet.size, b"\x89PNG".hex()]
 
 
 def test_a_started_run_begins_where_the_other_model_is(toys: Path):
@@ -183,6 +183,8 @@ def test_what_a_run_cannot_start_from_is_refused_by_name(toys: Path):
     assert "convolution" not in refused["misfit"]
     assert "did not begin with the arrays that started has now" in refused["other"]
     assert "can't be both what the training starts from and its output" in refused["itself"]
+    assert refused["log"].startswith("OutputError: cannot write the log in ")
+    assert refused["log"].endswith("faces.h5 is not a directory")
     assert not any("\n" in message for message in refused.values())
 
 
