@@ -34,7 +34,7 @@ def runs(
 ) -> Path:
     """A folder with the runs of refine_toys.py."""
     folder = tmp_path_factory.mktemp("refined")
-    for name in ("unbroken", "resumed", "wild", "started", "misfit"):
+    for name in ("unbroken", "resumed", "wild", "started"):
         shutil.copytree(toy_weights, folder / name)
     script = TESTS / "refine_toys.py"
     done = run_python(script, toy_faces, folder)
@@ -146,7 +146,7 @@ def test_a_resumed_run_equals_the_unbroken_one(runs: Path):
 
 
 def test_a_crisp_decoder_begins_as_another_model_s(runs: Path):
-    # With next to no learning rate it stays what it was, killed and resumed or not.
+    # With next to no learning rate it stays what it was.
     begun, started = (Weights.load(runs / name) for name in ("unbroken", "started"))
     files = [weights.file("crisp_decoder.h5") for weights in (begun, started)]
     with h5py.File(files[0]) as expected, h5py.File(files[1]) as found:

@@ -55,8 +55,8 @@ def test_the_name_is_the_folders_own(toy_weights, monkeypatch):
 
 def test_every_file_has_the_recorded_digest(toy_weights):
     weights = Weights.load(toy_weights)
-    assert set(weights.config["files"]) == set(FILES)
-    for name in FILES:
+    assert set(weights.config["files"]) == {*FILES, HISTORY_PLOT}
+    for name in (*FILES, HISTORY_PLOT):
         path = weights.file(name)
         assert path == toy_weights / name
         assert weights.digest(name) == hashlib.sha256(path.read_bytes()).hexdigest()
