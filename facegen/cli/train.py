@@ -281,5 +281,8 @@ def new_network(
     else:
         from facegen.io.weights import Weights
 
-        model = with_options(Weights.load(start_from).model, arguments, only_given=True)
+        old = Weights.load(start_from).model
+        model = with_options(old, arguments, only_given=True)
+        if model.loss != old.loss and arguments["kl_weight"] is None:
+            model = replace(model, kl_weight=None)  # type: ignore[arg-type]  # its own default
     return replace(model, seed=seed_or_draw(arguments["seed"], console.seed))

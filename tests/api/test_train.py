@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,12 +19,15 @@ import pytest
 from PIL import Image
 
 from facegen.api.train import _limit, read_checkpoint_options, train
+from facegen.cli.terminal import Console
+from facegen.cli.train import command, new_network
+from facegen.cli.training_bar import start_path
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.io.checkpoint import read_state
 from facegen.io.face_set import FaceSet
 from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.provenance import read_provenance
-from facegen.io.weights import Weights
+from facegen.io.weights import Weights, default_weights_path
 from facegen.model.batches import training_batches
 from facegen.model.codec import Codec
 from facegen.options import ModelOptions, TrainingOptions
@@ -186,6 +191,31 @@ def test_what_a_run_cannot_start_from_is_refused_by_name(toys: Path):
     assert refused["log"].startswith("OutputError: cannot write the log in ")
     assert refused["log"].endswith("faces.h5 is not a directory")
     assert not any("\n" in message for message in refused.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "changes"),
+    [
+        ("", {}),
+        ("--latent-dim 4 --dropout 0.1", {"latent_dim": 4, "dropout": 0.1}),
+        ("--loss mse", {"loss": "mse", "kl_weight": 0.01}),  # no factor for another loss
+        ("--loss mse --kl-weight 0.03", {"loss": "mse", "kl_weight": 0.03}),
+    ],
+)
+def test_a_started_run_has_the_other_network_but_for_what_is_given(
+    toy_weights: Path, given: str, changes: dict[str, Any]
+):
+    words = ["f.h5", "-o", "w", "--seed", "7", "--start-from", str(toy_weights), *given.split()]
+    with command.make_context("train", words) as context:
+        model = new_network(Console(quiet=True), toy_weights, context.params)
+    assert model == replace(Weights.load(toy_weights).model, seed=7, **changes)
+
+
+def test_the_model_of_facegen_may_be_named_default(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("FACEGEN_WEIGHTS", raising=False)
+    assert start_path(Path("default")) == default_weights_path()
+    assert start_path(Path("./mine/default")) == Path("mine/default")
+    assert start_path(None) is None
 
 
 def test_patience_needs_test_images(with_tensorflow, tmp_path: Path):
