@@ -705,6 +705,20 @@ WEIGHTS = [
         "facegen: no weights in w: config.json is missing; name a folder that ...",
     ),
     Case(
+        "weights-start-missing",
+        "`--start-from` a folder that isn't there",
+        "train faces.h5 -o new --start-from w",
+        "facegen: no weights in w: config.json is missing; name a folder that ...",
+        make=bad.faces,
+    ),
+    Case(
+        "weights-start-not-crisp",
+        "`refine --start-from` weights that have no crisp decoder",
+        "refine w faces.h5 --start-from w",
+        "facegen: the weights w have no crisp decoder; 'facegen refine' trains one",
+        make=bad.together(bad.faces, bad.weights),
+    ),
+    Case(
         "weights-digest",
         "a decoder that was changed",
         WITH_W,

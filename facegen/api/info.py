@@ -67,7 +67,8 @@ def _describe_folder(path: Path) -> dict[str, Any]:
     if (path / CHECKPOINT).is_file() and not (path / CONFIG).exists():
         return {"finished": False, **describe_hdf5(path / CHECKPOINT)}
     weights = Weights.load(path)
-    names = ("format_version", "facegen_version", "training", "data", "metrics", "crisp", "files")
+    names = ["format_version", "facegen_version", "training", "data", "ancestors", "metrics"]
+    names += ["crisp", "files"]
     checkpoints = (name for name in (CHECKPOINT, CRISP_CHECKPOINT) if (path / name).is_file())
     return {
         "kind": FORMAT,
