@@ -92,6 +92,7 @@ def test_a_limit_is_what_the_model_is_made_from(toys: Path):
         "batch_size": 32,
         "learning_rate": 0.0005,
         "flip": True,
+        "precision": "float32",
         "limit": 200,
     }
 
