@@ -199,7 +199,7 @@ def test_what_a_run_cannot_start_from_is_refused_by_name(toys: Path):
     [
         ("", {}),
         ("--latent-dim 4 --dropout 0.1", {"latent_dim": 4, "dropout": 0.1}),
-        ("--loss mse", {"loss": "mse", "kl_weight": 0.01}),  # no factor for another loss
+        ("--loss mse", {"loss": "mse", "kl_weight": 0.02}),  # no factor for another loss
         ("--loss mse --kl-weight 0.03", {"loss": "mse", "kl_weight": 0.03}),
     ],
 )
