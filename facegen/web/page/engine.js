@@ -51,11 +51,13 @@ other modules of the page are the same in both, and so is what they take from he
 
     Point, plain data:
         {source, attribute: {NAME: AMOUNT}, without: [NAME], radius}
-            one face, moved along directions as `facegen edit` does; the last three may be missing.
-            radius: the distance from the origin that the moved point is brought to.
-        {corners: [Source, Source] or [Source, Source, Source, Source], at: [u, v]}
+            one face, changed as `facegen edit` does it; the last three may be missing or null.
+            First it goes straight to the distance `radius` from the origin, then along the
+            directions.
+        {corners: [Source, Source] or [Source, Source, Source, Source], at: [u, v], and those three}
             a mix, as `facegen morph --mix` makes it: u from the first corner (0) to the second (1),
-            v from those two (0) to the third and fourth (1). Of two corners v is 0.
+            v from those two (0) to the third and fourth (1). Of two corners v is 0. Each corner is
+            changed before they are mixed.
 
     Source, one of
         {seed, row}     face `row` of `facegen generate --seed`
@@ -68,5 +70,84 @@ other modules of the page are the same in both, and so is what they take from he
 
     Picture: {size, pixels, radius}
         pixels      Uint8ClampedArray, RGBA, size x size
-        radius      the distance of its point from the origin, before Point.radius
+        radius      the distance of its face from the origin as it came, before Point.radius; of a
+                    mix that of the mix
 */
+
+/** Connects to the server of `facegen explore`. */
+export async function connect() {
+  const about = await (await ask("about")).json();
+  return { about, faces, save, photo, original, map: about.stored ? map : null };
+}
+
+/** Sends a request to the server; the address of the page has the token in it. */
+async function ask(name, body, options = {}) {
+  const request = { ...options };
+  if (body !== undefined) {
+    request.method = "POST";
+    request.body = body instanceof Blob ? body : JSON.stringify(body);
+    const kind = body instanceof Blob ? "application/octet-stream" : "application/json";
+    request.headers = { "Content-Type": kind };
+  }
+  let answer;
+  try {
+    answer = await fetch(name, request);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server has gone. Start facegen explore again, and open its address.");
+  }
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  throw new Error(told.error || `The server answers ${answer.status}.`);
+}
+
+/** Bytes of RGB, one picture after another, as pictures. */
+async function pictures(answer) {
+  const { size, radii } = JSON.parse(answer.headers.get("x-faces"));
+  const rgb = new Uint8Array(await answer.arrayBuffer());
+  const area = size * size;
+  const found = [];
+  for (let start = 0; start < rgb.length; start += 3 * area) {
+    const pixels = new Uint8ClampedArray(4 * area).fill(255);
+    for (let i = 0, from = start, to = 0; i < area; i++, from += 3, to += 4) {
+      pixels[to] = rgb[from];
+      pixels[to + 1] = rgb[from + 1];
+      pixels[to + 2] = rgb[from + 2];
+    }
+    found.push({ size, pixels, radius: radii[found.length] });
+  }
+  return found;
+}
+
+async function faces(points, look, signal) {
+  return pictures(await ask("faces", { points, look }, { signal }));
+}
+
+async function save(point, look) {
+  const answer = await ask("save", { points: [point], look });
+  return { name: "face.png", blob: await answer.blob() };
+}
+
+async function photo(file) {
+  return (await ask(`photo?name=${encodeURIComponent(file.name)}`, file)).json();
+}
+
+async function original(source) {
+  return (await pictures(await ask("original", source)))[0];
+}
+
+const map = {
+  status: async () => (await ask("map")).json(),
+  start: async (kind) => (await ask("map/start", { kind })).json(),
+  async points() {
+    const bytes = await (await ask("map/points")).arrayBuffer();
+    const count = bytes.byteLength / 12;
+    return {
+      rows: new Uint32Array(bytes, 0, count),
+      x: new Float32Array(bytes, 4 * count, count),
+      y: new Float32Array(bytes, 8 * count, count),
+    };
+  },
+  colour: async (name) =>
+    new Int8Array(await (await ask("map/colour", { name })).arrayBuffer()),
+};
