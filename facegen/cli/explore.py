@@ -71,8 +71,9 @@ def command(
     if faces is not None and latents is None:
         raise click.UsageError("--faces goes with --latents.")
     from facegen.api.explore import Explorer, ExplorerFiles
-    from facegen.web.server import listen, serve
+    from facegen.web.server import check_installed, listen, serve
 
+    check_installed()
     files = ExplorerFiles(weights, attributes, sampler, latents, faces)
     explorer = Explorer(files, threads=threads)
     explorer.check()

@@ -68,7 +68,7 @@ class Server:
             post("/original", self.original),
             post("/photo", self.photo),
             Route("/", self.file),
-            Route("/{name}", self.file),
+            Route("/{name:path}", self.file),
         ]
         handlers: Any = {FacegenError: refused, HTTPException: wrong}
         return Starlette(routes=routes, exception_handlers=handlers)
@@ -79,7 +79,7 @@ class Server:
 
     async def file(self, request: Request) -> Response:
         """A file of the page."""
-        name = request.path_params.get("name", "index.html")
+        name = request.path_params.get("name", "index.html")  # a name, not a path: it is looked up
         if name not in self._files:
             raise HTTPException(404, "there is no such page")
         return self._files[name]

@@ -1,0 +1,34 @@
+"""A server of the explorer in this process, as the tests of this folder need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from explorer_site import Site
+from facegen.api.explore import Explorer, ExplorerFiles
+from facegen.web.server import Service, listen
+
+pytest.importorskip("starlette", reason="needs facegen[explore]")
+pytest.importorskip("uvicorn", reason="needs facegen[explore]")
+
+
+@pytest.fixture(scope="session")
+def explorer_files(
+    toy_weights: Path, toy_store: Path, toy_attributes: Path, toy_faces: Path
+) -> ExplorerFiles:
+    """The toy model, with all that an explorer can be given."""
+    sampler = toy_store.with_name("sampler.h5")
+    return ExplorerFiles(toy_weights, toy_attributes, sampler, toy_store, toy_faces)
+
+
+@pytest.fixture
+def site(explorer_files: ExplorerFiles) -> Iterator[Site]:
+    """A server, which ends with the test; no error that it didn't expect came up in it."""
+    explorer = Explorer(explorer_files, threads=1)
+    site = Site(listen(), explorer)
+    with Service(explorer, site.address, site.bugs.append):
+        yield site
+    assert site.bugs == []
