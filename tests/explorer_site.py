@@ -31,6 +31,7 @@ class Site:
     address: Address
     explorer: Explorer
     bugs: list[Exception] = field(default_factory=list)
+    may_break: bool = False
 
     @property
     def url(self) -> str:

@@ -70,7 +70,7 @@ class Server:
             Route("/", self.file),
             Route("/{name:path}", self.file),
         ]
-        handlers: Any = {FacegenError: refused, HTTPException: wrong}
+        handlers: Any = {FacegenError: refused, HTTPException: wrong, Exception: broken}
         return Starlette(routes=routes, exception_handlers=handlers)
 
     async def _run(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -134,3 +134,9 @@ async def wrong(request: Request, error: HTTPException) -> Response:
     """What HTTP refuses: another method, another path, too large a body."""
     headers = {**(error.headers or {}), "connection": "close"}
     return JSONResponse({"error": error.detail}, error.status_code, headers=headers)
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """What nobody expected; the guard tells of it."""
+    told = {"error": "an error of facegen's own; its terminal says more"}
+    return JSONResponse(told, 500, headers={"connection": "close"})

@@ -118,17 +118,14 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request, as an ASGI application does."""
-        begun = False
+        if scope["type"] != "http":
+            return
 
         async def guarded(message: Any) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
-        if scope["type"] != "http":
-            return
         refusal = self.door.refusal(scope)
         if refusal is not None:
             await answer(guarded, *refusal)
@@ -136,10 +133,8 @@ class Guard:
         _, inner = _split(scope)
         try:
             await self.app({**scope, "path": inner}, receive, guarded)
-        except Exception as error:  # a bug: told once, here, and not to the page
+        except Exception as error:  # a bug: it is told here, and the page has its answer already
             self.on_bug(error)
-            if not begun:
-                await answer(guarded, 500, "an error of facegen's; the terminal says more")
 
 
 async def answer(send: Send, status: int, reason: str) -> None:

@@ -60,51 +60,55 @@ def pixels(answer: Answer) -> np.ndarray:
 
 @pytest.mark.parametrize("name", SAME)
 def test_a_download_is_the_file_that_the_command_writes(
-    name: str, site: Site, work: Path, tmp_path: Path
+    name: str, shared_site: Site, work: Path, tmp_path: Path
 ):
     point, look, command = SAME[name]
     asked = {"points": [point], "look": {**LOOK, **look}}
-    saved = site.ask("save", asked)
+    saved = shared_site.ask("save", asked)
     done = facegen(*command.split(), "-o", tmp_path / "same.png")
     assert done.exit_code == 0, done.output
     assert saved.body == (tmp_path / "same.png").read_bytes()
     image = Image.open(tmp_path / "same.png")
-    np.testing.assert_array_equal(pixels(site.ask("faces", asked))[0], np.asarray(image))
+    np.testing.assert_array_equal(pixels(shared_site.ask("faces", asked))[0], np.asarray(image))
 
 
-def test_a_grid_is_what_generate_makes(site: Site, work: Path, tmp_path: Path):
+def test_a_grid_is_what_generate_makes(shared_site: Site, work: Path, tmp_path: Path):
     points = [{"source": {"seed": 9, "row": row}} for row in range(5)]
-    faces = pixels(site.ask("faces", {"points": points, "look": LOOK}))
+    faces = pixels(shared_site.ask("faces", {"points": points, "look": LOOK}))
     facegen("generate", "--n", 5, "--seed", 9, "--individual", tmp_path)
     for row, face in enumerate(faces):
         np.testing.assert_array_equal(face, np.asarray(Image.open(tmp_path / f"face-{row}.png")))
 
 
-def test_the_radius_that_is_told_is_that_of_the_face_as_it_came(site: Site):
+def test_the_radius_that_is_told_is_that_of_the_face_as_it_came(shared_site: Site):
     points = [{"source": SEEDS[0]}, {"source": SEEDS[0], "radius": 9}]
-    answer = site.ask("faces", {"points": points, "look": {**LOOK, "sampler": {"radius": 3.5}}})
+    answer = shared_site.ask(
+        "faces", {"points": points, "look": {**LOOK, "sampler": {"radius": 3.5}}}
+    )
     assert json.loads(answer.headers["x-faces"])["radii"] == [3.5, 3.5]
 
 
-def test_a_photo_is_shown_edited_and_found_again_by_its_digest(site: Site, tmp_path: Path):
+def test_a_photo_is_shown_edited_and_found_again_by_its_digest(shared_site: Site, tmp_path: Path):
     photo = tmp_path / "me.png"
     draw_photo(50, 60).save(photo)
     headers = {"Content-Type": "application/octet-stream"}
-    told = json.loads(site.ask("photo?name=me.png", photo.read_bytes(), headers=headers).body)
+    told = json.loads(
+        shared_site.ask("photo?name=me.png", photo.read_bytes(), headers=headers).body
+    )
     edited = {"source": told["source"], "attribute": {"Smiling": 1}}
-    saved = site.ask("save", {"points": [edited], "look": LOOK})
+    saved = shared_site.ask("save", {"points": [edited], "look": LOOK})
     provenance = read_provenance(Image.open(io.BytesIO(saved.body)))
     assert provenance is not None
     assert provenance["points"][0]["photo"] == "me.png"
     assert provenance["points"][0]["sha256"] == told["source"]["photo"]
-    original = pixels(site.ask("original", told["source"]))[0]
+    original = pixels(shared_site.ask("original", told["source"]))[0]
     assert original.shape == (32, 32, 3)
 
 
-def test_a_training_photo_is_shown_where_its_face_set_is_given(site: Site):
-    found = pixels(site.ask("original", {"stored": 17}))[0]
-    assert site.explorer.face_set is not None
-    np.testing.assert_array_equal(found, site.explorer.face_set.read(np.array([17]))[0])
+def test_a_training_photo_is_shown_where_its_face_set_is_given(shared_site: Site):
+    found = pixels(shared_site.ask("original", {"stored": 17}))[0]
+    assert shared_site.explorer.face_set is not None
+    np.testing.assert_array_equal(found, shared_site.explorer.face_set.read(np.array([17]))[0])
 
 
 def test_photos_beyond_the_newest_sixteen_are_forgotten(site: Site):
@@ -120,8 +124,13 @@ def test_photos_beyond_the_newest_sixteen_are_forgotten(site: Site):
     assert site.ask("faces", {"points": [{"source": sources[1]}], "look": LOOK}).status == 200
 
 
-def test_every_answer_forbids_what_the_page_doesn_t_need(site: Site):
-    for answer in (site.ask(""), site.ask("about"), site.ask("none"), site.ask("", token="x")):
+def test_every_answer_forbids_what_the_page_doesn_t_need(shared_site: Site):
+    for answer in (
+        shared_site.ask(""),
+        shared_site.ask("about"),
+        shared_site.ask("none"),
+        shared_site.ask("", token="x"),
+    ):
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "script-src 'self';" in policy
@@ -131,7 +140,7 @@ def test_every_answer_forbids_what_the_page_doesn_t_need(site: Site):
         assert "access-control-allow-origin" not in answer.headers
 
 
-def test_a_request_that_facegen_refuses_says_why(site: Site):
+def test_a_request_that_facegen_refuses_says_why(shared_site: Site):
     point = {"source": SEEDS[0], "attribute": {"Smilling": 1}}
-    answer = site.ask("faces", {"points": [point], "look": LOOK})
+    answer = shared_site.ask("faces", {"points": [point], "look": LOOK})
     assert (answer.status, "it has Smiling" in answer.error) == (400, True)
