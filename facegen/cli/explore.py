@@ -24,11 +24,19 @@ from facegen.cli.terminal import Console
     help="The face set of that store, to show the photos themselves.",
 )
 @click.option(
+    "--map",
+    "places",
+    type=PATH,
+    metavar="PLACES.csv",
+    help="A map of that store that 'facegen analyze tsne --csv' or 'pca --csv' wrote; without one "
+    "the page makes it.",
+)
+@click.option(
     "--attributes",
     type=PATH,
     metavar="ATTRIBUTES.h5",
-    help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 in the weights' "
-    "folder]",
+    help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 and "
+    "components.h5 in the weights' folder]",
 )
 @click.option(
     "--sampler", type=PATH, metavar="SAMPLER.h5", help="A sampler that 'facegen fit' wrote."
@@ -48,6 +56,7 @@ def command(
     console: Console,
     latents: Path | None,
     faces: Path | None,
+    places: Path | None,
     attributes: Path | None,
     sampler: Path | None,
     port: int,
@@ -68,15 +77,16 @@ def command(
         facegen explore --latents latents.h5 --faces faces.h5
         facegen explore --weights weights/mine --port 8000 --no-browser
     """
-    if faces is not None and latents is None:
-        raise click.UsageError("--faces goes with --latents.")
-    from facegen.api.explore import Explorer, ExplorerFiles
+    if latents is None and (faces is not None or places is not None):
+        raise click.UsageError("--faces and --map go with --latents.")
+    from facegen.api.explore import Explorer
+    from facegen.api.explore_files import ExplorerFiles
     from facegen.web.server import check_installed, listen, serve
 
     check_installed()
-    files = ExplorerFiles(weights, attributes, sampler, latents, faces)
+    files = ExplorerFiles(weights, attributes, sampler, latents, faces, places)
     explorer = Explorer(files, threads=threads)
-    explorer.check()
+    explorer.opened.check()
     address = listen(host, port)
     console.answer({"address": address.url}, lambda found: [found["address"]])
     if host not in ("127.0.0.1", "localhost", "::1"):
