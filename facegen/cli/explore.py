@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import click
 
@@ -81,7 +82,7 @@ def command(
         raise click.UsageError("--faces and --map go with --latents.")
     from facegen.api.explore import Explorer
     from facegen.api.explore_files import ExplorerFiles
-    from facegen.web.server import check_installed, listen, serve
+    from facegen.web.server import OURS, check_installed, listen, serve
 
     check_installed()
     files = ExplorerFiles(weights, attributes, sampler, latents, faces, places)
@@ -89,7 +90,7 @@ def command(
     explorer.opened.check()
     address = listen(host, port)
     console.answer({"address": address.url}, lambda found: [found["address"]])
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if host not in OURS:
         console.warn(
             f"others on the network can open {address.url}; whoever has the link sees all that "
             "the page shows, and what is sent is not encrypted"
@@ -97,5 +98,6 @@ def command(
     if not no_browser:
         import webbrowser
 
-        webbrowser.open(address.url)
+        # In a thread: one for the terminal would be waited for.
+        Thread(target=webbrowser.open, args=(address.url,), daemon=True).start()
     serve(explorer, address, on_bug=lambda error: console.warn(f"unexpected {error!r}"))
