@@ -177,6 +177,11 @@ def test_a_port_that_is_taken_is_told_so():
             listen(port=port)
 
 
+def test_another_machine_s_address_is_told_so():
+    with pytest.raises(FacegenError, match=r"^can't listen at 192\.0\.2\.1:0: .*another --host$"):
+        listen("192.0.2.1")
+
+
 def test_a_token_is_never_the_same():
     addresses = [listen() for _ in range(3)]
     assert len({address.token for address in addresses}) == 3
