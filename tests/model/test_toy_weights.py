@@ -11,6 +11,7 @@ from facegen.api.info import info
 from facegen.io.weights import Weights
 from facegen.latent.random_points import normal
 from facegen.model.codec import Codec
+from facegen.version import __version__
 from running import TESTS, run_python
 
 
@@ -28,6 +29,7 @@ def test_the_toy_weights_are_up_to_date(made, toy_weights: Path):
     for part in ("format_version", "model", "training", "data"):
         assert weights.config[part] == kept.config[part], "run make toy"
     assert weights.config.keys() == kept.config.keys()
+    assert weights.config["facegen_version"] == __version__
     assert {path.name for path in toy_weights.iterdir()} == {path.name for path in folder.iterdir()}
 
 
