@@ -8,6 +8,20 @@ from typing import Any
 from facegen.options import ModelOptions, TrainingOptions
 
 CRISP_HEADING = "## The crisp decoder"
+# https://huggingface.co/docs/hub/model-cards: YAML between lines of dashes.
+HUB_HEAD = """\
+---
+# For model hubs, which read it in README.md: publish this card under that name. What others may do
+# with the weights depends on the photos that they were made from; say it here.
+license: unknown
+library_name: facegen
+pipeline_tag: unconditional-image-generation
+tags:
+- autoencoder
+- faces
+- tflite
+---
+"""
 
 
 def model_card(
@@ -18,7 +32,8 @@ def model_card(
 ) -> str:
     """The text of MODEL_CARD.md."""
     note = f"\n{data['note']}\n" if data["note"] else ""
-    return f"""# Model card
+    return f"""{HUB_HEAD}
+# Model card
 
 A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
 {data["size"]}x{data["size"]} pixels, with a latent space of {options.latent_dim} dimensions, \
@@ -76,12 +91,16 @@ def _table(metrics: dict[str, Any]) -> str:
 def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
     """A model card that ends with what is to be said of the crisp decoder, once.
 
+    An older card gets the head that hubs read; one that is there stays, as somebody may have said
+    the licence in it.
+
     Args:
         crisp: options, data and metrics, as config.json records them.
     """
     card = card.partition(CRISP_HEADING)[0].rstrip()
+    head = "" if card.startswith("---\n") else f"{HUB_HEAD}\n"
     note = f"\n{crisp['data']['note']}\n" if crisp["data"]["note"] else ""
-    return f"""{card}
+    return f"""{head}{card}
 
 {CRISP_HEADING}
 
