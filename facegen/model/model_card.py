@@ -8,6 +8,20 @@ from facegen.model.ancestry import Ancestor, ancestry
 from facegen.options import ModelOptions, TrainingOptions, recorded
 
 CRISP_HEADING = "## The crisp decoder"
+# https://huggingface.co/docs/hub/model-cards: YAML between lines of dashes.
+HUB_HEAD = """\
+---
+# For model hubs, which read it in README.md: publish this card under that name. What others may do
+# with the weights depends on the photos that they were made from; say it here.
+license: unknown
+library_name: facegen
+pipeline_tag: unconditional-image-generation
+tags:
+- autoencoder
+- faces
+- tflite
+---
+"""
 
 
 def model_card(
@@ -93,10 +107,14 @@ def _table(metrics: dict[str, Any]) -> str:
 def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
     """A model card that ends with what is to be said of the crisp decoder, once.
 
+    An older card gets the head that hubs read; one that is there stays, as somebody may have said
+    the licence in it.
+
     Args:
         crisp: options, data and metrics, as config.json records them.
     """
     card = card.partition(CRISP_HEADING)[0].rstrip()
+    head = "" if card.startswith("---\n") else f"{HUB_HEAD}\n"
     note = f"\n{crisp['data']['note']}\n" if crisp["data"]["note"] else ""
     if crisp.get("ancestors"):
         note += f"\n{ancestry(crisp['ancestors'])}\n"

@@ -349,7 +349,8 @@ def test_the_model_card_tells_of_the_crisp_decoder_once(runs: Path):
     for name in ("unbroken", "twice"):
         weights = Weights.load(runs / name)
         card = weights.file("MODEL_CARD.md").read_text()  # which compares its digest
-        assert card.startswith("# Model card")
+        assert card.startswith("---\n")
+        assert card.count("\n# Model card") == card.count("library_name: facegen") == 1
         assert card.count("## The crisp decoder") == 1
         assert "- feature_weight: 0.5" in card
     assert "Exported twice." in card

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -276,6 +277,10 @@ def test_the_model_card_and_config_say_what_the_model_was_made_from(toys: Path):
     assert test["excess"] == pytest.approx(test["reco_loss"] - test["floor"])
     assert test["total_loss"] == pytest.approx(test["reco_loss"] + test["kl_loss"])
     card = (toys / "unbroken" / "MODEL_CARD.md").read_text()
+    head, title, _ = card.partition("\n# Model card\n")
+    assert title
+    assert re.fullmatch(r"---\n.*\n---\n", head, re.S)
+    assert "\nlicense: unknown\n" in head  # facegen doesn't know whose photos they were
     assert "270 training images and 30 test images from toy faces" in card
     assert f"| test | 30 | {test['total_loss']:.1f} " in card
     radii = list(weights.config["metrics"]["radius_quantiles"].values())
