@@ -118,7 +118,7 @@ def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
     note = f"\n{crisp['data']['note']}\n" if crisp["data"]["note"] else ""
     if crisp.get("ancestors"):
         note += f"\n{ancestry(crisp['ancestors'])}\n"
-    return f"""{card}
+    return f"""{head}{card}
 
 {CRISP_HEADING}
 
