@@ -32,7 +32,8 @@ def model_card(
     ancestors: list[Ancestor],
 ) -> str:
     """The text of MODEL_CARD.md."""
-    return f"""# Model card
+    return f"""{HUB_HEAD}
+# Model card
 
 A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
 {data["size"]}x{data["size"]} pixels, with a latent space of {options.latent_dim} dimensions, \
