@@ -1,0 +1,88 @@
+/* The engine of a static explorer: it draws, edits and decodes in the browser.
+
+   It has the exports of page/engine.js, in whose place it lies in the folder that `facegen explore
+   --static` makes; what they are is written there. Photos, stores and fitted samplers are the
+   server's alone. */
+
+import { Decoder } from "./decoder.js";
+import { withProvenance } from "./png.js";
+import { drawn, edited, mixed, offset, radiusOf } from "./points.js";
+import { sharpen } from "./sharpening.js";
+
+const MODEL = "model.json"; // {about, training, graphs, provenance}
+const DIRECTIONS = "directions.f32"; // float32, little-endian, one after the other as in about
+
+async function read(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address} can't be loaded: ${response.statusText}`);
+  return response;
+}
+
+export async function connect() {
+  const model = await (await read(MODEL)).json();
+  const { directions, latent_dim: length } = model.about;
+  const vectors = new Map();
+  if (directions.length > 0) {
+    const numbers = new Float32Array(await (await read(DIRECTIONS)).arrayBuffer());
+    directions.forEach(({ name }, i) => {
+      vectors.set(name, numbers.subarray(i * length, (i + 1) * length));
+    });
+  }
+  return new Engine(model, vectors);
+}
+
+class Engine {
+  constructor(model, vectors) {
+    this.about = model.about;
+    this.map = null;
+    this.model = model;
+    this.vectors = vectors;
+    this.decoder = new Decoder();
+  }
+
+  async faces(points, look, signal) {
+    const pictures = [];
+    for (const point of points) {
+      signal?.throwIfAborted();
+      pictures.push(await this.picture(point, look));
+    }
+    signal?.throwIfAborted();
+    return pictures;
+  }
+
+  async save(point, look) {
+    const { size, pixels } = await this.picture(point, look);
+    const canvas = new OffscreenCanvas(size, size);
+    canvas.getContext("2d").putImageData(new ImageData(pixels, size, size), 0, 0);
+    const png = await canvas.convertToBlob({ type: "image/png" });
+    return { name: fileName(point), blob: await withProvenance(png, this.provenance(point, look)) };
+  }
+
+  async picture(point, look) {
+    const { z, radius } = this.place(point, look.sampler);
+    const size = this.about.image_size;
+    const pixels = await this.decoder.decode(this.model.graphs[look.decoder], z);
+    return { size, pixels: look.sharpen == null ? pixels : sharpen(pixels, size, look.sharpen), radius };
+  }
+
+  /** Where a face lies, and how far from the origin it does by itself. */
+  place(point, sampler) {
+    const draw = (source) => {
+      if (source.seed == null) throw new Error("this page has no photos and no stored faces");
+      return drawn(source, sampler ?? {}, this.about.latent_dim, this.model.training);
+    };
+    if (point.corners) {
+      const z = mixed(point.corners.map(draw), point.at);
+      return { z, radius: radiusOf(z) };
+    }
+    const z = draw(point.source);
+    const move = offset(point.attribute ?? {}, point.without ?? [], (name) => this.direction(name));
+    return { z: edited(z, point.radius, move), radius: radiusOf(z) };
+  }
+
+  direction(name) {
+    const vector = this.vectors.get(name);
+    if (vector === undefined) throw new Error(`this page has no direction ${name}`);
+    return vector;
+  }
+}
