@@ -5,11 +5,12 @@
    server's alone. */
 
 import { Decoder } from "./decoder.js";
-import { withProvenance } from "./png.js";
+import { withText } from "./png.js";
 import { drawn, edited, mixed, offset, radiusOf } from "./points.js";
+import { provenance } from "./provenance.js";
 import { sharpen } from "./sharpening.js";
 
-const MODEL = "model.json"; // {about, training, graphs, provenance}
+const MODEL = "model.json"; // facegen/web/static_page.py writes it
 const DIRECTIONS = "directions.f32"; // float32, little-endian, one after the other as in about
 
 async function read(address) {
@@ -55,29 +56,29 @@ class Engine {
     const canvas = new OffscreenCanvas(size, size);
     canvas.getContext("2d").putImageData(new ImageData(pixels, size, size), 0, 0);
     const png = await canvas.convertToBlob({ type: "image/png" });
-    return { name: fileName(point), blob: await withProvenance(png, this.provenance(point, look)) };
+    return { name: "face.png", blob: withText(png, provenance(point, look, this.model)) };
   }
 
   async picture(point, look) {
-    const { z, radius } = this.place(point, look.sampler);
     const size = this.about.image_size;
-    const pixels = await this.decoder.decode(this.model.graphs[look.decoder], z);
-    return { size, pixels: look.sharpen == null ? pixels : sharpen(pixels, size, look.sharpen), radius };
+    const { z, radius } = this.place(point, look.sampler);
+    const decoded = await this.decoder.decode(this.model.graphs[look.decoder], z);
+    const pixels = look.sharpen === null ? decoded : sharpen(decoded, size, look.sharpen);
+    return { size, pixels, radius };
   }
 
   /** Where a face lies, and how far from the origin it does by itself. */
   place(point, sampler) {
-    const draw = (source) => {
-      if (source.seed == null) throw new Error("this page has no photos and no stored faces");
-      return drawn(source, sampler ?? {}, this.about.latent_dim, this.model.training);
-    };
+    const draw = (source) => drawn(source, sampler, this.about.latent_dim, this.model.training);
+    const names = point.attribute ?? {};
+    const move = offset(names, point.without ?? [], (name) => this.direction(name));
+    const change = (z) => edited(z, point.radius, move);
     if (point.corners) {
-      const z = mixed(point.corners.map(draw), point.at);
+      const z = mixed(point.corners.map((source) => change(draw(source))), point.at);
       return { z, radius: radiusOf(z) };
     }
     const z = draw(point.source);
-    const move = offset(point.attribute ?? {}, point.without ?? [], (name) => this.direction(name));
-    return { z: edited(z, point.radius, move), radius: radiusOf(z) };
+    return { z: change(z), radius: radiusOf(z) };
   }
 
   direction(name) {

@@ -1,4 +1,4 @@
-/* Text in a PNG: the chunk in which facegen keeps how a picture was made (facegen/io/provenance.py). */
+/* The text chunk of a PNG in which facegen says how it was made (facegen/io/provenance.py). */
 
 const KEYWORD = "facegen";
 const HEADER = 8 + 25; // the signature and IHDR, which come first
@@ -15,10 +15,10 @@ function checksum(bytes) {
   return ~crc >>> 0;
 }
 
-/** A PNG with a text chunk, iTXt, that holds a JSON value. */
-export async function withProvenance(png, provenance) {
-  // After the keyword: its end, not compressed (two bytes), no language, no translation.
-  const text = new TextEncoder().encode(`iTXt${KEYWORD}\0\0\0\0\0${JSON.stringify(provenance)}`);
+/** A PNG, as a Blob, with a JSON value in a text chunk (iTXt). */
+export function withText(png, value) {
+  // Behind the keyword: its end, that it isn't compressed (two bytes), no language, no translation.
+  const text = new TextEncoder().encode(`iTXt${KEYWORD}\0\0\0\0\0${JSON.stringify(value)}`);
   const chunk = new Uint8Array(4 + text.length + 4);
   const view = new DataView(chunk.buffer);
   view.setUint32(0, text.length - 4);

@@ -18,26 +18,49 @@ const scaleTo = (z, radius) => {
   return z.map((value) => value * factor);
 };
 
-/** The point of a row of a seed, as `facegen generate` draws it; without a fitted sampler.
+/** The point of a face of a seed, as `facegen generate` draws it.
  *
- * @param sampler {sigma}, {r_limit}, or of {radius}, {radius_percentile}, {truncation} at most one
- * @param training {shares, radii}: the radii of training faces, for percentiles
+ * @param source Source (engine.js), of a seed
+ * @param sampler Sampler (engine.js), not a fitted one
+ * @param training {shares, radii}: the radii of training faces, or null
  */
-export function drawn(source, sampler, latentDim, training) {
-  const [seed, row] = [BigInt(source.seed), BigInt(source.row)];
-  if (sampler.r_limit != null) return uniform(row, latentDim, { seed, rLimit: sampler.r_limit });
-  const z = normal(row, latentDim, { seed, sigma: sampler.sigma ?? 1 });
-  if (sampler.radius != null) return scaleTo(z, sampler.radius);
-  if (sampler.truncation != null) {
+export function drawn({ seed, row }, sampler, latentDim, training) {
+  if (seed === undefined) throw new Error("this page has neither photos nor stored faces");
+  checkSampler(sampler, training);
+  const [seedWord, rowWord] = [BigInt(seed), BigInt(row)];
+  if (sampler.r_limit) return uniform(rowWord, latentDim, { seed: seedWord, rLimit: sampler.r_limit });
+  const z = normal(rowWord, latentDim, { seed: seedWord, sigma: sampler.sigma ?? 1 });
+  if (sampler.radius) return scaleTo(z, sampler.radius);
+  if (sampler.truncation) {
     const share = Math.fround(sampler.truncation);
     return z.map((value) => share * value);
   }
-  if (sampler.radius_percentile != null) {
+  if (sampler.radius_percentile) {
     const [low, high] = sampler.radius_percentile;
-    const percentile = low + (high - low) * new Generator(seed, row, RADIUS).double();
+    const percentile = low + (high - low) * new Generator(seedWord, rowWord, RADIUS).double();
     return scaleTo(z, quantile(percentile / 100, training));
   }
   return z;
+}
+
+/** Refuses what `facegen generate` refuses; addresses may hold anything. */
+function checkSampler(sampler, training) {
+  const given = Object.keys(sampler);
+  const { truncation, radius_percentile: percentiles, fitted, ...above } = sampler;
+  if (given.length > 1) throw new Error(`${given.join(" and ")} don't go together`);
+  if (fitted) throw new Error("this page has no fitted sampler");
+  for (const [name, value] of Object.entries(above)) {
+    if (!(value > 0)) throw new Error(`${name} must be above 0, not ${value}`);
+  }
+  if (truncation !== undefined && !(truncation > 0 && truncation <= 1)) {
+    throw new Error(`truncation must be above 0 and at most 1, not ${truncation}`);
+  }
+  if (percentiles === undefined) return;
+  if (training === null) throw new Error("the radii of this model's training faces are not known");
+  const [low, high] = percentiles;
+  if (!(low >= 0 && low <= high && high <= 100)) {
+    throw new Error(`percentiles are two of 0 to 100, the smaller first, not ${low} and ${high}`);
+  }
 }
 
 /** The radius below which a share of the training faces lies, interpolated on a line. */

@@ -1,0 +1,121 @@
+"""The explorer as a folder for any web host: its faces are decoded in the visitor's browser.
+
+The folder holds
+    index.html ...      the page of facegen/web/page, all but its engine
+    engine.js ...       an engine that draws, edits and decodes (facegen/web/static)
+    litert/             LiteRT.js, with its licence
+    *decoder.tflite     the weights' decoders, for one face at a time
+    model.json          about (page/engine.js) and what else the engine needs to know
+    directions.f32      float32, little-endian: the directions, in the order of about
+    facegen.json        its files' digests, and how it was made (facegen.io.folders)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegen.api.explore import Explorer
+from facegen.io.folders import atomic_folder
+from facegen.latent.radius_quantiles import RadiusQuantiles
+from facegen.model.browser_graph import with_batch_of_one
+from facegen.strict_json import to_json
+from facegen.web.about import about
+from facegen.web.guard import POLICY
+
+KIND = "static explorer"
+PAGE, STATIC = (Path(__file__).parent / name for name in ("page", "static"))
+INDEX, ENGINE = "index.html", "engine.js"
+# Of a page's own text only headers can say who may frame it; WebAssembly needs to be allowed.
+STATIC_POLICY = POLICY.replace("; frame-ancestors 'none'", "").replace(
+    "script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'"
+)
+WAIT = "The first faces are on their way."
+WAIT_LONGER = (
+    "The first faces are on their way: the model and what runs it are loaded first. If nothing "
+    "comes, this page was opened as a file, which browsers don't let run; serve its folder with "
+    "<code>python -m http.server</code>."
+)
+
+
+def write_static_page(
+    explorer: Explorer, folder: str | os.PathLike, *, force: bool = False
+) -> Path:
+    """Writes a folder that shows the explorer's grid, sliders and mixes without a server.
+
+    Args:
+        explorer: with weights, and directions if there are any; all else is left out.
+        force: replace such a folder; what facegen didn't make is never removed.
+
+    Raises:
+        MissingFileError, InputError: the weights or the directions can't be used.
+        OutputError: the folder exists (without `force`), or can't be written.
+    """
+    provenance = {
+        "command": "explore",
+        "weights": explorer.weights.provenance(*(c.decoder for c in explorer.codecs.values())),
+    }
+    with atomic_folder(folder, KIND, provenance, force=force) as stage:
+        for name, content in _files(explorer):
+            stage.write_bytes(name, content)
+    return Path(folder)
+
+
+def _files(explorer: Explorer) -> Iterator[tuple[str, bytes]]:
+    """Yields the names and the contents of all files."""
+    for path in sorted(PAGE.iterdir()):
+        if path.name not in (INDEX, ENGINE):
+            yield path.name, path.read_bytes()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(STATIC).as_posix(), path.read_bytes()
+    for codec in explorer.codecs.values():
+        name = f"{codec.decoder}.tflite"
+        yield name, with_batch_of_one(explorer.weights.file(name).read_bytes())
+    model = _model(explorer)
+    yield "directions.f32", _vectors(explorer, model["about"]["directions"])
+    yield "model.json", to_json(model, ensure_ascii=False).encode()
+    yield INDEX, _index((PAGE / INDEX).read_text(encoding="utf-8")).encode()
+
+
+def _index(html: str) -> str:
+    """The page's text with the policy that headers would have given."""
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{STATIC_POLICY}">'
+    head = '<meta charset="utf-8">\n'
+    return html.replace(head, f"{head}{policy}\n").replace(WAIT, WAIT_LONGER)
+
+
+def _model(explorer: Explorer) -> dict[str, Any]:
+    """model.json: what static/engine.js reads."""
+    weights, codecs = explorer.weights, explorer.codecs
+    training = RadiusQuantiles.of_weights(weights)
+    absent = {"stored": 0, "photos": False, "aligned": False, "originals": False, "fitted": False}
+    # No path of this machine is for others to see.
+    files = {name: path and path.name for name, path in vars(explorer.files).items()}
+    return {
+        "about": {**about(explorer), **absent, "files": files, "percentiles": training is not None},
+        "training": training and {"shares": training.shares, "radii": training.radii},
+        "graphs": {name: f"{codec.decoder}.tflite" for name, codec in codecs.items()},
+        "weights": {n: weights.provenance("encoder", codec.decoder) for n, codec in codecs.items()},
+        "files": _direction_files(explorer),
+    }
+
+
+def _direction_files(explorer: Explorer) -> dict[str, Any]:
+    """By kind, what the provenance of a move says of the file of its directions."""
+    found = {}
+    for kind, source in (("label", explorer.directions),):
+        if source is not None and source.path is not None:
+            found[kind] = {"attributes_file": source.path.name, "attributes_sha256": source.sha256}
+    return found
+
+
+def _vectors(explorer: Explorer, directions: list[dict[str, Any]]) -> bytes:
+    """The directions' vectors, one after the other."""
+    source = explorer.directions
+    vectors = [source[direction["name"]] for direction in directions if source is not None]
+    return np.array(vectors, "<f4").tobytes()
