@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image
 
 from facegen.api.attributes import attributes
-from facegen.api.edit import edit_sheet
+from facegen.api.edit import edit_sheet, edit_single
 from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.api.generation import Generation, generate_face_set, generate_sheet
 from facegen.api.morph import FPS, morph_to_file
+from facegen.api.morph_mix import mix_to_file
 from facegen.api.nearest import TrainingFaces, generate_nearest
 from facegen.api.reconstruct import Originals, reconstruct_sheet
 from facegen.errors import InputError
@@ -27,16 +28,10 @@ from facegen.images.sheets import save_png
 from facegen.io.face_set import FaceSet
 from facegen.io.latent_store import Latents
 from facegen.model.named_points import Point
+from facegen.recipes.edit_recipes import Edited, Mixed, Morphed
 from facegen.recipes.ingredients import Nearest
 from facegen.recipes.materials import Materials
-from facegen.recipes.recipe import (
-    AnyRecipe,
-    Edited,
-    Generated,
-    GeneratedFaces,
-    Morphed,
-    Reconstructed,
-)
+from facegen.recipes.recipe import AnyRecipe, Generated, GeneratedFaces, Reconstructed
 from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 
 
@@ -104,14 +99,13 @@ def _remake_reconstructed(made: Reconstructed, materials: Materials, output: Pat
 
 
 def _remake_edited(made: Edited, materials: Materials, output: Path) -> None:
-    edit_sheet(
-        materials.codec,
-        materials.points(made.sources),
-        materials.move(made.move),
-        output,
-        steps=made.steps,
-        sharpening=made.sharpening,
-    )
+    points, edit = materials.points(made.sources), materials.edit(made.edit)
+    if made.steps is None:
+        edit_single(materials.codec, points, edit, output, sharpening=made.sharpening)
+    else:
+        edit_sheet(
+            materials.codec, points, edit, output, steps=made.steps, sharpening=made.sharpening
+        )
 
 
 def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
@@ -124,8 +118,23 @@ def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
         fps=made.fps or FPS,  # a strip has none
         scale=made.scale,
         one_way=bool(made.one_way),
+        edit=materials.edit(made.edit),
         sharpening=made.sharpening,
         force=True,
+    )
+
+
+def _remake_mix(made: Mixed, materials: Materials, output: Path) -> None:
+    mix_to_file(
+        materials.codec,
+        materials.points(made.sources),
+        output,
+        place=made.place,
+        side=made.side,
+        path=made.path,
+        scale=made.scale,
+        edit=materials.edit(made.edit),
+        sharpening=made.sharpening,
     )
 
 
@@ -168,6 +177,7 @@ REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     Reconstructed: _remake_reconstructed,
     Edited: _remake_edited,
     Morphed: _remake_morph,
+    Mixed: _remake_mix,
     EncodeRecipe: _remake_latents,
     FitRecipe: _remake_sampler,
     AttributesRecipe: _remake_attributes,

@@ -38,7 +38,8 @@ from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO, open_docume
 from facegen.recipes.extents import read_file_recipe, read_picture_recipe
 from facegen.recipes.ingredients import Model
 from facegen.recipes.materials import Materials
-from facegen.recipes.recipe import READERS, Recipe
+from facegen.recipes.picture_recipe import Recipe
+from facegen.recipes.recipe import READERS
 
 PIXEL_ROUNDING = 1  # of 255: what another processor's float arithmetic may change
 LONGEST_COMMAND = 40  # letters that are told of one that can't be run here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -157,12 +158,22 @@ def write_png(
         InputError: it is too large for facegen to read it again.
     """
     check_sheet(*image.size)
-    provenance = with_version(provenance)
     if grid is not None:
-        provenance["grid"] = asdict(grid)
+        provenance = {**provenance, "grid": asdict(grid)}
+    image.save(temporary.file, format="PNG", pnginfo=_text(provenance))
+
+
+def png_bytes(image: Image.Image, provenance: dict[str, Any]) -> bytes:
+    """A PNG that says how it was made, in memory."""
+    content = io.BytesIO()
+    image.save(content, format="PNG", pnginfo=_text(provenance))
+    return content.getvalue()
+
+
+def _text(provenance: dict[str, Any]) -> PngImagePlugin.PngInfo:
     text = PngImagePlugin.PngInfo()
-    add_provenance(text, provenance)
-    image.save(temporary.file, format="PNG", pnginfo=text)
+    add_provenance(text, with_version(provenance))
+    return text
 
 
 def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:

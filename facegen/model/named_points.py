@@ -3,7 +3,7 @@
     me.jpg, photos/         photos, as `facegen.images.photo_sources.find_photos` finds them
     faces.h5:17             row 17 of a face set
     latents.h5:17           row 17 of an encoded store: its mu
-    seed:5, seed:5:3        face 0, or 3, of 'facegen generate --seed 5'
+    seed:5, seed:5:3        face 0, or 3, of 'facegen generate --seed 5', with its sampler
 Rows may be lists and ranges: latents.h5:3,17,20-40.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.images.face_photos import load_faces
 from facegen.images.photos import Box
-from facegen.latent import random_points
+from facegen.latent.samplers import PointSampler, Sampler
 from facegen.model.codec import Codec
 from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.row_ranges import parse_rows
@@ -57,6 +57,7 @@ class PointReader:
     Attributes:
         codec: encodes photos; stored points must be its encoder's.
         align, box: how photos are cropped (`facegen.images.alignment.load_photo`).
+        sampler: where faces of a seed come from.
         on_skip: called with the name and the reason of each photo that can't be used; by default
             they are an InputError.
         on_note: called with the name and the reason where a face was not sought or found.
@@ -67,6 +68,7 @@ class PointReader:
     box: Box | None = None
     on_skip: Callable[[str, str], object] = _refuse
     on_note: Callable[[str, str], object] = lambda name, reason: None
+    sampler: PointSampler = Sampler()
 
     def read(self, names: Paths) -> Iterator[Point]:
         """Yields the points of one name or of several, none for a photo that can't be used.
@@ -92,11 +94,10 @@ class PointReader:
 
     def _of_seed(self, seed: int, rows: str) -> Iterator[Point]:
         numbers = parse_rows(rows, most=MAX_POINTS).tolist()
-        points = random_points.normal(
-            numbers, self.codec.latent_dim, seed=check_seed(seed), sigma=1.0
-        )
+        points = self.sampler.sample(numbers, self.codec.latent_dim, seed=check_seed(seed))
+        chosen = {} if self.sampler == Sampler() else {"sampler": self.sampler.provenance}
         for row, z in zip(numbers, points, strict=True):
-            yield Point(z, {"seed": seed, "row": row})
+            yield Point(z, {"seed": seed, "row": row, **chosen})
 
     def _of_rows(self, path: Path, rows: str) -> Iterator[Point]:
         from facegen.io import face_set, hdf5  # HDF5 costs 0.2 s

@@ -69,6 +69,21 @@ class MoveRecipe:
 
 
 @dataclass(frozen=True)
+class EditRecipe:
+    """What is done to faces (`facegen.latent.edits.Edit`)."""
+
+    move: MoveRecipe | None = None
+    radius: float | None = None
+
+    @classmethod
+    def read(cls, record: Record) -> EditRecipe:
+        return cls(
+            MoveRecipe.read(record.record("move")) if "move" in record else None,
+            record.number("radius", 0, LARGEST) if "radius" in record else None,
+        )
+
+
+@dataclass(frozen=True)
 class SamplerRecipe:
     """Where points come from; what is None was not chosen.
 
@@ -148,6 +163,7 @@ class Source:
         digest: the fingerprint of a face set or a store, the SHA-256 of a photo.
         row: of a face set, a store or a seed.
         within: the folder or archive that a photo was in, "" where it was named itself.
+        sampler: of a seed, where it is another than the normal one.
     """
 
     recorded: dict[str, Any]
@@ -159,13 +175,15 @@ class Source:
     align: str = "auto"
     box: Box | None = None
     within: str = ""
+    sampler: SamplerRecipe | None = None
 
     @classmethod
     def read(cls, record: Record) -> Source:
         recorded = cast(dict[str, Any], record.values)
         if "seed" in record:
             seed, row = record.whole("seed", 0, MAX_SEED), record.whole("row", 0, MAX_ROW)
-            return cls(recorded, "seed", seed=seed, row=row)
+            sampler = SamplerRecipe.read(record.record("sampler")) if "sampler" in record else None
+            return cls(recorded, "seed", seed=seed, row=row, sampler=sampler)
         for kind in ("faces", "latents"):
             if kind in record:
                 file, digest = record.text(kind), record.text("fingerprint")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from facegen.io.files import sha256_of
 from facegen.io.latent_store import Latents
 from facegen.io.weights import DECODERS, Weights
 from facegen.latent.directions import Directions, Move
+from facegen.latent.edits import Edit
 from facegen.latent.samplers import (
     AtPercentiles,
     FittedSampler,
@@ -36,7 +37,14 @@ from facegen.latent.samplers import (
 )
 from facegen.model.codec import Codec
 from facegen.model.named_points import Point, PointReader
-from facegen.recipes.ingredients import Model, MoveRecipe, SamplerRecipe, Source, StoreRecipe
+from facegen.recipes.ingredients import (
+    EditRecipe,
+    Model,
+    MoveRecipe,
+    SamplerRecipe,
+    Source,
+    StoreRecipe,
+)
 from facegen.recipes.photo_search import PhotoSearch
 from facegen.row_ranges import format_rows
 
@@ -169,7 +177,8 @@ class Materials:
         groups: dict[tuple, list[int]] = {}  # what is read at once: all photos, the rows of a file
         for i, source in enumerate(sources):
             is_photo = source.kind == "photo"
-            key = () if is_photo else (source.file, source.digest, source.seed)
+            sampler = str(source.recorded.get("sampler"))
+            key = () if is_photo else (source.file, source.digest, source.seed, sampler)
             groups.setdefault((source.kind, *key), []).append(i)
         for (kind, *_), some in groups.items():
             chosen = [sources[i] for i in some]
@@ -184,6 +193,9 @@ class Materials:
     def _rows(self, sources: Sequence[Source]) -> Iterator[Point]:
         """The points of some rows of one seed or one file."""
         rows, first = format_rows([source.row for source in sources]), sources[0]
+        reader = PointReader(self.codec)
+        if first.sampler is not None:
+            reader = replace(reader, sampler=self.sampler(first.sampler))
         if first.kind == "seed":
             name = f"seed:{first.seed}:{rows}"
         elif first.kind == "faces":
@@ -191,7 +203,7 @@ class Materials:
             name = f"{self.find_faces(first.file, first.digest, numbers)}:{rows}"
         else:
             name = f"{self.find_stored(first.file, {'fingerprint': first.digest})}:{rows}"
-        for point, source in zip(PointReader(self.codec).read([name]), sources, strict=True):
+        for point, source in zip(reader.read([name]), sources, strict=True):
             yield Point(point.z, source.recorded, point.original)
 
     def sampler(self, made: SamplerRecipe) -> PointSampler:
@@ -220,6 +232,10 @@ class Materials:
         if made.name == "uniform":
             return Sampler(r_limit=made.extent), mean
         return Sampler(sigma=made.extent), mean
+
+    def edit(self, made: EditRecipe) -> Edit:
+        """What is done to faces."""
+        return Edit(None if made.move is None else self.move(made.move), made.radius)
 
     def move(self, made: MoveRecipe) -> Move:
         """A move along labels' directions."""

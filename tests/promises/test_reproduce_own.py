@@ -33,7 +33,19 @@ SHEETS = {
         "--attributes attributes.h5",
         "1,2",
     ),
+    "edited with another radius": ("edit seed:5:3 seed:6 --r-limit 2 --radius 3 --steps 2", "2,3"),
     "morphed": ("morph seed:5:0-2 --steps 3 --scale 2", "2,4"),
+    "a square": ("morph seed:5:0-3 --square 4 --scale 2 --path linear --radius 2", "2,4"),
+}
+SINGLE = {
+    "a face of a seed": "edit seed:5:3 --single",
+    "an edited photo": "edit photo.png --align no --attributes attributes.h5 --attribute Smiling=1 "
+    "--without Male --radius 2 --sharpen 3 --single",
+    "a face of a sampler": "edit seed:5:3 --sampler sampler.h5 --truncation 0.7 --single",
+    "a face of a training radius": "edit seed:5:3 --radius-percentile 5-95 --single",
+    "a mix of two": "morph photo.png latents.h5:3 --align no --mix 0.3",
+    "a mix of four": "morph seed:5:0-1 seed:6 faces.h5:4 --r-limit 2 --mix 0.25,0.5 --attribute "
+    "Smiling=1 --attributes attributes.h5",
 }
 
 
@@ -71,6 +83,16 @@ def test_a_face_cut_out_of_a_sheet_is_made_again(
     np.testing.assert_array_equal(pixels(face), tile)
     sheet.unlink()
     check_again(face)
+    check_again(large)
+
+
+@pytest.mark.parametrize("command", SINGLE.values(), ids=SINGLE)
+def test_a_single_picture_is_made_again(command: str, work: Path, tmp_path: Path):
+    face, large = tmp_path / "face.png", tmp_path / "large.png"
+    done = facegen(*command.split(), "-o", face)
+    assert done.exit_code == 0, done.exception
+    check_again(face)
+    facegen("reproduce", face, "--size", 100, "-o", large)
     check_again(large)
 
 

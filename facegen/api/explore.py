@@ -1,0 +1,289 @@
+"""explore: the faces that the explorer shows, made as `generate`, `edit` and `morph` make them.
+
+The explorer's page (`facegen.web`) asks for faces by descriptions, which are plain data: where a
+point comes from, what is done to it, how it is decoded. Here they become pixels, and the PNG that
+the command line would have written.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from facegen.api.edit import edit_provenance
+from facegen.api.morph import mix_provenance
+from facegen.errors import InputError
+from facegen.images.alignment import load_photo
+from facegen.images.face_photos import photo_source
+from facegen.images.sharpening import Sharpening
+from facegen.images.sheets import png_bytes
+from facegen.io.weights import Weights
+from facegen.latent.edits import Edit
+from facegen.latent.interpolation import mix
+from facegen.latent.sampler_choice import SamplerChoice
+from facegen.latent.samplers import PointSampler
+from facegen.model.codec import Codec
+from facegen.model.named_points import Point, PointReader
+
+if TYPE_CHECKING:  # HDF5 costs 0.2 s, which the first faces don't need
+    from facegen.io.face_set import FaceSet
+    from facegen.io.latent_store import Latents
+    from facegen.latent.directions import Directions
+
+MAX_PHOTOS = 16  # that are kept in memory: of each the point and the face, 30 kB
+MAX_PHOTO_PIXELS = 50_000_000  # 400 MB to decode; a telephone's largest
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a point comes from: a seed, the store, or a photo that was given.
+
+    Attributes:
+        seed: with `row`, a face of `generate`; None of the others.
+        row: of the seed, or of the store.
+        photo: the SHA-256 of a photo's bytes.
+    """
+
+    seed: int | None = None
+    row: int = 0
+    photo: str | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One face that is asked for: an edit of one source, or a mix of two or four.
+
+    Attributes:
+        sources: one, or the corners of a mix.
+        place: of a mix, (u) or (u, v) as `facegen.latent.interpolation.mix` takes them; else ().
+        attribute, without, radius: what is done to each source, as `facegen.edit` takes them.
+    """
+
+    sources: tuple[Source, ...]
+    place: tuple[float, ...] = ()
+    attribute: Mapping[str, float] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    radius: float | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the faces of a request are sampled, decoded and sharpened."""
+
+    decoder: str
+    sharpening: Sharpening = Sharpening()
+    sampler: SamplerChoice = SamplerChoice()
+
+
+@dataclass(frozen=True)
+class ExplorerFiles:
+    """The files that an explorer was given; None where there is none.
+
+    Attributes:
+        attributes: by default the one beside the weights.
+        sampler: a fitted one.
+        latents, faces: a store, and the face set that it was made of.
+    """
+
+    weights: Path | None = None
+    attributes: Path | None = None
+    sampler: Path | None = None
+    latents: Path | None = None
+    faces: Path | None = None
+
+
+class Explorer:
+    """A model and the files beside it, ready to show faces. Threads may share one."""
+
+    def __init__(self, files: ExplorerFiles, *, threads: int | None = None):
+        """Reads what says what the weights are; all else once it is needed.
+
+        Raises:
+            MissingFileError, InputError: the weights are missing or damaged.
+        """
+        self.files = files
+        self.weights = Weights.load(files.weights)
+        names = ["plain"]
+        if "crisp_decoder.tflite" in self.weights.config["files"]:
+            names.insert(0, "crisp")
+        self.codecs = {name: Codec(self.weights, decoder=name, threads=threads) for name in names}
+        self._photos: OrderedDict[str, Point] = OrderedDict()
+        self._lock = Lock()  # of what is read once, and of the photos
+        self._sampler = lru_cache(64)(lambda choice: choice.make(self.weights)[0])
+
+    @property
+    def codec(self) -> Codec:
+        """That of the default decoder."""
+        return next(iter(self.codecs.values()))
+
+    @cached_property
+    def directions(self) -> Directions | None:
+        """Of the labels; None where there are none.
+
+        Raises:
+            MissingFileError, InputError: the file that was named can't be used.
+        """
+        from facegen.io.attribute_file import FILE_NAME
+        from facegen.latent.directions import find_directions
+
+        beside = self.weights.path / FILE_NAME
+        if self.files.attributes is None and not beside.is_file():
+            return None
+        return find_directions(self.weights, self.files.attributes)
+
+    @cached_property
+    def store(self) -> Latents | None:
+        """The encoded store, open; None where there is none.
+
+        Raises:
+            MissingFileError, InputError: it can't be used with these weights.
+        """
+        if self.files.latents is None:
+            return None
+        from facegen.io.latent_store import Latents
+
+        store = Latents.open(self.files.latents)
+        store.check(self.weights)
+        return store
+
+    @cached_property
+    def face_set(self) -> FaceSet | None:
+        """The face set of the store, open; None where there is none.
+
+        Raises:
+            MissingFileError, InputError: it isn't the store's, or has faces of another size.
+        """
+        if self.files.faces is None:
+            return None
+        from facegen.io.face_set import FaceSet
+
+        faces = FaceSet.open(self.files.faces)
+        faces.check_size(self.codec.image_size, "the model")
+        if self.store is None or faces.fingerprint != self.store.origin.fingerprint:
+            raise InputError(f"{self.files.faces} is not the face set that the store was made of")
+        return faces
+
+    def sampler(self, choice: SamplerChoice) -> PointSampler:
+        """The sampler of a choice, read once.
+
+        Raises:
+            MissingFileError, InputError: as `SamplerChoice.make`.
+        """
+        found: PointSampler = self._sampler(choice)
+        return found
+
+    def faces(self, wishes: Sequence[Wish], look: Look) -> tuple[np.ndarray, list[float]]:
+        """The faces that are asked for.
+
+        Returns:
+            uint8 (N, image_size, image_size, 3), and for each face the distance from the origin at
+            which it lies by itself: before it goes to a radius, or along directions.
+
+        Raises:
+            InputError: a wish names what isn't there, or can't be granted.
+        """
+        found = [self._place(wish, look) for wish in wishes]
+        z = np.stack([place for place, _ in found])
+        faces = look.sharpening.apply_to_faces(self.codecs[look.decoder].decode(z))
+        return faces, [radius for _, radius in found]
+
+    def png(self, wish: Wish, look: Look) -> bytes:
+        """One face as the PNG that the command line would have written, with its provenance.
+
+        Raises:
+            InputError: as `faces`.
+        """
+        faces, _ = self.faces([wish], look)
+        codec, points = self.codecs[look.decoder], self._points(wish, look)
+        if wish.place:
+            provenance = mix_provenance(codec, points, wish.place, sharpening=look.sharpening)
+        else:
+            provenance = edit_provenance(
+                codec, points, self._edit(wish), sharpening=look.sharpening
+            )
+        return png_bytes(Image.fromarray(faces[0]), provenance)
+
+    def add_photo(self, data: bytes, name: str) -> tuple[Source, str | None]:
+        """Encodes a photo and keeps its point, in memory alone.
+
+        Args:
+            data: an encoded photo.
+            name: of its file, to record.
+
+        Returns:
+            How to ask for its face, and why its own face was not sought or found, if so.
+
+        Raises:
+            InputError: it can't be used; the message is the reason alone.
+        """
+        face, note = load_photo(data, size=self.codec.image_size, max_pixels=MAX_PHOTO_PIXELS)
+        z = self.codec.encode(face[None])[0][0]
+        recorded = photo_source(name, data)
+        digest = recorded["sha256"]
+        with self._lock:
+            self._photos[digest] = Point(z, recorded, face)
+            while len(self._photos) > MAX_PHOTOS:
+                self._photos.popitem(last=False)
+        return Source(photo=digest), note
+
+    def original(self, source: Source) -> np.ndarray:
+        """What a photo or a row was encoded from, uint8 (image_size, image_size, 3).
+
+        Raises:
+            InputError: there is none.
+        """
+        if source.photo is not None:
+            original = self._photo(source.photo).original
+            assert original is not None  # it was encoded from it
+            return original
+        if source.seed is not None or self.face_set is None:
+            raise InputError("this face was not encoded from a picture that is here")
+        return self.face_set.read(np.array([source.row]))[0]
+
+    def _photo(self, digest: str) -> Point:
+        with self._lock:
+            if digest not in self._photos:
+                raise InputError("the photo is no longer in memory; drop it on the page again")
+            self._photos.move_to_end(digest)
+            return self._photos[digest]
+
+    def _point(self, source: Source, look: Look) -> Point:
+        if source.photo is not None:
+            return self._photo(source.photo)
+        if source.seed is not None:
+            reader = PointReader(self.codecs[look.decoder], sampler=self.sampler(look.sampler))
+            return next(reader.read(f"seed:{source.seed}:{source.row}"))
+        if self.store is None:
+            raise InputError("there is no store; give one with --latents")
+        z = self.store.read([source.row], "mu")
+        self.store.check_finite(z, [source.row], "mu", "choose another row")
+        origin = {"latents": self.store.path.name, "fingerprint": self.store.origin.fingerprint}
+        return Point(z[0], {**origin, "row": source.row})
+
+    def _points(self, wish: Wish, look: Look) -> list[Point]:
+        return [self._point(source, look) for source in wish.sources]
+
+    def _edit(self, wish: Wish) -> Edit:
+        if not wish.attribute:
+            return Edit(radius=wish.radius)
+        if self.directions is None:
+            raise InputError("the weights come without attributes.h5: no label has a direction")
+        from facegen.latent.directions import Move
+
+        return Edit(Move(self.directions, wish.attribute, wish.without), wish.radius)
+
+    def _place(self, wish: Wish, look: Look) -> tuple[np.ndarray, float]:
+        """A wish's point, and the radius at which its face lies by itself."""
+        z = np.stack([point.z for point in self._points(wish, look)])
+        edited = self._edit(wish).apply(z)
+        if wish.place:
+            edited = z = mix(edited, [wish.place])
+        return edited[0], float(np.linalg.norm(z[0].astype(np.float64)))

@@ -1,0 +1,90 @@
+"""facegen explore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from facegen.cli.options import PATH, console_options, weights_options
+from facegen.cli.terminal import Console
+
+
+@click.command("explore")
+@click.option(
+    "--latents",
+    type=PATH,
+    metavar="LATENTS.h5",
+    help="A store of 'facegen encode', to show as a map.",
+)
+@click.option(
+    "--faces",
+    type=PATH,
+    metavar="FACES.h5",
+    help="The face set of that store, to show the photos themselves.",
+)
+@click.option(
+    "--attributes",
+    type=PATH,
+    metavar="ATTRIBUTES.h5",
+    help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 in the weights' "
+    "folder]",
+)
+@click.option(
+    "--sampler", type=PATH, metavar="SAMPLER.h5", help="A sampler that 'facegen fit' wrote."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen at. Others than this machine's own give whoever has the link all that "
+    "the page shows.",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@weights_options
+@console_options
+def command(
+    console: Console,
+    latents: Path | None,
+    faces: Path | None,
+    attributes: Path | None,
+    sampler: Path | None,
+    port: int,
+    host: str,
+    no_browser: bool,
+    weights: Path | None,
+    threads: int | None,
+) -> None:
+    """Turn a model's knobs in the browser.
+
+    Prints the address of a page and opens it: faces of a seed, one face with a slider for each
+    label, a pad that morphs between faces, a photo of your own, and a map of a store. Nothing
+    leaves this machine. Ctrl-C ends it. docs/explorer.md shows the page.
+
+    \b
+    Examples:
+        facegen explore
+        facegen explore --latents latents.h5 --faces faces.h5
+        facegen explore --weights weights/mine --port 8000 --no-browser
+    """
+    if faces is not None and latents is None:
+        raise click.UsageError("--faces goes with --latents.")
+    from facegen.api.explore import Explorer, ExplorerFiles
+    from facegen.web.server import listen, serve
+
+    files = ExplorerFiles(weights, attributes, sampler, latents, faces)
+    explorer = Explorer(files, threads=threads)
+    explorer.check()
+    address = listen(host, port)
+    console.answer({"address": address.url}, lambda found: [found["address"]])
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        console.warn(
+            f"others on the network can open {address.url}; whoever has the link sees all that "
+            "the page shows, and what is sent is not encrypted"
+        )
+    if not no_browser:
+        import webbrowser
+
+        webbrowser.open(address.url)
+    serve(explorer, address, on_bug=lambda error: console.warn(f"unexpected {error!r}"))

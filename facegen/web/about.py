@@ -1,0 +1,60 @@
+"""What the page needs to know before it shows the first face (Engine.about in page/engine.js)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from facegen.api.explore import Explorer
+from facegen.images.face_detector import is_installed
+from facegen.latent.radius_quantiles import RadiusQuantiles
+from facegen.version import __version__
+
+STRENGTH = 3.0  # of a label's slider: three times the way from the average without to that with
+SHARES = {"low": 0.05, "middle": 0.5, "high": 0.95}
+NORMAL = {"low": -1.645, "middle": 0.0, "high": 1.645}  # deviations at these shares
+
+
+def about(explorer: Explorer) -> dict[str, Any]:
+    """The explorer's model and files, as JSON."""
+    quantiles = RadiusQuantiles.of_weights(explorer.weights)
+    files = {name: path and str(path) for name, path in vars(explorer.files).items()}
+    data = explorer.weights.config.get("data")
+    return {
+        "version": __version__,
+        "name": explorer.weights.name,
+        "image_size": explorer.codec.image_size,
+        "latent_dim": explorer.codec.latent_dim,
+        "decoders": list(explorer.codecs),
+        "directions": _directions(explorer),
+        "radii": _radii(quantiles, explorer.codec.latent_dim),
+        "percentiles": quantiles is not None or explorer.files.sampler is not None,
+        "fitted": explorer.files.sampler is not None,
+        "note": str(data.get("note", "")) if isinstance(data, dict) else "",
+        "files": files,
+        "stored": 0 if explorer.store is None else len(explorer.store),
+        "originals": explorer.face_set is not None,
+        "photos": True,
+        "aligned": is_installed(),
+    }
+
+
+def _directions(explorer: Explorer) -> list[dict[str, Any]]:
+    """The labels, those first that show the most."""
+    found = explorer.directions
+    if found is None:
+        return []
+    order = np.argsort(-found.cohens_d, kind="stable").tolist()
+    return [{"name": found.names[i], "strength": STRENGTH, "kind": "label"} for i in order]
+
+
+def _radii(quantiles: RadiusQuantiles | None, latent_dim: int) -> dict[str, float]:
+    """Of training faces; of normal points, whose radius has a deviation of about sqrt(1/2), else."""
+    if quantiles is None:
+        middle = math.sqrt(latent_dim)
+        found = {name: max(0.1, middle + sqrt / math.sqrt(2)) for name, sqrt in NORMAL.items()}
+    else:
+        found = {name: float(quantiles.radius(np.array(s))) for name, s in SHARES.items()}
+    return {name: round(radius, 2) for name, radius in found.items()}
