@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from facegen.cli.options import PATH, console_options, weights_options
+from facegen.cli.options import PATH, console_options, force_option, weights_options
 from facegen.cli.terminal import Console
+
+if TYPE_CHECKING:
+    from facegen.api.explore import Explorer
+
+LOOPBACK = "127.0.0.1"
+
+
+def write_static(console: Console, explorer: Explorer, folder: Path, force: bool) -> None:
+    """Writes the folder of a static explorer, and says how to look at it."""
+    from facegen.web.static_page import write_static_page
+
+    written = write_static_page(explorer, folder, force=force)
+    size = sum(path.stat().st_size for path in written.rglob("*") if path.is_file())
+    console.say(f"{size / 1e6:.0f} MB; look at it with: python -m http.server -d {shlex.quote(str(written))}")
+    console.result(written)
 
 
 @click.command("explore")
@@ -36,12 +53,20 @@ from facegen.cli.terminal import Console
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
 @click.option(
     "--host",
-    default="127.0.0.1",
+    default=LOOPBACK,
     show_default=True,
     help="Address to listen at. Others than this machine's own give whoever has the link all that "
     "the page shows.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option(
+    "--static",
+    type=PATH,
+    metavar="FOLDER",
+    help="Start nothing: write a folder for any web host, whose page makes faces in the visitor's "
+    "browser, without photos and maps.",
+)
+@force_option
 @weights_options
 @console_options
 def command(
@@ -53,6 +78,8 @@ def command(
     port: int,
     host: str,
     no_browser: bool,
+    static: Path | None,
+    force: bool,
     weights: Path | None,
     threads: int | None,
 ) -> None:
@@ -67,10 +94,22 @@ def command(
         facegen explore
         facegen explore --latents latents.h5 --faces faces.h5
         facegen explore --weights weights/mine --port 8000 --no-browser
+        facegen explore --static explorer
     """
     if faces is not None and latents is None:
         raise click.UsageError("--faces goes with --latents.")
+    if force and static is None:
+        raise click.UsageError("--force goes with --static.")
     from facegen.api.explore import Explorer, ExplorerFiles
+
+    if static is not None:
+        if latents or sampler or port or no_browser or host != LOOPBACK:
+            raise click.UsageError(
+                "--static goes with --weights, --attributes and --force; nothing else is on its "
+                "page."
+            )
+        write_static(console, Explorer(ExplorerFiles(weights, attributes)), static, force)
+        return
     from facegen.web.server import listen, serve
 
     files = ExplorerFiles(weights, attributes, sampler, latents, faces)

@@ -21,6 +21,7 @@ import numpy as np
 
 from facegen.api.explore import Explorer
 from facegen.io.folders import atomic_folder
+from facegen.io.weights import DEFAULT_NAME
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.model.browser_graph import with_batch_of_one
 from facegen.strict_json import to_json
@@ -94,8 +95,9 @@ def _model(explorer: Explorer) -> dict[str, Any]:
     weights, codecs = explorer.weights, explorer.codecs
     training = RadiusQuantiles.of_weights(weights)
     absent = {"stored": 0, "photos": False, "aligned": False, "originals": False, "fitted": False}
-    # No path of this machine is for others to see.
+    # The command names files as visitors may have them: no path of this machine is for them.
     files = {name: path and path.name for name, path in vars(explorer.files).items()}
+    files["weights"] = None if weights.name == DEFAULT_NAME else weights.name
     return {
         "about": {**about(explorer), **absent, "files": files, "percentiles": training is not None},
         "training": training and {"shares": training.shares, "radii": training.radii},
