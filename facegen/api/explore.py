@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from facegen.api.edit import edit_provenance
-from facegen.api.morph import mix_provenance
+from facegen.api.morph_mix import mix_provenance
 from facegen.errors import InputError
 from facegen.images.alignment import load_photo
 from facegen.images.face_photos import photo_source
@@ -119,6 +119,23 @@ class Explorer:
         self._lock = Lock()  # of what is read once, and of the photos
         self._sampler = lru_cache(64)(lambda choice: choice.make(self.weights)[0])
 
+    def check(self) -> None:
+        """Opens the files that were named, so that what is wrong with them is said at once.
+
+        Raises:
+            MissingFileError, InputError: one is missing, damaged, or doesn't fit the weights.
+        """
+        if self.files.attributes is not None:
+            self.directions
+        if self.files.sampler is not None:
+            self.sampler(SamplerChoice(sampler=self.files.sampler))
+        self.store, self.face_set
+
+    def warm_up(self) -> None:
+        """Reads what the first faces need, before they are asked for."""
+        self.faces([Wish((Source(0),))], Look(next(iter(self.codecs))))
+        self.directions
+
     @property
     def codec(self) -> Codec:
         """That of the default decoder."""
@@ -202,13 +219,14 @@ class Explorer:
             InputError: as `faces`.
         """
         faces, _ = self.faces([wish], look)
-        codec, points = self.codecs[look.decoder], self._points(wish, look)
-        if wish.place:
-            provenance = mix_provenance(codec, points, wish.place, sharpening=look.sharpening)
-        else:
-            provenance = edit_provenance(
-                codec, points, self._edit(wish), sharpening=look.sharpening
+        codec, points, edit = self.codecs[look.decoder], self._points(wish, look), self._edit(wish)
+        provenance = (
+            mix_provenance(
+                codec, points, place=wish.place, edit=edit, sharpening=look.sharpening
             )
+            if wish.place
+            else edit_provenance(codec, points, edit, sharpening=look.sharpening)
+        )
         return png_bytes(Image.fromarray(faces[0]), provenance)
 
     def add_photo(self, data: bytes, name: str) -> tuple[Source, str | None]:

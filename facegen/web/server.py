@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import threading
@@ -61,7 +62,7 @@ def listen(host: str = LOOPBACK, port: int = 0) -> Address:
     except OSError as error:
         instead = "another --port, or none for a free one" if port else "another --host"
         raise FacegenError(
-            f"can't listen at {host}:{port}: {error.strerror}; choose {instead}"
+            f"can't listen at {host}:{port}: {os.strerror(error.errno or 0)}; choose {instead}"
         ) from error
     return Address(listener, host, secrets.token_urlsafe(TOKEN_BYTES))
 
