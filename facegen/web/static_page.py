@@ -56,10 +56,7 @@ def write_static_page(
         MissingFileError, InputError: the weights or the directions can't be used.
         OutputError: the folder exists (without `force`), or can't be written.
     """
-    provenance = {
-        "command": "explore",
-        "weights": explorer.weights.provenance(*(c.decoder for c in explorer.codecs.values())),
-    }
+    provenance = {"command": "explore", "weights": _weights(explorer)}
     with atomic_folder(folder, KIND, provenance, force=force) as stage:
         for name, content in _files(explorer):
             stage.write_bytes(name, content)
@@ -102,9 +99,15 @@ def _model(explorer: Explorer) -> dict[str, Any]:
         "about": {**about(explorer), **absent, "files": files, "percentiles": training is not None},
         "training": training and {"shares": training.shares, "radii": training.radii},
         "graphs": {name: f"{codec.decoder}.tflite" for name, codec in codecs.items()},
-        "weights": {n: weights.provenance("encoder", codec.decoder) for n, codec in codecs.items()},
+        "weights": _weights(explorer),
         "files": _direction_files(explorer),
     }
+
+
+def _weights(explorer: Explorer) -> dict[str, dict[str, str]]:
+    """By decoder, what the provenance of a face says of the weights."""
+    provenance = explorer.weights.provenance
+    return {name: provenance("encoder", codec.decoder) for name, codec in explorer.codecs.items()}
 
 
 def _direction_files(explorer: Explorer) -> dict[str, Any]:

@@ -29,7 +29,10 @@ export async function connect() {
       vectors.set(name, numbers.subarray(i * length, (i + 1) * length));
     });
   }
-  return new Engine(model, vectors);
+  const engine = new Engine(model, vectors);
+  // Loads the decoder while the page says so; the face of the origin is shown to nobody.
+  await engine.decode(model.about.decoders[0], new Float32Array(length));
+  return engine;
 }
 
 class Engine {
@@ -59,10 +62,14 @@ class Engine {
     return { name: "face.png", blob: withText(png, provenance(point, look, this.model)) };
   }
 
+  decode(decoder, z) {
+    return this.decoder.decode(this.model.graphs[decoder], z);
+  }
+
   async picture(point, look) {
     const size = this.about.image_size;
     const { z, radius } = this.place(point, look.sampler);
-    const decoded = await this.decoder.decode(this.model.graphs[look.decoder], z);
+    const decoded = await this.decode(look.decoder, z);
     const pixels = look.sharpen === null ? decoded : sharpen(decoded, size, look.sharpen);
     return { size, pixels, radius };
   }
