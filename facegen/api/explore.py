@@ -221,7 +221,9 @@ class Explorer:
         faces, _ = self.faces([wish], look)
         codec, points, edit = self.codecs[look.decoder], self._points(wish, look), self._edit(wish)
         provenance = (
-            mix_provenance(codec, points, place=wish.place, edit=edit, sharpening=look.sharpening)
+            mix_provenance(
+                codec, points, place=wish.place, edit=edit, sharpening=look.sharpening
+            )
             if wish.place
             else edit_provenance(codec, points, edit, sharpening=look.sharpening)
         )

@@ -23,9 +23,8 @@ def write_static(console: Console, explorer: Explorer, folder: Path, force: bool
 
     written = write_static_page(explorer, folder, force=force)
     size = sum(path.stat().st_size for path in written.rglob("*") if path.is_file())
-    console.say(
-        f"{size / 1e6:.0f} MB; look at it with: python -m http.server -d {shlex.quote(str(written))}"
-    )
+    place = shlex.quote(str(written))
+    console.say(f"{size / 1e6:.0f} MB; look at it with: python -m http.server -d {place}")
     console.result(written)
 
 

@@ -129,7 +129,7 @@ def test_a_file_that_came_in_meanwhile_keeps_the_old_folder(tmp_path: Path):
             stage.write_bytes("a.txt", b"new")
             (path / "notes.txt").write_text("mine")
 
-    with pytest.raises(OutputError, match="notes[.]txt is not facegen's"):
+    with pytest.raises(OutputError, match=r"notes\.txt is not facegen's"):
         meanwhile()
     assert content(path)["a.txt"] == "old"
     assert os.listdir(tmp_path) == ["made"]

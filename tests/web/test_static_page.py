@@ -120,7 +120,7 @@ def test_no_path_of_this_machine_is_told(toy_weights: Path, toy_attributes: Path
     assert about["files"]["weights"] == "toy"
     assert about["files"]["attributes"] == "attributes.h5"
     assert about["decoders"] == ["plain"]
-    assert not (about["photos"] or about["stored"] or about["fitted"])
+    assert not any(about[name] for name in ("photos", "stored", "fitted"))
 
 
 def test_a_folder_that_exists_is_refused_without_force_and_another_s_file_stays(
