@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from typing import Any
 
 import numpy as np
 import pytest
 
 from facegen.images.sharpening import Sharpening
 from facegen.latent import random_points
+from facegen.latent.directions import remove
+from facegen.latent.edits import Edit
+from facegen.latent.interpolation import mix
+from facegen.latent.radius_quantiles import RadiusQuantiles
+from facegen.latent.samplers import AtPercentiles, OnShell, PointSampler, Sampler, Truncated
 from running import REPOSITORY
 
 NODE = shutil.which("node")
@@ -77,6 +84,131 @@ def test_draws_of_64_bits_leave_the_half_that_one_of_32_bits_left():
     single, double = (lambda: random.random(dtype=np.float32)), random.random
     expected = [single(), double(), single(), double()]
     np.testing.assert_array_equal(np.frombuffer(run_module(script), np.float64), expected)
+
+
+TRAINING = RadiusQuantiles((0, 0.05, 0.5, 1), (3.0, 5.5, 6.25, 9.0))
+SAMPLERS: dict[str, PointSampler] = {
+    '{"sigma": 1.3}': Sampler(sigma=1.3),
+    '{"r_limit": 2.5}': Sampler(r_limit=2.5),
+    '{"radius": 7.3}': OnShell(Sampler(), 7.3),
+    '{"truncation": 0.7}': Truncated(Sampler(), np.zeros(40, np.float32), 0.7),
+    '{"radius_percentile": [0, 100]}': AtPercentiles(Sampler(), 0, 100, TRAINING),
+    '{"radius_percentile": [3, 60]}': AtPercentiles(Sampler(), 3, 60, TRAINING),
+}
+
+
+def computed(call: str, **values: Any) -> np.ndarray:
+    """What a call of points.js gives, a list of points; `given` has the values, vectors and all."""
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ drawn, edited, mixed, offset }} from "MODULES/points.js";
+        const given = JSON.parse(readFileSync(0));
+        console.log(JSON.stringify({call}.map((point) => Array.from(point))));
+    """
+    content = json.dumps(values, default=lambda array: array.tolist()).encode()
+    return np.array(json.loads(run_module(script, content)), np.float32)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_samplers_give_the_points_that_generate_gives(sampler: str):
+    found = computed(
+        f"[...Array(20).keys()].map((row) => drawn({{ seed: 3, row }}, {sampler}, 40, given))",
+        shares=TRAINING.shares,
+        radii=TRAINING.radii,
+    )
+    expected = SAMPLERS[sampler].sample(range(20), 40, seed=3)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "complaint"),
+    [
+        ('{"radius": 7, "r_limit": 2}', "radius and r_limit don't go together"),
+        ('{"sigma": 0}', "sigma must be above 0, not 0"),
+        ('{"truncation": 1.5}', "truncation must be above 0 and at most 1, not 1.5"),
+        ('{"radius_percentile": [90, 10]}', "the smaller first, not 90 and 10"),
+        ('{"fitted": true}', "this page has no fitted sampler"),
+        ('{"radius_percentile": [5, 95]}', "are not known"),
+    ],
+)
+def test_samplers_that_generate_refuses_are_refused(sampler: str, complaint: str):
+    training = "null" if "known" in complaint else "{}"
+    script = f"""
+        import {{ drawn }} from "MODULES/points.js";
+        try {{
+            drawn({{ seed: 3, row: 0 }}, {sampler}, 8, {training});
+        }} catch (error) {{
+            console.log(error.message);
+        }}
+    """
+    assert complaint in run_module(script).decode()
+
+
+def test_moves_without_other_directions_are_those_of_edit():
+    random = np.random.default_rng(1)
+    vectors = dict(zip("abcd", random.normal(size=(4, 40)).astype(np.float32), strict=True))
+    vectors["d"] = vectors["c"] * 2  # others may depend on each other
+    amounts, without = {"a": 1.5, "b": -0.25}, ["c", "d"]
+    found = computed(
+        "[offset(given.amounts, given.without, (name) => given.vectors[name])]",
+        **{"amounts": amounts, "without": without, "vectors": vectors},
+    )
+    left = remove(
+        np.stack([vectors[name] for name in amounts]), np.stack([vectors["c"]]), list(amounts)
+    )
+    expected = np.array([*amounts.values()]) @ left
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_a_direction_of_which_nothing_is_left_is_an_error():
+    script = """
+        import { offset } from "MODULES/points.js";
+        const vector = (name) => ({ a: [1, 2, 0], b: [-2, -4, 0] })[name];
+        try {
+            offset({ a: 1 }, ["b"], vector);
+        } catch (error) {
+            console.log(error.message);
+        }
+    """
+    assert b"nothing of the direction a is left without the others" in run_module(script)
+
+
+def test_an_edit_goes_to_the_radius_first_and_is_added_then():
+    z = random_points.normal([4], 40, seed=3)
+    added = random_points.normal([5], 40, seed=3)[0]
+    found = computed(
+        "[edited(Float32Array.from(given.z), 9.5, Float32Array.from(given.added))]",
+        z=z[0],
+        added=added,
+    )
+    np.testing.assert_allclose(found, Edit(radius=9.5).apply(z) + added, rtol=1e-5)
+
+
+@pytest.mark.parametrize("place", [(0.3, 0.6), (0, 0), (1, 0), (0, 1), (1, 1), (0, 0.5), (0.25, 1)])
+def test_a_place_among_four_faces_is_that_of_morph(place: tuple[float, float]):
+    corners = random_points.normal(range(4), 40, seed=3)
+    call = "[mixed(given.corners.map((corner) => Float32Array.from(corner)), given.place)]"
+    found = computed(call, corners=corners, place=place)
+    np.testing.assert_allclose(found, mix(corners, [place]), atol=2e-6)
+    if set(place) <= {0, 1}:
+        np.testing.assert_array_equal(found[0], corners[int(place[0] + 2 * place[1])])
+    found = computed(call, corners=corners[:2], place=(place[0], 0))
+    np.testing.assert_allclose(found, mix(corners[:2], [place[:1]]), atol=2e-6)
+
+
+def test_faces_that_are_alike_or_opposite_are_mixed_as_morph_does():
+    z = random_points.normal([4], 40, seed=3)[0]
+    call = "[mixed(given.corners.map((corner) => Float32Array.from(corner)), [0.5, 0])]"
+    np.testing.assert_allclose(computed(call, corners=[z, z * 1.5])[0], z * 1.25, rtol=1e-6)
+    script = """
+        import { mixed } from "MODULES/points.js";
+        try {
+            mixed([Float32Array.of(1, 2), Float32Array.of(-1, -2)], [0.5, 0]);
+        } catch (error) {
+            console.log(error.message);
+        }
+    """
+    assert b"lie opposite each other" in run_module(script)
 
 
 @pytest.mark.parametrize("factor", [0, 0.3, 1, 3, 7, -1.5])
