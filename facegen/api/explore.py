@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -126,15 +126,15 @@ class Explorer:
             MissingFileError, InputError: one is missing, damaged, or doesn't fit the weights.
         """
         if self.files.attributes is not None:
-            self.directions
+            _ = self.directions
         if self.files.sampler is not None:
             self.sampler(SamplerChoice(sampler=self.files.sampler))
-        self.store, self.face_set
+        _ = self.store, self.face_set
 
     def warm_up(self) -> None:
         """Reads what the first faces need, before they are asked for."""
         self.faces([Wish((Source(0),))], Look(next(iter(self.codecs))))
-        self.directions
+        _ = self.directions
 
     @property
     def codec(self) -> Codec:
@@ -221,9 +221,7 @@ class Explorer:
         faces, _ = self.faces([wish], look)
         codec, points, edit = self.codecs[look.decoder], self._points(wish, look), self._edit(wish)
         provenance = (
-            mix_provenance(
-                codec, points, place=wish.place, edit=edit, sharpening=look.sharpening
-            )
+            mix_provenance(codec, points, place=wish.place, edit=edit, sharpening=look.sharpening)
             if wish.place
             else edit_provenance(codec, points, edit, sharpening=look.sharpening)
         )

@@ -111,8 +111,9 @@ def command(
             )
         write_static(console, Explorer(ExplorerFiles(weights, attributes)), static, force)
         return
-    from facegen.web.server import listen, serve
+    from facegen.web.server import check_installed, listen, serve
 
+    check_installed()
     files = ExplorerFiles(weights, attributes, sampler, latents, faces)
     explorer = Explorer(files, threads=threads)
     explorer.check()

@@ -51,10 +51,10 @@ def _directions(explorer: Explorer) -> list[dict[str, Any]]:
 
 
 def _radii(quantiles: RadiusQuantiles | None, latent_dim: int) -> dict[str, float]:
-    """Of training faces; of normal points, whose radius has a deviation of about sqrt(1/2), else."""
+    """Of training faces, else of normal points, whose deviation is about sqrt(1/2)."""
     if quantiles is None:
         middle = math.sqrt(latent_dim)
-        found = {name: max(0.1, middle + sqrt / math.sqrt(2)) for name, sqrt in NORMAL.items()}
+        found = {name: max(0.1, middle + n * math.sqrt(0.5)) for name, n in NORMAL.items()}
     else:
         found = {name: float(quantiles.radius(np.array(s))) for name, s in SHARES.items()}
     return {name: round(radius, 2) for name, radius in found.items()}

@@ -68,9 +68,9 @@ class Server:
             post("/original", self.original),
             post("/photo", self.photo),
             Route("/", self.file),
-            Route("/{name}", self.file),
+            Route("/{name:path}", self.file),
         ]
-        handlers: Any = {FacegenError: refused, HTTPException: wrong}
+        handlers: Any = {FacegenError: refused, HTTPException: wrong, Exception: broken}
         return Starlette(routes=routes, exception_handlers=handlers)
 
     async def _run(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -79,7 +79,7 @@ class Server:
 
     async def file(self, request: Request) -> Response:
         """A file of the page."""
-        name = request.path_params.get("name", "index.html")
+        name = request.path_params.get("name", "index.html")  # a name, not a path: it is looked up
         if name not in self._files:
             raise HTTPException(404, "there is no such page")
         return self._files[name]
@@ -134,3 +134,9 @@ async def wrong(request: Request, error: HTTPException) -> Response:
     """What HTTP refuses: another method, another path, too large a body."""
     headers = {**(error.headers or {}), "connection": "close"}
     return JSONResponse({"error": error.detail}, error.status_code, headers=headers)
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """What nobody expected; the guard tells of it."""
+    told = {"error": "an error of facegen's own; its terminal says more"}
+    return JSONResponse(told, 500, headers={"connection": "close"})

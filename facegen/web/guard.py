@@ -51,34 +51,49 @@ class Door:
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """The status and the reason why a request is not let in, or None."""
-        headers = scope["headers"]
-        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
-        if len(hosts) != 1 or not self._is_ours(hosts[0]):
+        if not self.is_for_us(scope):
             return 421, "this server has another name; open the address that it printed"
-        for name, value in headers:
-            if name == b"origin" and value.decode("latin-1") != f"http://{hosts[0]}":
-                return 403, "another page may not use the explorer"
-            if name == b"sec-fetch-site" and value not in (b"same-origin", b"none"):
-                return 403, "another page may not use the explorer"
-        if not secrets.compare_digest(self.path_token(scope).encode(), self.token.encode()):
+        if not self.is_from_us(scope):
+            return 403, "another page may not use the explorer"
+        if not self.has_token(scope):
             return 403, "open the address that facegen explore printed, with all that is in it"
         return None
 
-    def path_token(self, scope: Scope) -> str:
-        """The first part of a path."""
-        return str(scope["path"]).lstrip("/").partition("/")[0]
-
-    def _is_ours(self, host: str) -> bool:
+    def is_for_us(self, scope: Scope) -> bool:
         """Whether Host is this server: a name that leads here by another's doing is not.
 
         Rebinding needs a name, so where the server was given to the network an address will do.
         """
-        name, _, port = host.rpartition(":")
+        hosts = _values(scope, b"host")
+        name, _, port = hosts[0].rpartition(":") if len(hosts) == 1 else ("", "", "")
         if port != str(self.port):
             return False
         if name in ("127.0.0.1", "localhost", self.host, f"[{self.host}]"):
             return True
-        return self.host not in ("127.0.0.1", "localhost") and _is_address(name.strip("[]"))
+        return self.host not in ("127.0.0.1", "localhost", "::1") and _is_address(name.strip("[]"))
+
+    def is_from_us(self, scope: Scope) -> bool:
+        """Whether no other origin's page has sent the request, or led here."""
+        ours = f"http://{_values(scope, b'host')[0]}"
+        return all(origin == ours for origin in _values(scope, b"origin")) and all(
+            site in ("same-origin", "none") for site in _values(scope, b"sec-fetch-site")
+        )
+
+    def has_token(self, scope: Scope) -> bool:
+        """Whether the first part of the path is the token."""
+        given, _ = _split(scope)
+        return secrets.compare_digest(given.encode(errors="replace"), self.token.encode())
+
+
+def _values(scope: Scope, wanted: bytes) -> list[str]:
+    """The values of a header."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+
+
+def _split(scope: Scope) -> tuple[str, str]:
+    """The first part of a path, and the rest of it, which begins with a slash."""
+    first, slash, rest = str(scope["path"])[1:].partition("/")
+    return first, slash + rest or "/"
 
 
 def _is_address(name: str) -> bool:
@@ -103,28 +118,23 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request, as an ASGI application does."""
-        begun = False
+        if scope["type"] != "http":
+            return
 
         async def guarded(message: Any) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
-        if scope["type"] != "http":
-            return
         refusal = self.door.refusal(scope)
         if refusal is not None:
             await answer(guarded, *refusal)
             return
-        inner = str(scope["path"]).lstrip("/").removeprefix(self.door.token) or "/"
+        _, inner = _split(scope)
         try:
             await self.app({**scope, "path": inner}, receive, guarded)
-        except Exception as error:  # a bug: told once, here, and not to the page
+        except Exception as error:  # a bug: it is told here, and the page has its answer already
             self.on_bug(error)
-            if not begun:
-                await answer(guarded, 500, "an error of facegen's; the terminal says more")
 
 
 async def answer(send: Send, status: int, reason: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import os
 import secrets
 import socket
@@ -67,50 +69,76 @@ def listen(host: str = LOOPBACK, port: int = 0) -> Address:
     return Address(listener, host, secrets.token_urlsafe(TOKEN_BYTES))
 
 
+class Service:
+    """A server at work in a thread of its own; a context manager, which ends it.
+
+    In a thread uvicorn leaves signals alone: the main one's handlers raise there
+    (`facegen.signals`).
+    """
+
+    def __init__(self, explorer: Explorer, address: Address, on_bug: Callable[[Exception], object]):
+        """Raises FacegenError if the extra is not installed."""
+        check_installed()
+        import uvicorn
+
+        from facegen.web.app import Server
+        from facegen.web.connections import MOST, TimedProtocol
+        from facegen.web.guard import Door, Guard
+
+        door = Door(address.token, address.port, address.host)
+        config = uvicorn.Config(
+            Guard(Server(explorer).app(), door, on_bug),
+            http=TimedProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            log_level=logging.CRITICAL,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MOST,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([address.listener],), daemon=True
+        )
+
+    def wait(self) -> None:
+        """Waits for the server's end, which a signal's exception brings."""
+        self._thread.join()
+
+    def __enter__(self) -> Service:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+
+
+def check_installed() -> None:
+    """Raises FacegenError if the extra is not installed."""
+    for name in ("starlette", "uvicorn"):
+        if importlib.util.find_spec(name) is None:
+            raise FacegenError(f"the explorer needs {name}: pip install 'facegen[explore]'")
+
+
 def serve(
     explorer: Explorer,
     address: Address,
     *,
     on_bug: Callable[[Exception], object] = lambda error: None,
 ) -> None:
-    """Answers until a signal or an exception ends the waiting of this thread.
+    """Answers until an exception, such as that of a signal, ends the waiting of this thread.
+
+    Args:
+        on_bug: called with an error that nobody expected; the page is told that there was one.
 
     Raises:
         FacegenError: the extra is not installed.
     """
-    try:
-        import uvicorn
-
-        from facegen.web.app import Server
-        from facegen.web.connections import MOST, TimedProtocol
-    except ImportError as error:
-        raise FacegenError(
-            f"the explorer needs {error.name}: pip install 'facegen[explore]'"
-        ) from error
-    from facegen.web.guard import Door, Guard
-
-    door = Door(address.token, address.port, address.host)
-    config = uvicorn.Config(
-        Guard(Server(explorer).app(), door, on_bug),
-        http=TimedProtocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=MOST,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    # In a thread uvicorn leaves signals alone: the main one's handlers raise there (facegen.signals).
-    thread = threading.Thread(target=server.run, args=([address.listener],), daemon=True)
-    thread.start()
-    try:
+    with Service(explorer, address, on_bug) as service:
         explorer.warm_up()
-        thread.join()
-    finally:
-        server.should_exit = True
-        thread.join(STOP_SECONDS)
+        service.wait()

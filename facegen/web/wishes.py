@@ -70,13 +70,14 @@ def read_source(record: Record) -> Source:
 def _wish(record: Record) -> Wish:
     attribute = {}
     if record.value("attribute", {}):
-        attribute = record.amounts("attribute", MAX_LABELS, MAX_AMOUNT)
+        amounts = record.amounts("attribute", MAX_LABELS, MAX_AMOUNT)
+        attribute = {name: float(amount) for name, amount in amounts.items()}
     place: tuple[float, ...] = ()
     if "corners" in record:
         sources = [read_source(corner) for corner in record.records("corners", 4)]
         if len(sources) not in (2, 4):
             raise record.fail("corners", "2 or 4 sources")
-        place = record.numbers("at", 2, 0, 1)[: len(sources) // 2]
+        place = _floats(record, "at", 1)[: len(sources) // 2]
     else:
         sources = [read_source(record.record("source"))]
     return Wish(
@@ -90,7 +91,12 @@ def _wish(record: Record) -> Wish:
 
 def _optional(record: Record, name: str, least: float, most: float = LARGEST) -> float | None:
     """A number, or None where it is null or missing."""
-    return None if record.value(name, None) is None else record.number(name, least, most)
+    return None if record.value(name, None) is None else float(record.number(name, least, most))
+
+
+def _floats(record: Record, name: str, most: float) -> tuple[float, ...]:
+    """Two numbers in 0..most, recorded as those of the command line."""
+    return tuple(float(number) for number in record.numbers(name, 2, 0, most))
 
 
 def _look(record: Record, explorer: Explorer) -> Look:
@@ -107,7 +113,7 @@ def _sampler(record: Record, explorer: Explorer) -> SamplerChoice:
         name: _optional(record, name, LEAST) for name in ("sigma", "r_limit", "radius")
     }
     if "radius_percentile" in record:
-        low, high = record.numbers("radius_percentile", 2, 0, 100)
+        low, high = _floats(record, "radius_percentile", 100)
         if low > high:
             raise record.fail("radius_percentile", "two percentiles, the smaller first")
         values["radius_percentile"] = (low, high)
