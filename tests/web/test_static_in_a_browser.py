@@ -253,9 +253,21 @@ def test_an_address_shows_the_same_face_again(page: Any, tmp_path: Path):
     assert difference(first, downloaded(page, tmp_path / "again.png")) == 0
 
 
-def test_a_page_whose_files_are_not_all_there_says_so(browser: Any, address: str):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("crisp_decoder.tflite", "crisp_decoder.tflite can't be loaded"),
+        ("model.json", "model.json can't be loaded"),
+        ("decoder_worker.js", "the decoder does not start"),
+        ("litert/litert_wasm_compat_internal.js", "the decoder does not start"),
+        ("litert/litert_wasm_compat_internal.wasm", "is the folder litert/ there"),
+    ],
+)
+def test_a_page_whose_files_are_not_all_there_says_so(
+    browser: Any, address: str, name: str, told: str
+):
     with browser.new_context() as context:
         page = context.new_page()
-        page.route("**/crisp_decoder.tflite", lambda route: route.fulfill(status=404))
+        page.route(f"**/{name}", lambda route: route.fulfill(status=404, body="not there"))
         page.goto(address)
-        page.get_by_text("crisp_decoder.tflite can't be loaded").wait_for()
+        page.get_by_text(told).wait_for()

@@ -19,12 +19,17 @@ function report(line) {
 }
 
 async function start() {
-  const wasm = await ModuleFactory({
-    locateFile: (name) => LITERT + name,
-    print: report,
-    printErr: report,
-  });
-  return { wasm, environment: wasm.LiteRtEnvironment.create(null) };
+  const options = { locateFile: (name) => LITERT + name, print: report, printErr: report };
+  try {
+    const wasm = await ModuleFactory(options);
+    return { wasm, environment: wasm.LiteRtEnvironment.create(null) };
+  } catch (error) {
+    console.error(error);
+    throw new Error(
+      "What runs the model does not start: is the folder litert/ there, with all of its files? " +
+        "And it needs a browser of 2023 or later (WebAssembly with SIMD).",
+    );
+  }
 }
 
 async function read(address) {
