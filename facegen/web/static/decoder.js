@@ -11,15 +11,17 @@ export class Decoder {
       if (error === undefined) resolve(pixels);
       else reject(new Error(error));
     };
+    this.broken = null; // why it will never answer
     this.worker.onerror = (event) => {
-      const reason = new Error(`the decoder does not start: ${event.message ?? "not loaded"}`);
-      this.asked.forEach(([, reject]) => reject(reason));
+      this.broken = new Error(`the decoder does not start: ${event.message ?? "not loaded"}`);
+      this.asked.forEach(([, reject]) => reject(this.broken));
       this.asked.clear();
     };
   }
 
   /** The face of a point: RGBA pixels, Uint8ClampedArray. */
   decode(graph, z) {
+    if (this.broken) return Promise.reject(this.broken);
     return new Promise((resolve, reject) => {
       const id = this.count++;
       this.asked.set(id, [resolve, reject]);

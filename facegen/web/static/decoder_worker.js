@@ -10,7 +10,9 @@ const FLOAT32 = 1; // LiteRtElementType
 
 importScripts(`${LITERT}litert_wasm_compat_internal.js`); // gives ModuleFactory
 
-let running = null;
+const running = start(); // while the page reads what it is about
+running.catch(() => {}); // whoever asks for a face is told
+
 const decoders = new Map(); // promises, by the graph's address
 
 /** What LiteRT tells of itself is for its makers; errors are for the console. */
@@ -51,9 +53,7 @@ function tensorFor({ wasm, environment }, length) {
 }
 
 async function compile(address) {
-  const content = await read(address);
-  running ??= start();
-  const { wasm, environment } = await running;
+  const [content, { wasm, environment }] = await Promise.all([read(address), running]);
   const place = wasm._malloc(content.length); // the model goes on reading there
   wasm.HEAPU8.set(content, place);
   const model = wasm.loadModel(environment, place, content.length);

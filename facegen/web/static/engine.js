@@ -20,6 +20,7 @@ async function read(address) {
 }
 
 export async function connect() {
+  const decoder = new Decoder(); // begins to load
   const model = await (await read(MODEL)).json();
   const { directions, latent_dim: length } = model.about;
   const vectors = new Map();
@@ -29,19 +30,19 @@ export async function connect() {
       vectors.set(name, numbers.subarray(i * length, (i + 1) * length));
     });
   }
-  const engine = new Engine(model, vectors);
+  const engine = new Engine(model, vectors, decoder);
   // Loads the decoder while the page says so; the face of the origin is shown to nobody.
   await engine.decode(model.about.decoders[0], new Float32Array(length));
   return engine;
 }
 
 class Engine {
-  constructor(model, vectors) {
+  constructor(model, vectors, decoder) {
     this.about = model.about;
     this.map = null;
     this.model = model;
     this.vectors = vectors;
-    this.decoder = new Decoder();
+    this.decoder = decoder;
   }
 
   async faces(points, look, signal) {
