@@ -76,6 +76,7 @@ analyze() {
     local name=$1
     print "$name-coordinates.json" facegen analyze coordinates "$name.h5" --json \
         -o "$name-coordinates.png" --force
+    print "$name-pca.json" facegen analyze pca "$name.h5" --json -o "$name-pca.png" --force
     print "$name-clusters.json" facegen analyze clusters "$name.h5" --json \
         -o "$name-clusters.png" --force
     print "$name-tsne-30.json" facegen analyze tsne "$name.h5" --json --colour Male \
@@ -112,6 +113,9 @@ done
 for name in vae vae-tiny ae; do
     analyze "$name"
 done
+# Smear-out or fragments: the same held-out faces, each model with its own decoder.
+print neighbours.json facegen analyze neighbours vae.h5 vae-tiny.h5 ae.h5 --json --weights vae \
+    --weights vae-tiny --weights ae -o neighbours.png --sheet neighbours-sheet.png --force
 print radius.json facegen analyze radius vae.h5 vae-tiny.h5 vae-tiny-nobn.h5 ae.h5 --json \
     -o radius.png --force
 

@@ -1220,6 +1220,21 @@ NUMBERS = [
         make=ODD_MU,
     ),
     Case(
+        "components-one-point",
+        "a store whose points are all the same, for `attributes --unsupervised`",
+        "attributes latents.h5 --unsupervised -q",
+        "facegen: latents.h5 has no two training faces that differ",
+        make=bad.store,
+    ),
+    Case(
+        "component-unknown",
+        "a direction that there is not",
+        "edit seed:1 --attribute pc-99=1 -o a.png",
+        "facegen: ...components.h5 has no direction 'pc-99'; it has pc-1 to pc-30, layer-1 to "
+        "layer-30",
+        test="api/test_components.py::test_what_is_missing_is_said",
+    ),
+    Case(
         "number-nan-fit",
         "a row with NaN for `fit`",
         "fit latents.h5 -o s.h5 -q",

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from facegen.api.attributes import attributes
+from facegen.api.components import components
 from facegen.api.edit import edit_sheet, edit_single
 from facegen.api.encode import encode
 from facegen.api.fit import fit
@@ -32,7 +33,12 @@ from facegen.recipes.edit_recipes import Edited, Mixed, Morphed
 from facegen.recipes.ingredients import Nearest
 from facegen.recipes.materials import Materials
 from facegen.recipes.recipe import AnyRecipe, Generated, GeneratedFaces, Reconstructed
-from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
+from facegen.recipes.store_recipes import (
+    AttributesRecipe,
+    ComponentsRecipe,
+    EncodeRecipe,
+    FitRecipe,
+)
 
 
 def _generation(made: Generated, materials: Materials) -> Generation:
@@ -171,6 +177,17 @@ def _remake_attributes(made: AttributesRecipe, materials: Materials, output: Pat
     attributes(store, output, without=made.without, min_count=made.min_count, force=True)
 
 
+def _remake_components(made: ComponentsRecipe, materials: Materials, output: Path) -> None:
+    components(
+        None if made.store is None else materials.find_store(made.store),
+        output,
+        count=made.count,
+        min_count=made.min_count,
+        weights=materials.codec.weights.path,
+        force=True,
+    )
+
+
 REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     Generated: _remake_generated,
     GeneratedFaces: _remake_face_set,
@@ -181,6 +198,7 @@ REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     EncodeRecipe: _remake_latents,
     FitRecipe: _remake_sampler,
     AttributesRecipe: _remake_attributes,
+    ComponentsRecipe: _remake_components,
 }
 
 

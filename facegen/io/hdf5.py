@@ -34,6 +34,7 @@ MAKERS = {  # what to tell people who give another file
     "facegen-latents": "facegen encode FACES.h5",
     "facegen-sampler": "facegen fit LATENTS.h5",
     "facegen-attributes": "facegen attributes LATENTS.h5",
+    "facegen-components": "facegen attributes LATENTS.h5 --unsupervised",
 }
 SPLIT_DTYPE = h5py.enum_dtype(SPLITS, basetype="u1")
 
@@ -182,8 +183,7 @@ def kind_of(path: str | os.PathLike) -> str:
     """What a file calls itself: the format of facegen's files, else that it is another's.
 
     Raises:
-        MissingFileError: no such file.
-        InputError: not HDF5, or truncated.
+        MissingFileError, InputError: no such file, not HDF5, or truncated.
     """
     with _open(Path(path), "HDF5") as file:
         return _kind(file)

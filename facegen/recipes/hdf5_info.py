@@ -14,6 +14,7 @@ from facegen.errors import InputError
 from facegen.io import (
     attribute_file,
     checkpoint,
+    component_file,
     face_set,
     hdf5,
     keras_files,
@@ -26,6 +27,7 @@ from facegen.io.hdf5_provenance import read_file_provenance
 from facegen.io.latent_store import Latents
 from facegen.io.parts import Part
 from facegen.io.weights import ARRAYS_FORMAT, ARRAYS_VERSION
+from facegen.latent.components import Components
 from facegen.latent.directions import Directions
 from facegen.latent.samplers import FittedSampler
 
@@ -124,6 +126,19 @@ def _describe_attributes(path: Path) -> dict[str, Any]:
     }
 
 
+def _describe_components(path: Path) -> dict[str, Any]:
+    with hdf5.open_file(path, component_file.FORMAT, component_file.FORMAT_VERSION) as file:
+        versions, provenance = _versions(file), read_file_provenance(file)
+    found = Components.read(path)
+    return {
+        **versions,
+        "latent_dim": found.vectors.shape[1],
+        **asdict(found.source),
+        "components": {row.pop("name"): row for row in found.summary()},
+        "provenance": provenance,
+    }
+
+
 def _describe_sampler(path: Path) -> dict[str, Any]:
     with hdf5.open_file(path, sampler_file.FORMAT, sampler_file.FORMAT_VERSION) as file:
         versions, provenance = _versions(file), read_file_provenance(file)
@@ -178,6 +193,7 @@ DESCRIBERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     latent_store.FORMAT: _describe_latents,
     face_set.FORMAT: _describe_faces,
     attribute_file.FORMAT: _describe_attributes,
+    component_file.FORMAT: _describe_components,
     sampler_file.FORMAT: _describe_sampler,
     checkpoint.FORMAT: _describe_checkpoint,
     ARRAYS_FORMAT: _describe_arrays,

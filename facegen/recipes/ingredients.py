@@ -17,6 +17,7 @@ from facegen.io.latent_store import Origin
 from facegen.io.parts import Part
 from facegen.io.records import Key, Record
 from facegen.io.weights import DECODERS
+from facegen.latent.components import is_component
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.row_ranges import MAX_ROW
 from facegen.seeds import MAX_SEED
@@ -51,21 +52,26 @@ class Model:
 
 @dataclass(frozen=True)
 class MoveRecipe:
-    """A move along labels' directions, and the file of these."""
+    """A move along directions.
+
+    Attributes:
+        files: name and SHA-256 of the files that have them: "attributes", "components" or both.
+    """
 
     attributes: dict[str, float]
     without: list[str]
-    file: str
-    sha256: str
+    files: dict[str, tuple[str, str]]
 
     @classmethod
     def read(cls, record: Record) -> MoveRecipe:
-        return cls(
-            record.amounts("attributes", MAX_LABELS, LARGEST),
-            record.texts("without", MAX_LABELS),
-            record.text("attributes_file"),
-            record.text("attributes_sha256"),
-        )
+        amounts = record.amounts("attributes", MAX_LABELS, LARGEST)
+        without = record.texts("without", MAX_LABELS)
+        kinds = {("attributes", "components")[is_component(name)] for name in (*amounts, *without)}
+        files = {
+            kind: (record.text(f"{kind}_file"), record.text(f"{kind}_sha256"))
+            for kind in sorted(kinds)
+        }
+        return cls(amounts, without, files)
 
 
 @dataclass(frozen=True)

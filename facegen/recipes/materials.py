@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from facegen.errors import InputError, MissingFileError
-from facegen.io import attribute_file, hdf5, sampler_file
-from facegen.io.attribute_file import FILE_NAME
+from facegen.io import attribute_file, component_file, hdf5, sampler_file
 from facegen.io.face_set import FaceSet
 from facegen.io.face_set_history import History
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import Latents
 from facegen.io.weights import DECODERS, Weights
+from facegen.latent.components import Components
 from facegen.latent.directions import Directions, Move
 from facegen.latent.edits import Edit
 from facegen.latent.samplers import (
@@ -238,11 +239,24 @@ class Materials:
         return Edit(None if made.move is None else self.move(made.move), made.radius)
 
     def move(self, made: MoveRecipe) -> Move:
-        """A move along labels' directions."""
-        path = self.codec.weights.path / FILE_NAME
-        if not path.is_file() or sha256_of(path) != made.sha256:
-            path = self._find_same(made.file, attribute_file.FORMAT, made.sha256)
-        return Move(Directions.read(path), made.attributes, made.without)
+        """A move along directions."""
+        directions = components = None
+        if "attributes" in made.files:
+            directions = Directions.read(
+                self._find_directions(attribute_file, *made.files["attributes"])
+            )
+        if "components" in made.files:
+            components = Components.read(
+                self._find_directions(component_file, *made.files["components"])
+            )
+        return Move(directions, made.attributes, made.without, components)
+
+    def _find_directions(self, kind: ModuleType, name: str, sha256: str) -> Path:
+        """A file of directions by its digest: the weights' own, or one of the recorded name."""
+        own = self.codec.weights.path / kind.FILE_NAME
+        if own.is_file() and sha256_of(own) == sha256:
+            return own
+        return self._find_same(name, kind.FORMAT, sha256)
 
 
 def _another(path: Path) -> InputError:

@@ -14,9 +14,10 @@ from typing import Any, cast
 
 from facegen.errors import InputError
 from facegen.images.sheets import ROWS_PER_PAGE, Grid, pair_grid
-from facegen.io import attribute_file, face_set, latent_store, sampler_file
+from facegen.io import attribute_file, component_file, face_set, latent_store, sampler_file
 from facegen.io.parts import Part
 from facegen.io.records import Record
+from facegen.recipes import store_recipes
 from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO
 from facegen.recipes.edit_recipes import Edited, Morphed, read_morph
 from facegen.recipes.ingredients import (
@@ -26,7 +27,6 @@ from facegen.recipes.ingredients import (
     read_part,
 )
 from facegen.recipes.picture_recipe import Cell, Recipe, pair_of
-from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 from facegen.row_ranges import MAX_ROW, parse_rows
 from facegen.seeds import MAX_SEED
 
@@ -139,7 +139,7 @@ class Reconstructed(Recipe):
         return replace(self, sources=self.sources[some], names=names, rows=rows, columns=1), cell
 
 
-AnyRecipe = Recipe | EncodeRecipe | FitRecipe | AttributesRecipe
+AnyRecipe = Recipe | store_recipes.FileRecipe
 READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] = {
     (PICTURE, "generate"): Generated.read,
     (PICTURE, "reconstruct"): Reconstructed.read,
@@ -148,9 +148,10 @@ READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] =
     (ANIMATION, "morph"): Morphed.read_animation,
     (VIDEO, "morph"): Morphed.read_animation,
     (face_set.FORMAT, "generate"): GeneratedFaces.read,
-    (latent_store.FORMAT, "encode"): EncodeRecipe.read,
-    (sampler_file.FORMAT, "fit"): FitRecipe.read,
-    (attribute_file.FORMAT, "attributes"): AttributesRecipe.read,
+    (latent_store.FORMAT, "encode"): store_recipes.EncodeRecipe.read,
+    (sampler_file.FORMAT, "fit"): store_recipes.FitRecipe.read,
+    (attribute_file.FORMAT, "attributes"): store_recipes.AttributesRecipe.read,
+    (component_file.FORMAT, "attributes"): store_recipes.ComponentsRecipe.read,
 }
 
 

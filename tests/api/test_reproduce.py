@@ -25,6 +25,8 @@ COMMANDS = {
     "stored": "generate --latents latents.h5 --rows 7,3-5 --points mu",
     "moved": "generate --n 3 --seed 5 --attribute Smiling=2 --without Male "
     "--attributes attributes.h5",
+    "along components": "edit seed:5 --attribute pc-1=2,layer-2=-1 --without pc-3 --steps 2 "
+    "--attributes components.h5",
     "nearest": "generate --n 3 --seed 5 --nearest latents.h5 --faces faces.h5",
     "nearest reconstructions": "generate --n 3 --seed 5 --nearest latents.h5",
     "reconstructed": "reconstruct faces.h5 --n 5 --seed 1 --sharpen 3",

@@ -46,6 +46,7 @@ COMMANDS = {
     "reconstructed.png": "reconstruct faces.h5 --n 3 --seed 1",
     "edited.png": "edit photo.png seed:5 --attribute Smiling=1 --steps 2 --align no "
     "--attributes attributes.h5",
+    "along.png": "edit seed:5 --attribute pc-1=1 --steps 1 --attributes components.h5",
     "morphed.png": "morph seed:5 seed:6 --steps 2",
     "single.png": "edit seed:5:3 --sampler sampler.h5 --radius 3 --single",
     "mixed.png": "morph seed:5:0-3 --r-limit 2 --mix 0.25,0.5",
@@ -55,6 +56,7 @@ COMMANDS = {
     "new.h5": "generate --n 3 --seed 5",
     "gaussian.h5": "fit latents.h5",
     "directions.h5": "attributes latents.h5",
+    "knobs.h5": "attributes latents.h5 --unsupervised",
 }
 ODD = st.one_of(
     st.none(),
