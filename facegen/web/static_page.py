@@ -14,19 +14,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facegen.api.explore import Explorer
 from facegen.io.folders import atomic_folder
 from facegen.io.weights import DEFAULT_NAME
+from facegen.latent.move_choice import MoveChoice
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.model.browser_graph import with_batch_of_one
 from facegen.strict_json import to_json
 from facegen.web.about import about
 from facegen.web.guard import POLICY
+
+if TYPE_CHECKING:
+    from facegen.latent.directions import Move  # HDF5 costs 0.2 s
 
 KIND = "static explorer"
 PAGE, STATIC = (Path(__file__).parent / name for name in ("page", "static"))
@@ -74,8 +79,10 @@ def _files(explorer: Explorer) -> Iterator[tuple[str, bytes]]:
     for codec in explorer.codecs.values():
         name = f"{codec.decoder}.tflite"
         yield name, with_batch_of_one(explorer.weights.file(name).read_bytes())
-    model = _model(explorer)
-    yield "directions.f32", _vectors(explorer, model["about"]["directions"])
+    told = about(explorer)
+    move = _move(explorer, told["directions"])
+    yield "directions.f32", _vectors(move)
+    model = _model(explorer, told, move)
     yield "model.json", to_json(model, ensure_ascii=False).encode()
     yield INDEX, _index((PAGE / INDEX).read_text(encoding="utf-8")).encode()
 
@@ -87,8 +94,8 @@ def _index(html: str) -> str:
     return html.replace(head, f"{head}{policy}\n").replace(WAIT, WAIT_LONGER)
 
 
-def _model(explorer: Explorer) -> dict[str, Any]:
-    """model.json: what static/engine.js reads."""
+def _model(explorer: Explorer, told: dict[str, Any], move: Move | None) -> dict[str, Any]:
+    """model.json, what static/engine.js reads: `about` for this page, and how faces are made."""
     weights, codecs = explorer.weights, explorer.codecs
     training = RadiusQuantiles.of_weights(weights)
     absent = {"stored": 0, "photos": False, "aligned": False, "originals": False, "fitted": False}
@@ -96,11 +103,11 @@ def _model(explorer: Explorer) -> dict[str, Any]:
     files = {name: path and path.name for name, path in vars(explorer.files).items()}
     files["weights"] = None if weights.name == DEFAULT_NAME else weights.name
     return {
-        "about": {**about(explorer), **absent, "files": files, "percentiles": training is not None},
+        "about": {**told, **absent, "files": files, "percentiles": training is not None},
         "training": training and {"shares": training.shares, "radii": training.radii},
         "graphs": {name: f"{codec.decoder}.tflite" for name, codec in codecs.items()},
         "weights": _weights(explorer),
-        "files": _direction_files(explorer),
+        "files": _direction_files(move),
     }
 
 
@@ -110,17 +117,26 @@ def _weights(explorer: Explorer) -> dict[str, dict[str, str]]:
     return {name: provenance("encoder", codec.decoder) for name, codec in explorer.codecs.items()}
 
 
-def _direction_files(explorer: Explorer) -> dict[str, Any]:
+def _move(explorer: Explorer, directions: list[dict[str, Any]]) -> Move | None:
+    """A move along all directions by 1, which has their vectors and files; None without any."""
+    names = {direction["name"]: 1.0 for direction in directions}
+    if not names:
+        return None
+    return MoveChoice(names, attributes=explorer.files.attributes).find(explorer.weights)
+
+
+def _direction_files(move: Move | None) -> dict[str, dict[str, str]]:
     """By kind, what the provenance of a move says of the file of its directions."""
-    found = {}
-    for kind, source in (("label", explorer.directions),):
-        if source is not None and source.path is not None:
-            found[kind] = {"attributes_file": source.path.name, "attributes_sha256": source.sha256}
+    found: dict[str, dict[str, str]] = {}
+    for key, value in ({} if move is None else move.provenance).items():
+        for kind, source in (("label", "attributes"), ("component", "components")):
+            if key in (f"{source}_file", f"{source}_sha256"):
+                found.setdefault(kind, {})[key] = value
     return found
 
 
-def _vectors(explorer: Explorer, directions: list[dict[str, Any]]) -> bytes:
+def _vectors(move: Move | None) -> bytes:
     """The directions' vectors, one after the other."""
-    source = explorer.directions
-    vectors = [source[direction["name"]] for direction in directions if source is not None]
+    names = [] if move is None else list(move.amounts)
+    vectors = [replace(move, amounts={name: 1.0}).offset() for name in names if move is not None]
     return np.array(vectors, "<f4").tobytes()

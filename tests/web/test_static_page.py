@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from facegen.io.weights import DEFAULT_NAME, Weights
+from facegen.latent.components import find_components
 from facegen.latent.directions import find_directions
 from facegen.model.browser_graph import with_batch_of_one
 from facegen.web.static_page import WAIT, WAIT_LONGER
@@ -102,11 +103,13 @@ def test_graphs_and_directions_are_the_weights(page: Path):
     for name, stem in (("crisp", "crisp_decoder"), ("plain", "decoder")):
         graph = weights.file(f"{stem}.tflite").read_bytes()
         assert (page / model["graphs"][name]).read_bytes() == with_batch_of_one(graph)
-    names = [direction["name"] for direction in model["about"]["directions"]]
-    vectors = np.fromfile(page / "directions.f32", "<f4").reshape(len(names), 256)
-    directions = find_directions(weights)
-    assert sorted(names) == sorted(directions.names)
-    np.testing.assert_array_equal(vectors, [directions[name] for name in names])
+    told = model["about"]["directions"]
+    labels, components = find_directions(weights), find_components(weights)
+    vectors = np.fromfile(page / "directions.f32", "<f4").reshape(len(told), 256)
+    of_kind = {"label": labels, "component": components}
+    expected = [of_kind[one["kind"]][one["name"]] for one in told]
+    np.testing.assert_array_equal(vectors, expected)
+    assert {one["name"] for one in told if one["kind"] == "label"} == set(labels.names)
     assert "non-commercial research only" in model["about"]["note"]
 
 
