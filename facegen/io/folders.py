@@ -42,6 +42,8 @@ def check_folder(path: str | os.PathLike, kind: str, *, force: bool = False) -> 
     path = Path(os.path.realpath(path))
     if os.path.lexists(path) and not path.is_dir():
         raise OutputError(f"{path} is a file; name a folder")
+    if Path.cwd().is_relative_to(path):  # it would be gone from under whoever is in it
+        raise OutputError(f"{path} is the current folder; name a new one, inside or elsewhere")
     if not path.parent.is_dir():
         raise OutputError(f"the folder {path.parent} does not exist; create it first")
     if not os.access(path.parent, os.W_OK):

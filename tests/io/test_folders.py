@@ -75,6 +75,16 @@ def test_an_empty_folder_may_be_filled(tmp_path: Path):
     assert content(tmp_path)["a.txt"] == "new"
 
 
+@pytest.mark.parametrize("place", [".", "..", "inner/.."])
+def test_the_current_folder_and_those_around_it_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+):
+    (tmp_path / "here" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(OutputError, match="is the current folder; name a new one"):
+        write(Path(place), force=True)
+
+
 def test_a_link_stays_a_link_to_the_folder(tmp_path: Path):
     write(tmp_path / "made", "old")
     (tmp_path / "link").symlink_to("made")
