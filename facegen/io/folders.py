@@ -23,6 +23,7 @@ from facegen.signals import undisturbed
 from facegen.strict_json import to_json
 
 MANIFEST = "facegen.json"
+MAX_MANIFEST_BYTES = 1 << 20  # a page's has 3,000
 
 
 def check_folder(path: str | os.PathLike, kind: str, *, force: bool = False) -> Path:
@@ -67,13 +68,22 @@ def _check_own(path: Path, kind: str) -> None:
             raise OutputError(f"{file} is not facegen's; move it away, or name another folder")
 
 
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """What facegen.json says of a folder: "kind", "files" and how it was made; else None."""
+    try:
+        with open(path / MANIFEST, "rb") as file:
+            manifest = json.loads(file.read(MAX_MANIFEST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        return None
+    return manifest
+
+
 def _listed(path: Path, kind: str) -> set[str] | None:
     """The files that a folder's manifest lists, or None where it is no such folder."""
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        return set(manifest["files"]) if manifest["kind"] == kind else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+    manifest = read_manifest(path)
+    return None if manifest is None or manifest.get("kind") != kind else set(manifest["files"])
 
 
 class FolderStage:

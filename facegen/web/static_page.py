@@ -61,15 +61,20 @@ def write_static_page(
         MissingFileError, InputError: the weights or the directions can't be used.
         OutputError: the folder exists (without `force`), or can't be written.
     """
-    provenance = {"command": "explore", "weights": _weights(explorer)}
-    with atomic_folder(folder, KIND, provenance, force=force) as stage:
+    told = about(explorer)
+    move = _move(explorer, told["directions"])
+    made = {"weights": _weights(explorer), "directions": _direction_files(move)}
+    model = {**_model(explorer, told), **made}
+    with atomic_folder(folder, KIND, {"command": "explore", **made}, force=force) as stage:
         for name, content in _files(explorer):
             stage.write_bytes(name, content)
+        stage.write_bytes("directions.f32", _vectors(move))
+        stage.write_bytes("model.json", to_json(model, ensure_ascii=False).encode())
     return Path(folder)
 
 
 def _files(explorer: Explorer) -> Iterator[tuple[str, bytes]]:
-    """Yields the names and the contents of all files."""
+    """Yields the names and the contents of the files that need no directions."""
     for path in sorted(PAGE.iterdir()):
         if path.name not in (INDEX, ENGINE):
             yield path.name, path.read_bytes()
@@ -79,11 +84,6 @@ def _files(explorer: Explorer) -> Iterator[tuple[str, bytes]]:
     for codec in explorer.codecs.values():
         name = f"{codec.decoder}.tflite"
         yield name, with_batch_of_one(explorer.weights.file(name).read_bytes())
-    told = about(explorer)
-    move = _move(explorer, told["directions"])
-    yield "directions.f32", _vectors(move)
-    model = _model(explorer, told, move)
-    yield "model.json", to_json(model, ensure_ascii=False).encode()
     yield INDEX, _index((PAGE / INDEX).read_text(encoding="utf-8")).encode()
 
 
@@ -94,8 +94,8 @@ def _index(html: str) -> str:
     return html.replace(head, f"{head}{policy}\n").replace(WAIT, WAIT_LONGER)
 
 
-def _model(explorer: Explorer, told: dict[str, Any], move: Move | None) -> dict[str, Any]:
-    """model.json, what static/engine.js reads: `about` for this page, and how faces are made."""
+def _model(explorer: Explorer, told: dict[str, Any]) -> dict[str, Any]:
+    """`about` as it is for this page, and what else static/engine.js needs to make faces."""
     weights, codecs = explorer.weights, explorer.codecs
     training = RadiusQuantiles.of_weights(weights)
     absent = {"stored": 0, "photos": False, "aligned": False, "originals": False, "fitted": False}
@@ -106,8 +106,6 @@ def _model(explorer: Explorer, told: dict[str, Any], move: Move | None) -> dict[
         "about": {**told, **absent, "files": files, "percentiles": training is not None},
         "training": training and {"shares": training.shares, "radii": training.radii},
         "graphs": {name: f"{codec.decoder}.tflite" for name, codec in codecs.items()},
-        "weights": _weights(explorer),
-        "files": _direction_files(move),
     }
 
 

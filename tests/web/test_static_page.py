@@ -56,6 +56,22 @@ def test_the_folder_is_small_enough_and_lists_its_files(page: Path):
     assert manifest["weights"]["plain"] == weights.provenance("encoder", "decoder")
 
 
+def test_info_says_what_the_folder_is_and_what_it_shows(page: Path):
+    done = facegen("info", page, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["kind"] == "facegen-explorer"
+    assert found["command"] == "explore"
+    assert found["weights"]["crisp"]["name"] == DEFAULT_NAME
+    weights = REPOSITORY / "weights" / DEFAULT_NAME
+    digest = hashlib.sha256((weights / "attributes.h5").read_bytes()).hexdigest()
+    assert found["directions"]["label"] == {
+        "attributes_file": "attributes.h5",
+        "attributes_sha256": digest,
+    }
+    assert "index.html" in found["files"]
+
+
 def test_all_that_a_page_asks_for_is_in_the_folder_and_nothing_is_asked_of_the_network(page: Path):
     content = files_of(page)
     texts = {

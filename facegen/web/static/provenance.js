@@ -18,14 +18,16 @@ export function provenance(point, look, model) {
   };
 }
 
-function editOf({ attribute, without, radius }, { about, files }) {
+function editOf({ attribute, without, radius }, { about, directions }) {
   const found = {};
   const names = [...Object.keys(attribute ?? {}), ...(without ?? [])];
   if (Object.keys(attribute ?? {}).length > 0) {
     const kinds = new Map(about.directions.map(({ name, kind }) => [name, kind]));
     const used = (kind) => names.some((name) => kinds.get(name) === kind);
     found.move = { attributes: attribute, without: without ?? [] };
-    for (const kind of ["label", "component"]) if (used(kind)) Object.assign(found.move, files[kind]);
+    for (const [kind, file] of Object.entries(directions)) {
+      if (used(kind)) Object.assign(found.move, file);
+    }
   }
   if (radius != null) found.radius = radius;
   return found;
