@@ -37,7 +37,8 @@ TIME_KEYS = """() => {
 @contextmanager
 def served(folder: Path) -> Iterator[int]:
     """The port of a server for the static page of the default weights."""
-    from facegen.api.explore import Explorer, ExplorerFiles
+    from facegen.api.explore import Explorer
+    from facegen.api.explore_files import ExplorerFiles
     from facegen.web.static_page import write_static_page
 
     write_static_page(Explorer(ExplorerFiles()), folder)

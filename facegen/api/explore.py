@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from facegen.api.edit import edit_provenance
+from facegen.api.explore_files import ExplorerFiles, OpenFiles
 from facegen.api.morph_mix import mix_provenance
 from facegen.errors import InputError
 from facegen.images.alignment import load_photo
@@ -29,14 +27,8 @@ from facegen.io.weights import Weights
 from facegen.latent.edits import Edit
 from facegen.latent.interpolation import mix
 from facegen.latent.sampler_choice import SamplerChoice
-from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
 from facegen.model.named_points import Point, PointReader
-
-if TYPE_CHECKING:  # HDF5 costs 0.2 s, which the first faces don't need
-    from facegen.io.face_set import FaceSet
-    from facegen.io.latent_store import Latents
-    from facegen.latent.directions import Directions
 
 MAX_PHOTOS = 16  # that are kept in memory: of each the point and the face, 30 kB
 MAX_PHOTO_PIXELS = 50_000_000  # 400 MB to decode; a telephone's largest
@@ -83,23 +75,6 @@ class Look:
     sampler: SamplerChoice = SamplerChoice()
 
 
-@dataclass(frozen=True)
-class ExplorerFiles:
-    """The files that an explorer was given; None where there is none.
-
-    Attributes:
-        attributes: by default the one beside the weights.
-        sampler: a fitted one.
-        latents, faces: a store, and the face set that it was made of.
-    """
-
-    weights: Path | None = None
-    attributes: Path | None = None
-    sampler: Path | None = None
-    latents: Path | None = None
-    faces: Path | None = None
-
-
 class Explorer:
     """A model and the files beside it, ready to show faces. Threads may share one."""
 
@@ -117,85 +92,17 @@ class Explorer:
         self.codecs = {name: Codec(self.weights, decoder=name, threads=threads) for name in names}
         self._photos: OrderedDict[str, Point] = OrderedDict()
         self._lock = Lock()  # of what is read once, and of the photos
-        self._sampler = lru_cache(64)(lambda choice: choice.make(self.weights)[0])
-
-    def check(self) -> None:
-        """Opens the files that were named, so that what is wrong with them is said at once.
-
-        Raises:
-            MissingFileError, InputError: one is missing, damaged, or doesn't fit the weights.
-        """
-        if self.files.attributes is not None:
-            _ = self.directions
-        if self.files.sampler is not None:
-            self.sampler(SamplerChoice(sampler=self.files.sampler))
-        _ = self.store, self.face_set
+        self.opened = OpenFiles(files, self.weights)
 
     def warm_up(self) -> None:
         """Reads what the first faces need, before they are asked for."""
         self.faces([Wish((Source(0),))], Look(next(iter(self.codecs))))
-        _ = self.directions
+        _ = self.opened.directions, self.opened.components
 
     @property
     def codec(self) -> Codec:
         """That of the default decoder."""
         return next(iter(self.codecs.values()))
-
-    @cached_property
-    def directions(self) -> Directions | None:
-        """Of the labels; None where there are none.
-
-        Raises:
-            MissingFileError, InputError: the file that was named can't be used.
-        """
-        from facegen.io.attribute_file import FILE_NAME
-        from facegen.latent.directions import find_directions
-
-        beside = self.weights.path / FILE_NAME
-        if self.files.attributes is None and not beside.is_file():
-            return None
-        return find_directions(self.weights, self.files.attributes)
-
-    @cached_property
-    def store(self) -> Latents | None:
-        """The encoded store, open; None where there is none.
-
-        Raises:
-            MissingFileError, InputError: it can't be used with these weights.
-        """
-        if self.files.latents is None:
-            return None
-        from facegen.io.latent_store import Latents
-
-        store = Latents.open(self.files.latents)
-        store.check(self.weights)
-        return store
-
-    @cached_property
-    def face_set(self) -> FaceSet | None:
-        """The face set of the store, open; None where there is none.
-
-        Raises:
-            MissingFileError, InputError: it isn't the store's, or has faces of another size.
-        """
-        if self.files.faces is None:
-            return None
-        from facegen.io.face_set import FaceSet
-
-        faces = FaceSet.open(self.files.faces)
-        faces.check_size(self.codec.image_size, "the model")
-        if self.store is None or faces.fingerprint != self.store.origin.fingerprint:
-            raise InputError(f"{self.files.faces} is not the face set that the store was made of")
-        return faces
-
-    def sampler(self, choice: SamplerChoice) -> PointSampler:
-        """The sampler of a choice, read once.
-
-        Raises:
-            MissingFileError, InputError: as `SamplerChoice.make`.
-        """
-        found: PointSampler = self._sampler(choice)
-        return found
 
     def faces(self, wishes: Sequence[Wish], look: Look) -> tuple[np.ndarray, list[float]]:
         """The faces that are asked for.
@@ -260,9 +167,9 @@ class Explorer:
             original = self._photo(source.photo).original
             assert original is not None  # it was encoded from it
             return original
-        if source.seed is not None or self.face_set is None:
+        if source.seed is not None or self.opened.face_set is None:
             raise InputError("this face was not encoded from a picture that is here")
-        return self.face_set.read(np.array([source.row]))[0]
+        return self.opened.face_set.read(np.array([source.row]))[0]
 
     def _photo(self, digest: str) -> Point:
         with self._lock:
@@ -275,13 +182,18 @@ class Explorer:
         if source.photo is not None:
             return self._photo(source.photo)
         if source.seed is not None:
-            reader = PointReader(self.codecs[look.decoder], sampler=self.sampler(look.sampler))
+            reader = PointReader(
+                self.codecs[look.decoder], sampler=self.opened.sampler(look.sampler)
+            )
             return next(reader.read(f"seed:{source.seed}:{source.row}"))
-        if self.store is None:
+        if self.opened.store is None:
             raise InputError("there is no store; give one with --latents")
-        z = self.store.read([source.row], "mu")
-        self.store.check_finite(z, [source.row], "mu", "choose another row")
-        origin = {"latents": self.store.path.name, "fingerprint": self.store.origin.fingerprint}
+        z = self.opened.store.read([source.row], "mu")
+        self.opened.store.check_finite(z, [source.row], "mu", "choose another row")
+        origin = {
+            "latents": self.opened.store.path.name,
+            "fingerprint": self.opened.store.origin.fingerprint,
+        }
         return Point(z[0], {**origin, "row": source.row})
 
     def _points(self, wish: Wish, look: Look) -> list[Point]:
@@ -290,11 +202,13 @@ class Explorer:
     def _edit(self, wish: Wish) -> Edit:
         if not wish.attribute:
             return Edit(radius=wish.radius)
-        if self.directions is None:
-            raise InputError("the weights come without attributes.h5: no label has a direction")
+        from facegen.latent.components import is_component
         from facegen.latent.directions import Move
 
-        return Edit(Move(self.directions, wish.attribute, wish.without), wish.radius)
+        named = [is_component(name) for name in (*wish.attribute, *wish.without)]
+        directions = None if all(named) else self.opened.directions
+        components = self.opened.components if any(named) else None
+        return Edit(Move(directions, wish.attribute, wish.without, components), wish.radius)
 
     def _place(self, wish: Wish, look: Look) -> tuple[np.ndarray, float]:
         """A wish's point, and the radius at which its face lies by itself."""

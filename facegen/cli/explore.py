@@ -42,11 +42,19 @@ def write_static(console: Console, explorer: Explorer, folder: Path, force: bool
     help="The face set of that store, to show the photos themselves.",
 )
 @click.option(
+    "--map",
+    "places",
+    type=PATH,
+    metavar="PLACES.csv",
+    help="A map of that store that 'facegen analyze tsne --csv' or 'pca --csv' wrote; without one "
+    "the page makes it.",
+)
+@click.option(
     "--attributes",
     type=PATH,
     metavar="ATTRIBUTES.h5",
-    help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 in the weights' "
-    "folder]",
+    help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 and "
+    "components.h5 in the weights' folder]",
 )
 @click.option(
     "--sampler", type=PATH, metavar="SAMPLER.h5", help="A sampler that 'facegen fit' wrote."
@@ -74,6 +82,7 @@ def command(
     console: Console,
     latents: Path | None,
     faces: Path | None,
+    places: Path | None,
     attributes: Path | None,
     sampler: Path | None,
     port: int,
@@ -97,26 +106,26 @@ def command(
         facegen explore --weights weights/mine --port 8000 --no-browser
         facegen explore --static explorer
     """
-    if faces is not None and latents is None:
-        raise click.UsageError("--faces goes with --latents.")
+    if latents is None and (faces is not None or places is not None):
+        raise click.UsageError("--faces and --map go with --latents.")
     if force and static is None:
         raise click.UsageError("--force goes with --static.")
-    from facegen.api.explore import Explorer, ExplorerFiles
+    if static is not None and (latents or sampler or port or no_browser or host != LOOPBACK):
+        raise click.UsageError(
+            "--static goes with --weights, --attributes and --force; nothing else is on its page."
+        )
+    from facegen.api.explore import Explorer
+    from facegen.api.explore_files import ExplorerFiles
 
     if static is not None:
-        if latents or sampler or port or no_browser or host != LOOPBACK:
-            raise click.UsageError(
-                "--static goes with --weights, --attributes and --force; nothing else is on its "
-                "page."
-            )
         write_static(console, Explorer(ExplorerFiles(weights, attributes)), static, force)
         return
     from facegen.web.server import check_installed, listen, serve
 
     check_installed()
-    files = ExplorerFiles(weights, attributes, sampler, latents, faces)
+    files = ExplorerFiles(weights, attributes, sampler, latents, faces, places)
     explorer = Explorer(files, threads=threads)
-    explorer.check()
+    explorer.opened.check()
     address = listen(host, port)
     console.answer({"address": address.url}, lambda found: [found["address"]])
     if host not in ("127.0.0.1", "localhost", "::1"):

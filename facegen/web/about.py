@@ -12,7 +12,7 @@ from facegen.images.face_detector import is_installed
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.version import __version__
 
-STRENGTH = 3.0  # of a label's slider: three times the way from the average without to that with
+STRENGTH = 3.0  # of a slider: steps of a label, or standard deviations
 SHARES = {"low": 0.05, "middle": 0.5, "high": 0.95}
 NORMAL = {"low": -1.645, "middle": 0.0, "high": 1.645}  # deviations at these shares
 
@@ -34,20 +34,26 @@ def about(explorer: Explorer) -> dict[str, Any]:
         "fitted": explorer.files.sampler is not None,
         "note": str(data.get("note", "")) if isinstance(data, dict) else "",
         "files": files,
-        "stored": 0 if explorer.store is None else len(explorer.store),
-        "originals": explorer.face_set is not None,
+        "stored": 0 if explorer.opened.store is None else len(explorer.opened.store),
+        "labels": [] if explorer.opened.store is None else explorer.opened.store.attribute_names,
+        "originals": explorer.opened.face_set is not None,
         "photos": True,
         "aligned": is_installed(),
     }
 
 
 def _directions(explorer: Explorer) -> list[dict[str, Any]]:
-    """The labels, those first that show the most."""
-    found = explorer.directions
-    if found is None:
-        return []
-    order = np.argsort(-found.cohens_d, kind="stable").tolist()
-    return [{"name": found.names[i], "strength": STRENGTH, "kind": "label"} for i in order]
+    """The labels, those first that show the most, and the directions without."""
+    found: list[dict[str, Any]] = []
+    if (labels := explorer.opened.directions) is not None:
+        order = np.argsort(-labels.cohens_d, kind="stable").tolist()
+        found += [{"name": labels.names[i], "kind": "label", "like": None} for i in order]
+    if (components := explorer.opened.components) is not None:
+        found += [
+            {"name": one["name"], "kind": "component", "like": one["label"]}
+            for one in components.summary()
+        ]
+    return [{**one, "strength": STRENGTH} for one in found]
 
 
 def _radii(quantiles: RadiusQuantiles | None, latent_dim: int) -> dict[str, float]:

@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from facegen.api.explore import Explorer
+from facegen.api.explore_map import StoreMap
 from facegen.errors import FacegenError
 from facegen.web.about import about
 from facegen.web.bodies import BYTES, JSON, Limit, read_body
@@ -67,6 +68,10 @@ class Server:
             post("/save", self.save),
             post("/original", self.original),
             post("/photo", self.photo),
+            Route("/map", self.map_status),
+            post("/map/start", self.map_start),
+            Route("/map/points", self.map_points),
+            post("/map/colour", self.map_colour),
             Route("/", self.file),
             Route("/{name:path}", self.file),
         ]
@@ -117,6 +122,36 @@ class Server:
             source, note = await self._run(self._explorer.add_photo, data, name)
         found = {"photo": source.photo, "name": name}
         return JSONResponse({"source": found, "name": name, "note": note})
+
+    @property
+    def _map(self) -> StoreMap:
+        found = self._explorer.opened.map
+        if found is None:
+            raise HTTPException(404, "there is no store; give one with --latents")
+        return found
+
+    async def map_status(self, request: Request) -> Response:
+        """Map.status."""
+        return JSONResponse(self._map.status)
+
+    async def map_start(self, request: Request) -> Response:
+        """Map.start: its status once it has begun."""
+        self._map.start(read_json(await read_body(request, ASKED)).text("kind"))
+        return JSONResponse(self._map.status)
+
+    async def map_points(self, request: Request) -> Response:
+        """Map.points: all rows, uint32, then all x and all y, float32; little-endian."""
+        found = self._map.found
+        if found is None:
+            raise HTTPException(404, "there is no map yet")
+        arrays = (found.rows.astype("<u4"), *found.places.T.astype("<f4"))
+        return Response(b"".join(array.tobytes() for array in arrays), media_type=BYTES)
+
+    async def map_colour(self, request: Request) -> Response:
+        """Map.colour: int8."""
+        name = read_json(await read_body(request, ASKED)).text("name")
+        values = await self._run(self._map.colour, name)
+        return Response(values.tobytes(), media_type=BYTES)
 
 
 def _pixels(pixels: np.ndarray, radii: list[float]) -> Response:

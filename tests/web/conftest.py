@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from explorer_site import Site
-from facegen.api.explore import Explorer, ExplorerFiles
+from facegen.api.explore import Explorer
+from facegen.api.explore_files import ExplorerFiles
 from facegen.web.server import Service, listen
 
 pytest.importorskip("starlette", reason="needs facegen[explore]")

@@ -19,7 +19,7 @@ from toys import draw_photo
 LOOK: dict[str, Any] = {"decoder": "plain", "sharpen": None, "sampler": {}}
 SEEDS = [{"seed": 5, "row": row} for row in range(4)]
 # A point, a look, and the command that makes the same, in a folder with all files.
-SAME = {
+SAME: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a face": ({"source": SEEDS[3]}, {}, "edit seed:5:3 --single"),
     "an edit": (
         {"source": SEEDS[3], "attribute": {"Smiling": 1.5}, "without": ["Male"], "radius": 2},
@@ -107,8 +107,10 @@ def test_a_photo_is_shown_edited_and_found_again_by_its_digest(shared_site: Site
 
 def test_a_training_photo_is_shown_where_its_face_set_is_given(shared_site: Site):
     found = pixels(shared_site.ask("original", {"stored": 17}))[0]
-    assert shared_site.explorer.face_set is not None
-    np.testing.assert_array_equal(found, shared_site.explorer.face_set.read(np.array([17]))[0])
+    assert shared_site.explorer.opened.face_set is not None
+    np.testing.assert_array_equal(
+        found, shared_site.explorer.opened.face_set.read(np.array([17]))[0]
+    )
 
 
 def test_photos_beyond_the_newest_sixteen_are_forgotten(site: Site):

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegen.api.explore import Explorer, ExplorerFiles
+from facegen.api.explore import Explorer
+from facegen.api.explore_files import ExplorerFiles
 from facegen.io.weights import DEFAULT_NAME, Weights
 from facegen.latent import random_points
 from facegen.model.codec import Codec
@@ -198,6 +199,10 @@ def test_a_face_with_its_sliders_is_the_one_that_its_command_makes(page: Any, tm
         (
             "view=face&face=seed:7:1&truncation=0.7&attribute=Bangs%3D1.4,Male%3D-2",
             "edit seed:7:1 --single --truncation 0.7 --attribute Bangs=1.4,Male=-2",
+        ),
+        (
+            "view=face&face=seed:7:1&attribute=pc-1%3D2,Bangs%3D1&without=layer-2",
+            "edit seed:7:1 --single --attribute pc-1=2,Bangs=1 --without layer-2",
         ),
         (
             "view=face&face=seed:7:2&radius-percentile=5-95&decoder=plain&at-radius=14",

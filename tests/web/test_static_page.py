@@ -7,6 +7,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_graphs_and_directions_are_the_weights(page: Path):
     told = model["about"]["directions"]
     labels, components = find_directions(weights), find_components(weights)
     vectors = np.fromfile(page / "directions.f32", "<f4").reshape(len(told), 256)
-    of_kind = {"label": labels, "component": components}
+    of_kind: dict[str, Any] = {"label": labels, "component": components}
     expected = [of_kind[one["kind"]][one["name"]] for one in told]
     np.testing.assert_array_equal(vectors, expected)
     assert {one["name"] for one in told if one["kind"] == "label"} == set(labels.names)

@@ -47,14 +47,7 @@ function editWords(point, about) {
   if (amounts.length) {
     words.push("--attribute", amounts.map(([name, n]) => `${name}=${short(n)}`).join(","));
     if (point.without.length) words.push("--without", point.without.join(","));
-    const kinds = new Map(about.directions.map((direction) => [direction.name, direction.kind]));
-    const used = amounts.map(([name]) => name).concat(point.without);
-    if (about.files.attributes && used.some((name) => kinds.get(name) === "label")) {
-      words.push("--attributes", about.files.attributes);
-    }
-    if (about.files.components && used.some((name) => kinds.get(name) === "component")) {
-      words.push("--components", about.files.components);
-    }
+    if (about.files.attributes) words.push("--attributes", about.files.attributes);
   }
   return words;
 }

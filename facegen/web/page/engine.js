@@ -13,15 +13,17 @@ other modules of the page are the same in both, and so is what they take from he
         image_size  pixels of a face's side
         latent_dim  numbers of a point
         decoders    names, the default first: ["crisp", "plain"] or ["plain"]
-        directions  [{name, strength, kind}]: `kind` "label" or "component"; `strength` how far the
-                    slider goes each way, in the amounts of --attribute
+        directions  [{name, strength, kind, like}]: `kind` "label" or "component"; `strength` how
+                    far the slider goes each way, in the amounts of --attribute; `like`, of a
+                    component, the label that goes along with it most, or null
         radii       {low, middle, high}: of training faces (5, 50 and 95 %), or of normal points
         percentiles whether `radius_percentile` can be asked for
         fitted      whether there is a fitted sampler
         note        the licence's note of the weights, or ""
-        files       {weights, attributes, components, sampler, latents, faces}: as a command names
-                    them; null where a command finds them by itself, or there is none
+        files       {weights, attributes, sampler, latents, faces, map}: as a command names them;
+                    null where a command finds them by itself, or there is none
         stored      rows of latents.h5 that can be asked for; 0 where there is none
+        labels      of these rows, by which points of the map can be coloured
         originals   whether `original` knows the photos of these rows
         photos      whether `photo` works
         aligned     whether photos are turned upright by their eyes
@@ -43,10 +45,10 @@ other modules of the page are the same in both, and so is what they take from he
         The picture that a photo or a stored row was encoded from, cropped as it was.
 
     Engine.map: Map                                                    where about.stored; else null
-        status()        {state: "none" | "running" | "ready" | "failed", kind, seconds, error, kinds}
+        status()        {state: "none" | "running" | "ready" | "failed", kind, seconds, share,
+                        error, kinds}; `share` of the rows that were read
         start(kind)     begins to make one of `kinds`: "pca", "tsne"
         points()        {rows: Uint32Array, x, y: Float32Array in [-1, 1]}
-        labels          names by which points can be coloured
         colour(name)    Int8Array: 1 yes, -1 no, 0 unknown, in the order of points()
 
     Point, plain data:

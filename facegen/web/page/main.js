@@ -11,6 +11,7 @@ import { takePhotos } from "./photo.js";
 import { facePoint, fromAddress, look, mixPoint, toAddress } from "./state.js";
 
 const NAMES = { faces: "Faces", face: "One face", mix: "Mix", map: "Map" };
+const FIRST = "#truncation=0.7"; // what an address without a state shows: faces with fewer flaws
 const TOLD_SECONDS = 8;
 
 const main = document.querySelector("main");
@@ -25,7 +26,7 @@ class Page {
   constructor(engine) {
     this.engine = engine;
     this.about = engine.about;
-    this.state = fromAddress(location.hash, { seed: 1 });
+    this.state = fromAddress(location.hash || FIRST, { seed: 1 });
     this.rows = null; // that the lasso holds
     this.undone = 0; // changes that "Undo" can take back
     this.views = {};
@@ -120,7 +121,8 @@ class Page {
     this.line = make("code", { tabindex: 0, "aria-label": "The command that makes this" });
     this.copy = button("Copy the command", () => this.copyCommand().catch(this.fail));
     this.download = button("Download", () => this.save().catch(this.fail), { class: "main" });
-    footer.append(this.line, make("div", {}, this.copy, this.download), this.note());
+    footer.before(this.note());
+    footer.append(this.line, make("div", {}, this.copy, this.download));
   }
 
   note() {
