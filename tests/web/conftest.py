@@ -13,9 +13,6 @@ from facegen.api.explore import Explorer
 from facegen.api.explore_files import ExplorerFiles
 from facegen.web.server import Service, listen
 
-pytest.importorskip("starlette", reason="needs facegen[explore]")
-pytest.importorskip("uvicorn", reason="needs facegen[explore]")
-
 
 @pytest.fixture(scope="session")
 def explorer_files(
@@ -29,6 +26,8 @@ def explorer_files(
 @contextmanager
 def serving(files: ExplorerFiles) -> Iterator[Site]:
     """A server while the block lasts; no error that it didn't expect came up in it."""
+    pytest.importorskip("starlette", reason="needs facegen[explore]")
+    pytest.importorskip("uvicorn", reason="needs facegen[explore]")
     explorer = Explorer(files, threads=1)
     site = Site(listen(), explorer)
     with Service(explorer, site.address, site.bugs.append):
