@@ -40,21 +40,21 @@ def check_folder(path: str | os.PathLike, kind: str, *, force: bool = False) -> 
         OutputError: something is there (without `force`), or something that facegen didn't make;
             or the folder around it is missing.
     """
-    path = Path(os.path.realpath(path))
-    if os.path.lexists(path) and not path.is_dir():
+    path, place = Path(path), Path(os.path.realpath(path))
+    if os.path.lexists(place) and not place.is_dir():
         raise OutputError(f"{path} is a file; name a folder")
-    if Path.cwd().is_relative_to(path):  # it would be gone from under whoever is in it
+    if Path.cwd().is_relative_to(place):  # it would be gone from under whoever is in it
         raise OutputError(f"{path} is the current folder; name a new one, inside or elsewhere")
-    if not path.parent.is_dir():
+    if not place.parent.is_dir():
         raise OutputError(f"the folder {path.parent} does not exist; create it first")
-    if not os.access(path.parent, os.W_OK):
+    if not os.access(place.parent, os.W_OK):
         raise OutputError(f"no permission to write in the folder {path.parent}")
     with output_errors(path):
-        if path.is_dir() and any(path.iterdir()):
+        if place.is_dir() and any(place.iterdir()):
             if not force:
                 raise taken(path)
             _check_own(path, kind)
-    return path
+    return place
 
 
 def _check_own(path: Path, kind: str) -> None:
@@ -199,10 +199,10 @@ def atomic_folder(
     Raises:
         OutputError: as `check_folder`, or it can't be written (no room, no permission).
     """
-    path = check_folder(path, kind, force=force)
-    with output_errors(path), _temporary_folder(path.parent, kind) as stage:
+    place = check_folder(path, kind, force=force)
+    with output_errors(path), _temporary_folder(place.parent, kind) as stage:
         yield stage
         stage.write_manifest(provenance)
         check_folder(path, kind, force=force)
-        stage.publish(path)
-        sync_folder(path.parent)
+        stage.publish(place)
+        sync_folder(place.parent)
