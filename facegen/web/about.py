@@ -13,6 +13,7 @@ from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.version import __version__
 
 STRENGTH = 3.0  # of a slider: steps of a label, or standard deviations
+LIKE = 0.3  # a correlation from which on a direction is told to be like a label
 SHARES = {"low": 0.05, "middle": 0.5, "high": 0.95}
 NORMAL = {"low": -1.645, "middle": 0.0, "high": 1.645}  # deviations at these shares
 
@@ -50,7 +51,11 @@ def _directions(explorer: Explorer) -> list[dict[str, Any]]:
         found += [{"name": labels.names[i], "kind": "label", "like": None} for i in order]
     if (components := explorer.opened.components) is not None:
         found += [
-            {"name": one["name"], "kind": "component", "like": one["label"]}
+            {
+                "name": one["name"],
+                "kind": "component",
+                "like": one["label"] if abs(one["correlation"] or 0) >= LIKE else None,
+            }
             for one in components.summary()
         ]
     return [{**one, "strength": STRENGTH} for one in found]

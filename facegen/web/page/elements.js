@@ -21,7 +21,7 @@ export function button(text, press, attributes = {}) {
  * `move(value, done)` is called while it moves (done false) and once it stands. `show(value)`
  * sets it. `usual` is where a double click brings it.
  */
-export function slider({ name, title, least, most, step, usual, move, digits = 2, extra = null }) {
+export function slider({ name, title, least, most, step, usual, move, digits = 2, extra = null, like }) {
   const shown = (value) => Number(value.toFixed(digits));
   const range = make("input", { type: "range", min: least, max: most, step, "aria-label": name });
   const field = make("input", { type: "number", step, "aria-label": `${name}, number`, size: 5 });
@@ -47,6 +47,7 @@ export function slider({ name, title, least, most, step, usual, move, digits = 2
     field.value = shown(Number.isFinite(value) ? value : usual);
   });
   const label = make("span", { class: "name", title: title ?? null }, name.replaceAll("_", " "));
+  if (like) label.append(make("small", {}, like.replaceAll("_", " ")));
   const row = make("div", { class: "slider", "data-name": name }, label, extra, range, field);
   show(usual);
   return { row, show, range, setUsual: (value) => (usual = value) };
@@ -57,7 +58,8 @@ export function choice(name, values, choose) {
   const buttons = values.map(([value, text]) =>
     button(text, () => choose(value), { "data-value": String(value) }),
   );
-  const row = make("div", { class: "choice", role: "group", "aria-label": name }, ...buttons);
+  const group = make("div", { class: "choice", role: "group", "aria-label": name }, ...buttons);
+  const row = make("div", { class: "chosen" }, make("span", { class: "name" }, name), group);
   const show = (value) => {
     for (const one of buttons) {
       one.setAttribute("aria-pressed", String(one.dataset.value === String(value)));

@@ -31,6 +31,7 @@ export function faceView(page) {
     most: Math.ceil(1.6 * about.radii.high),
     step: 0.1,
     usual: radius,
+    digits: 1,
     move: (value, done) =>
       page.change({ radius: Math.abs(value - radius) < 0.051 ? null : Math.max(value, 0.01) }, done),
   });
@@ -55,9 +56,13 @@ export function faceView(page) {
     { class: "one" },
     make(
       "div",
-      { class: "portrait" },
-      make("div", { class: "frame" }, canvas, original),
-      make("div", { class: "under" }, title, facts),
+      { class: "left" },
+      make(
+        "div",
+        { class: "portrait" },
+        make("div", { class: "frame" }, canvas, original),
+        make("div", { class: "under" }, title, facts),
+      ),
       make(
         "div",
         { class: "buttons" },
@@ -151,7 +156,7 @@ function directions(page, kind) {
   const element = make(
     "div",
     { class: "group", hidden: found.length === 0 },
-    make("div", { class: "heading" }, make("h2", {}, title), found.length > FIRST ? search : null),
+    make("div", { class: "heading" }, make("h2", {}, title), kind === "label" && found.length > FIRST ? search : null),
     list,
     make("div", { class: "end" }, more),
   );
@@ -177,7 +182,7 @@ function directions(page, kind) {
   };
 }
 
-function directionRow(page, { name, strength }) {
+function directionRow(page, { name, strength, like }) {
   const keep = button(
     "without",
     () => {
@@ -201,6 +206,7 @@ function directionRow(page, { name, strength }) {
     step: strength / 60,
     usual: 0,
     extra: keep,
+    like,
     move(value, done) {
       const { [name]: _, ...rest } = page.state.attribute;
       const amount = Math.min(100, Math.max(-100, value));

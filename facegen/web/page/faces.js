@@ -130,6 +130,7 @@ export function facesView(page) {
         tiles[first + i].done = true;
       });
     }
+    grid.dataset.painted = text; // for whoever waits for it
   }, page.fail);
 
   return {

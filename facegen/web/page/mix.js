@@ -25,7 +25,7 @@ export function mixView(page) {
     handle,
   );
   const corners = make("div", { class: "corners" });
-  const count = choice("Corners", [[2, "Two faces"], [4, "Four faces"]], (value) => {
+  const count = choice("Corners", [[2, "Two"], [4, "Four"]], (value) => {
     const kept = page.state.corners.slice(0, value);
     const rows = [0, 1, 2, 3].map((row) => ({ seed: page.state.seed, row }));
     while (kept.length < value) kept.push(rows[kept.length]);
@@ -37,14 +37,18 @@ export function mixView(page) {
     { class: "mix" },
     make(
       "div",
-      { class: "portrait" },
-      make("div", { class: "frame" }, canvas),
-      make("div", { class: "under" }, make("h1", {}, "Mix"), facts),
+      { class: "left" },
+      make(
+        "div",
+        { class: "portrait" },
+        make("div", { class: "frame" }, canvas),
+        make("div", { class: "under" }, make("h1", {}, "Mix"), facts),
+      ),
     ),
     make(
       "div",
       { class: "knobs" },
-      make("div", { class: "padrow" }, pad),
+      pad,
       corners,
       make("div", { class: "group" }, count.row, ...looks.rows),
     ),
