@@ -244,6 +244,12 @@ def test_a_place_that_is_dragged_to_on_the_pad_is_the_one_that_its_command_makes
     assert difference(found, made_by_command(words, tmp_path)) <= ROUNDING
 
 
+def test_the_note_of_the_weights_is_on_the_page(page: Any):
+    note = page.get_by_text("for non-commercial research only, and so are these weights")
+    note.scroll_into_view_if_needed()
+    assert note.is_visible()
+
+
 def test_what_the_page_can_t_show_is_told(page: Any):
     page.evaluate("location.hash = 'view=faces&seed=5&radius=7&r-limit=2'")
     page.get_by_text("r_limit and radius don't go together").wait_for()
