@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from facegen.api.explore import Explorer
-from facegen.web.server import Address
+from facegen.api.explore_files import ExplorerFiles
+from facegen.web.server import Address, Service, listen
 
 
 @dataclass
@@ -61,3 +66,15 @@ class Site:
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
         finally:
             connection.close()
+
+
+@contextmanager
+def serving(files: ExplorerFiles) -> Iterator[Site]:
+    """A server while the block lasts; no error that it didn't expect came up in it."""
+    pytest.importorskip("starlette", reason="needs facegen[explore]")
+    pytest.importorskip("uvicorn", reason="needs facegen[explore]")
+    explorer = Explorer(files, threads=1)
+    site = Site(listen(), explorer)
+    with Service(explorer, site.address, site.bugs.append):
+        yield site
+    assert site.may_break or site.bugs == []

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from explorer_site import Site
-from facegen.api.explore import Explorer
+from explorer_site import Site, serving
 from facegen.api.explore_files import ExplorerFiles
-from facegen.web.server import Service, listen
 
 
 @pytest.fixture(scope="session")
@@ -21,18 +18,6 @@ def explorer_files(
     """The toy model, with all that an explorer can be given."""
     sampler = toy_store.with_name("sampler.h5")
     return ExplorerFiles(toy_weights, toy_attributes, sampler, toy_store, toy_faces)
-
-
-@contextmanager
-def serving(files: ExplorerFiles) -> Iterator[Site]:
-    """A server while the block lasts; no error that it didn't expect came up in it."""
-    pytest.importorskip("starlette", reason="needs facegen[explore]")
-    pytest.importorskip("uvicorn", reason="needs facegen[explore]")
-    explorer = Explorer(files, threads=1)
-    site = Site(listen(), explorer)
-    with Service(explorer, site.address, site.bugs.append):
-        yield site
-    assert site.may_break or site.bugs == []
 
 
 @pytest.fixture

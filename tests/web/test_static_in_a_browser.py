@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shlex
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import launched
 from facegen.api.explore import Explorer
 from facegen.api.explore_files import ExplorerFiles
 from facegen.io.weights import DEFAULT_NAME, Weights
@@ -23,8 +23,6 @@ from facegen.latent import random_points
 from facegen.model.codec import Codec
 from facegen.web.static_page import write_static_page
 from running import REPOSITORY, facegen
-
-playwright = pytest.importorskip("playwright.sync_api")
 
 WEIGHTS = REPOSITORY / "weights" / DEFAULT_NAME
 ROUNDING = 1  # of 255: the sums of another LiteRT
@@ -73,13 +71,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
