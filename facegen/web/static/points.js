@@ -27,9 +27,8 @@ const scaleTo = (z, radius) => {
 export function drawn({ seed, row }, sampler, latentDim, training) {
   if (seed === undefined) throw new Error("this page has neither photos nor stored faces");
   checkSampler(sampler, training);
-  const [seedWord, rowWord] = [BigInt(seed), BigInt(row)];
-  if (sampler.r_limit) return uniform(rowWord, latentDim, { seed: seedWord, rLimit: sampler.r_limit });
-  const z = normal(rowWord, latentDim, { seed: seedWord, sigma: sampler.sigma ?? 1 });
+  if (sampler.r_limit) return uniform(row, latentDim, { seed, rLimit: sampler.r_limit });
+  const z = normal(row, latentDim, { seed, sigma: sampler.sigma ?? 1 });
   if (sampler.radius) return scaleTo(z, sampler.radius);
   if (sampler.truncation) {
     const share = Math.fround(sampler.truncation);
@@ -37,7 +36,7 @@ export function drawn({ seed, row }, sampler, latentDim, training) {
   }
   if (sampler.radius_percentile) {
     const [low, high] = sampler.radius_percentile;
-    const percentile = low + (high - low) * new Generator(seedWord, rowWord, RADIUS).double();
+    const percentile = low + (high - low) * new Generator(seed, row, RADIUS).double();
     return scaleTo(z, quantile(percentile / 100, training));
   }
   return z;

@@ -4,9 +4,7 @@
    Normals: the ziggurat of Marsaglia and Tsang 2000, "The ziggurat method for generating random
    variables", with 256 strips and 23 bits, as NumPy's `standard_normal` takes it for float32. */
 
-export const MAX_ROW = 2n ** 63n - 1n;
-export const POINTS = 0n; // streams, as there
-export const RADIUS = 4n;
+export const [POINTS, RADIUS] = [0, 4]; // streams, as there
 
 const WORD = 2n ** 64n - 1n;
 const MULTIPLIERS = [0xd2e7470ee14c6c93n, 0xca5a826395121157n];
@@ -25,11 +23,11 @@ function philox([a, b, c, d], [key, other]) {
   return [a, b, c, d];
 }
 
-/** The generator of one row of one stream of a seed, each a BigInt. */
+/** The generator of one row of one stream of a seed: whole numbers, or BigInt beyond 2**53. */
 export class Generator {
-  constructor(seed, row = 0n, stream = POINTS) {
-    this.key = [seed, stream];
-    this.counter = [0n, row, 0n, 0n];
+  constructor(seed, row = 0, stream = POINTS) {
+    this.key = [BigInt(seed), BigInt(stream)];
+    this.counter = [0n, BigInt(row), 0n, 0n];
     this.words = [];
     this.half = null; // the upper half of a word whose lower one is used
   }
