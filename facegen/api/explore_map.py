@@ -41,16 +41,19 @@ class Places:
             MissingFileError: no such file.
             InputError: it isn't such a file, or has rows that the store hasn't.
         """
+        refused = InputError(f"{path} is no map of 'facegen analyze tsne --csv'")
         try:
             with open(path, encoding="utf-8") as file:
-                columns = tuple(file.readline().strip().split(",")[: len(HEADER)])
-                found = np.loadtxt(file, np.float64, delimiter=",", usecols=(0, 1, 2), ndmin=2)
+                header, lines = file.readline(), file.readlines()
+            if tuple(header.strip().split(",")[: len(HEADER)]) != HEADER or not lines:
+                raise refused
+            found = np.loadtxt(lines, np.float64, delimiter=",", usecols=(0, 1, 2), ndmin=2)
         except FileNotFoundError as error:
             raise MissingFileError(f"{path} does not exist") from error
-        except (OSError, ValueError, MemoryError) as error:
-            raise InputError(f"{path} is no map of 'facegen analyze tsne --csv'") from error
-        if columns != HEADER or not len(found) or not np.isfinite(found).all():
-            raise InputError(f"{path} is no map of 'facegen analyze tsne --csv'")
+        except (OSError, ValueError) as error:  # an InputError is a ValueError
+            raise refused from error
+        if not len(found) or not np.isfinite(found).all():
+            raise refused
         rows = found[:, 0].astype(np.int64)
         store.check_rows(rows)
         return cls(rows.astype(np.uint32), _in_square(found[:, 1:]))

@@ -46,8 +46,8 @@ def write_static(console: Console, explorer: Explorer, folder: Path, force: bool
     "places",
     type=PATH,
     metavar="PLACES.csv",
-    help="A map of that store that 'facegen analyze tsne --csv' or 'pca --csv' wrote; without one "
-    "the page makes it.",
+    help="A map of that store, which 'facegen analyze tsne' or 'pca' writes with --csv; without "
+    "one the page makes it.",
 )
 @click.option(
     "--attributes",

@@ -34,10 +34,11 @@ export function mapView(page) {
   const told = make("p", { class: "facts" });
   const card = make(
     "div",
-    { class: "card" },
+    { class: "card", hidden: true },
     make("div", { class: "pair" }, face, about.originals ? photo : null),
     told,
   );
+  const hint = make("p", { class: "facts" }, "Point at a place on the map: its face appears here.");
   const colours = make("select", {
     "aria-label": "Colour",
     change: () => setMap({ colour: colours.value || null }),
@@ -59,6 +60,7 @@ export function mapView(page) {
     make(
       "div",
       { class: "side" },
+      hint,
       card,
       make("div", { class: "buttons" }, mode.row, whole),
       make("div", { class: "buttons" }, colours),
@@ -209,6 +211,8 @@ export function mapView(page) {
     if (kept) paint(photo, kept[0]);
     told.textContent = about.originals ? `Row ${rows[i]}, and its photo` : `Row ${rows[i]}`;
     card.dataset.row = rows[i];
+    card.hidden = false;
+    hint.hidden = true;
   }, page.fail);
 
   function hover(i) {
