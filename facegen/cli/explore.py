@@ -114,18 +114,24 @@ def command(
         raise click.UsageError(
             "--static goes with --weights, --attributes and --force; nothing else is on its page."
         )
-    from facegen.api.explore import Explorer
-    from facegen.api.explore_files import ExplorerFiles
+    from facegen.api.explore import explore
 
     if static is not None:
-        write_static(console, Explorer(ExplorerFiles(weights, attributes)), static, force)
+        explorer = explore(weights=weights, attributes=attributes)
+        write_static(console, explorer, static, force)
         return
     from facegen.web.server import check_installed, listen, serve
 
     check_installed()
-    files = ExplorerFiles(weights, attributes, sampler, latents, faces, places)
-    explorer = Explorer(files, threads=threads)
-    explorer.opened.check()
+    explorer = explore(
+        weights=weights,
+        attributes=attributes,
+        sampler=sampler,
+        latents=latents,
+        faces=faces,
+        map=places,
+        threads=threads,
+    )
     address = listen(host, port)
     console.answer({"address": address.url}, lambda found: [found["address"]])
     if host not in ("127.0.0.1", "localhost", "::1"):
