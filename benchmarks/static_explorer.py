@@ -11,27 +11,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import measure
+from explorer import KEYS, TIME_KEYS, seconds_to_the_grid
 from measure import summary
 
-KEYS = 50
 ADDRESS = "http://127.0.0.1:{port}/#seed=1"
 FACE = "view=face&seed=1&face=seed:1:6&decoder={decoder}"
-# From the key's event to the picture that is painted for it.
-TIME_KEYS = """() => {
-    const canvas = document.querySelector("canvas.large");
-    window.times = [];
-    let pressed = 0;
-    addEventListener("keydown", () => (pressed = performance.now()), true);
-    new MutationObserver(() => window.times.push(performance.now() - pressed)).observe(
-        canvas, { attributes: true, attributeFilter: ["data-painted"] });
-}"""
 
 
 @contextmanager
@@ -52,15 +42,6 @@ def served(folder: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def seconds_to_the_grid(page: Any, address: str) -> float:
-    """From navigation to the last of 28 faces."""
-    page.goto("about:blank")
-    start = time.perf_counter()
-    page.goto(address)
-    page.wait_for_selector(".tile:nth-child(28) canvas:not([width='1'])")
-    return time.perf_counter() - start
 
 
 def milliseconds_a_key(page: Any, decoder: str) -> float:

@@ -57,7 +57,16 @@ function seedWords(sources, shown, about) {
   return sources.some((source) => "seed" in source) ? samplerWords(shown.sampler, about) : [];
 }
 
-function words(state, about, rows) {
+/** What makes a map, or shows the one that was given. */
+function mapWords(state, about, kind) {
+  const { latents, map } = about.files;
+  if (map) return ["explore", "--latents", latents, "--map", map];
+  if (!kind) return ["explore", "--latents", latents];
+  const colour = about.labels.includes(state.map.colour) ? ["--colour", state.map.colour] : [];
+  return ["analyze", kind, latents, ...colour, "--csv", "places.csv", "-o", "map.png"];
+}
+
+function words(state, about, rows, kind) {
   if (state.view === "faces") {
     const shown = gridLook(state, about);
     return [
@@ -91,7 +100,7 @@ function words(state, about, rows) {
     ];
   }
   if (!about.files.latents) return null;
-  if (!rows || rows.length === 0) return ["query", about.files.latents];
+  if (!rows || rows.length === 0) return mapWords(state, about, kind);
   return [
     ...["generate", "--latents", about.files.latents, "--points", "mu"],
     ...["--rows", formatRows(rows)],
@@ -100,8 +109,11 @@ function words(state, about, rows) {
   ];
 }
 
-/** The command of a state; `rows` are those that the lasso holds. "" where there is none. */
-export function spell(state, about, rows) {
-  const found = words(state, about, rows);
+/**
+ * The command of a state; `rows` are those that the lasso holds, `kind` is that of the map. "" where
+ * there is none.
+ */
+export function spell(state, about, rows, kind) {
+  const found = words(state, about, rows, kind);
   return found === null ? "" : ["facegen", ...found].map(quote).join(" ");
 }

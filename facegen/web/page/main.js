@@ -28,6 +28,7 @@ class Page {
     this.about = engine.about;
     this.state = fromAddress(location.hash || FIRST, { seed: 1 });
     this.rows = null; // that the lasso holds
+    this.mapKind = null; // "pca", "tsne" or a file's name, once there is a map
     this.undone = 0; // changes that "Undo" can take back
     this.views = {};
   }
@@ -69,7 +70,7 @@ class Page {
   }
 
   spell() {
-    const command = spell(this.state, this.about, this.rows);
+    const command = spell(this.state, this.about, this.rows, this.mapKind);
     this.line.textContent = command;
     this.copy.disabled = !command;
     this.download.hidden = !["face", "mix"].includes(this.state.view);

@@ -91,6 +91,7 @@ export function mapView(page) {
   async function load() {
     const status = await engine.map.status();
     if (status.state === "ready") {
+      page.mapKind = status.kind;
       const found = await engine.map.points();
       rows = found.rows;
       plot.setPoints(found.x, found.y);
@@ -176,6 +177,7 @@ export function mapView(page) {
         canvas.height = height;
       }
     }
+    plot.ratio = ratio;
   }
 
   function drawOver() {

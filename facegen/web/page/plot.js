@@ -11,6 +11,7 @@ export class Plot {
     this.inks = null; // of each point a number into `palette`
     this.palette = [[0, 0, 0]];
     this.view = { x: 0, y: 0, zoom: 1 };
+    this.ratio = 1; // pixels of the canvas for one of the screen
     this.shown = null; // Uint8Array: which points are in the lasso
   }
 
@@ -97,10 +98,12 @@ export class Plot {
       this.pixels = new Uint32Array(this.image.data.buffer);
     }
     this.pixels.fill(0);
-    const size = Math.max(2, Math.min(7, Math.round((width / 500) * Math.sqrt(this.view.zoom) * 1.6)));
+    const size = this.dotSize();
     // Where points have colours, those without are pale and lie below.
-    const strong = this.palette.map((colour, ink) => inkTable(colour, this.inks && !ink ? 0.3 : 0.62));
-    const faint = this.palette.map((colour) => inkTable(colour, 0.16));
+    const strong = this.palette.map((colour, ink) =>
+      inkTable(colour, this.inks ? (ink ? 0.9 : 0.28) : 0.62),
+    );
+    const faint = this.palette.map((colour, ink) => inkTable(colour, ink ? 0.3 : 0.15));
     const [left, upper] = this.toCanvas(-size / 2 / this.scale, -size / 2 / this.scale);
     for (const above of this.inks ? [false, true] : [false]) {
       for (let i = 0; i < this.x.length; i++) {
@@ -116,12 +119,21 @@ export class Plot {
     this.canvas.getContext("2d").putImageData(this.image, 0, 0);
   }
 
+  /** Pixels of a dot: smaller where there are many, larger where one looks closely. */
+  dotSize() {
+    const base = this.x.length > 50_000 ? 1.7 : this.x.length > 15_000 ? 2.3 : 3.2;
+    const size = Math.min(9, base * this.view.zoom ** 0.35) * this.ratio;
+    return Math.max(2, Math.round(size));
+  }
+
   stamp(start, size, width, table) {
     const { pixels } = this;
     for (let row = 0, at = start; row < size; row++, at += width) {
-      for (let k = at; k < at + size; k++) {
+      // Larger ones are round: without their corners.
+      const cut = size > 3 && (row === 0 || row === size - 1) ? 1 : 0;
+      for (let k = at + cut; k < at + size - cut; k++) {
         const below = pixels[k];
-        if (below === 0) {
+        if (below === 0 || table.covers) {
           pixels[k] = table.alone;
         } else {
           const alpha = Math.min(255, (below >>> 24) + table.more);
@@ -142,6 +154,7 @@ function inkTable([red, green, blue], strength) {
     green,
     blue,
     more: alpha >> 2,
+    covers: strength > 0.8,
     alone: ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0,
   };
 }
