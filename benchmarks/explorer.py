@@ -1,8 +1,8 @@
 """explorer: the page of `facegen explore` in Chromium, and how soon its address is there.
 
-Targets: the address within 0.6 s of the command, 28 faces within 0.9 s of navigation, a slider's face
-within 50 ms, and 30 pictures a second while a map of 100,000 points is dragged and pointed at. Needs
-playwright, Chromium, and the tests' toy weights for the map.
+Targets: the address within 0.6 s of the command, 28 faces within 0.9 s of navigation, a slider's
+face within 50 ms, and 30 pictures a second while a map of 100,000 points is dragged and pointed at.
+Needs playwright, Chromium, and the tests' toy weights for the map.
 """
 
 from __future__ import annotations

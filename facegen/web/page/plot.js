@@ -103,7 +103,7 @@ export class Plot {
     const strong = this.palette.map((colour, ink) =>
       inkTable(colour, this.inks ? (ink ? 0.9 : 0.28) : 0.62),
     );
-    const faint = this.palette.map((colour, ink) => inkTable(colour, ink ? 0.3 : 0.15));
+    const faint = this.palette.map((colour, ink) => inkTable(colour, ink ? 0.42 : 0.2));
     const [left, upper] = this.toCanvas(-size / 2 / this.scale, -size / 2 / this.scale);
     for (const above of this.inks ? [false, true] : [false]) {
       for (let i = 0; i < this.x.length; i++) {
