@@ -1595,6 +1595,45 @@ CLUSTERS = [
     ),
 ]
 
+EXPLORER_PAGE = [
+    Case(
+        "explore-faces-alone",
+        "the photos of a map without its store",
+        "explore --faces faces.h5",
+        "Error: --faces and --map go with --latents.",
+        USAGE,
+    ),
+    Case(
+        "explore-port",
+        "a port that another program listens at",
+        "explore --port 8000",
+        "facegen: can't listen at 127.0.0.1:8000: Address already in use; choose another --port, "
+        "or none for a free one",
+        test="api/test_explore.py::test_a_port_that_is_taken_is_told_so",
+    ),
+    Case(
+        "explore-host",
+        "an address that is another machine's",
+        "explore --no-browser --host 192.0.2.1",
+        "facegen: can't listen at 192.0.2.1:0: Cannot assign requested address; choose another "
+        "--host",
+    ),
+    Case(
+        "explore-map",
+        "another file than a map",
+        "explore --latents latents.h5 --map notes.csv",
+        "facegen: notes.csv is no map of 'facegen analyze tsne --csv'",
+        test="api/test_explore.py::test_a_file_that_is_no_map_is_refused",
+    ),
+    Case(
+        "explore-other-faces",
+        "another face set than the store's",
+        "explore --latents latents.h5 --faces other.h5",
+        "facegen: other.h5 is not the face set that latents.h5 was made of",
+        test="api/test_explore.py::test_another_face_set_than_the_store_s_is_refused",
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1611,5 +1650,6 @@ TABLES = {
     "Parts": PARTS,
     "Files that grow": GROWING,
     "A Ray cluster": CLUSTERS,
+    "The explorer": EXPLORER_PAGE,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

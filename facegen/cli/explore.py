@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -120,7 +121,7 @@ def command(
         explorer = explore(weights=weights, attributes=attributes)
         write_static(console, explorer, static, force)
         return
-    from facegen.web.server import check_installed, listen, serve
+    from facegen.web.server import OURS, check_installed, listen, serve
 
     check_installed()
     explorer = explore(
@@ -134,7 +135,7 @@ def command(
     )
     address = listen(host, port)
     console.answer({"address": address.url}, lambda found: [found["address"]])
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if host not in OURS:
         console.warn(
             f"others on the network can open {address.url}; whoever has the link sees all that "
             "the page shows, and what is sent is not encrypted"
@@ -142,5 +143,6 @@ def command(
     if not no_browser:
         import webbrowser
 
-        webbrowser.open(address.url)
+        # In a thread: one for the terminal would be waited for.
+        Thread(target=webbrowser.open, args=(address.url,), daemon=True).start()
     serve(explorer, address, on_bug=lambda error: console.warn(f"unexpected {error!r}"))

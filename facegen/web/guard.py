@@ -42,12 +42,14 @@ class Door:
     Attributes:
         token: the first part of every path.
         port: of the server, which Host names.
-        host: the address or name that the server was told to listen at.
+        names: by which this server may be called.
+        is_private: whether it is only for this machine.
     """
 
     token: str
     port: int
-    host: str
+    names: frozenset[str]
+    is_private: bool = True
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """The status and the reason why a request is not let in, or None."""
@@ -68,9 +70,7 @@ class Door:
         name, _, port = hosts[0].rpartition(":") if len(hosts) == 1 else ("", "", "")
         if port != str(self.port):
             return False
-        if name in ("127.0.0.1", "localhost", self.host, f"[{self.host}]"):
-            return True
-        return self.host not in ("127.0.0.1", "localhost", "::1") and _is_address(name.strip("[]"))
+        return name in self.names or (not self.is_private and _is_address(name.strip("[]")))
 
     def is_from_us(self, scope: Scope) -> bool:
         """Whether no other origin's page has sent the request, or led here."""

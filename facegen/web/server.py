@@ -15,6 +15,8 @@ from facegen.api.explore import Explorer
 from facegen.errors import FacegenError, InputError
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")
+OURS = ("127.0.0.1", "localhost", "::1")  # nobody else can listen in
 BACKLOG = 64  # a browser that is faster than our imports waits here
 TOKEN_BYTES = 16
 STOP_SECONDS = 3.0  # for requests that are at work
@@ -39,11 +41,15 @@ class Address:
         return int(self.listener.getsockname()[1])
 
     @property
+    def name(self) -> str:
+        """The host of the way there; this machine's name stands for all its addresses."""
+        host = socket.gethostname() if self.host in EVERYWHERE else self.host
+        return f"[{host}]" if ":" in host else host
+
+    @property
     def url(self) -> str:
         """What the browser opens."""
-        every = {"0.0.0.0": socket.gethostname, "::": socket.gethostname}
-        host = every.get(self.host, lambda: self.host)()
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/{self.token}/"
+        return f"http://{self.name}:{self.port}/{self.token}/"
 
 
 def listen(host: str = LOOPBACK, port: int = 0) -> Address:
@@ -85,7 +91,8 @@ class Service:
         from facegen.web.connections import MOST, TimedProtocol
         from facegen.web.guard import Door, Guard
 
-        door = Door(address.token, address.port, address.host)
+        names = {"127.0.0.1", "localhost", address.name}
+        door = Door(address.token, address.port, frozenset(names), address.host in OURS)
         config = uvicorn.Config(
             Guard(Server(explorer).app(), door, on_bug),
             http=TimedProtocol,

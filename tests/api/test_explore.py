@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import re
 import signal
@@ -153,12 +154,20 @@ def test_the_address_is_printed_and_a_signal_ends_it(name: str, code: int, toy_w
         assert process.stderr.read() == ""
 
 
-def test_another_host_is_warned_of(toy_weights: Path):
+def test_another_host_is_warned_of_and_answers_by_name_and_address(toy_weights: Path):
     with started("--weights", str(toy_weights), "--host", "0.0.0.0") as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdout.readline()
+        address = process.stdout.readline().strip()
         assert "others on the network can open" in process.stderr.readline()
+        named = re.match(r"http://(.+):(\d+)(/.+/)$", address)
+        assert named is not None
+        name, port, path = named.groups()
+        for host, status in ((name, 200), ("192.0.2.7", 200), ("evil.example", 421)):
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
+            connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+            assert connection.getresponse().status == status, host
+            connection.close()
 
 
 def test_a_port_that_is_taken_is_told_so():

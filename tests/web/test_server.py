@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,30 @@ def test_a_photo_is_shown_edited_and_found_again_by_its_digest(shared_site: Site
     assert provenance["points"][0]["sha256"] == told["source"]["photo"]
     original = pixels(shared_site.ask("original", told["source"]))[0]
     assert original.shape == (32, 32, 3)
+
+
+WATCHED: list[Any] = []  # arguments of open(), while a test wants them
+WATCHING: list[bool] = []
+
+
+def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook, which stays for good: it notes what is opened for writing."""
+    if WATCHING and event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+        WATCHED.append(arguments)
+
+
+def test_a_photo_is_never_written_to_disk(shared_site: Site):
+    content = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), np.uint8)
+    Image.fromarray(noise).save(content, format="PNG")  # 7 MB: more than is kept of a form's file
+    headers = {"Content-Type": "application/octet-stream"}
+    sys.addaudithook(watch)
+    WATCHING.append(True)
+    try:
+        answer = shared_site.ask("photo?name=a.png", content.getvalue(), headers=headers)
+    finally:
+        WATCHING.clear()
+    assert (answer.status, WATCHED) == (200, [])
 
 
 def test_a_training_photo_is_shown_where_its_face_set_is_given(shared_site: Site):
