@@ -177,6 +177,11 @@ def test_a_port_that_is_taken_is_told_so():
             listen(port=port)
 
 
+def test_an_address_of_another_machine_is_told_so():
+    with pytest.raises(FacegenError, match=r"192\.0\.2\.1:0: .*; choose another --host"):
+        listen("192.0.2.1")
+
+
 def test_a_token_is_never_the_same():
     addresses = [listen() for _ in range(3)]
     assert len({address.token for address in addresses}) == 3
