@@ -19,6 +19,7 @@ EVERYWHERE = ("0.0.0.0", "::")
 OURS = ("127.0.0.1", "localhost", "::1")  # nobody else can listen in
 BACKLOG = 64  # a browser that is faster than our imports waits here
 TOKEN_BYTES = 16
+WAIT_SECONDS = 0.5  # at a time: on Windows no signal ends a wait
 STOP_SECONDS = 3.0  # for requests that are at work
 
 
@@ -114,7 +115,8 @@ class Service:
 
     def wait(self) -> None:
         """Waits for the server's end, which a signal's exception brings."""
-        self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(WAIT_SECONDS)
 
     def __enter__(self) -> Service:
         self._thread.start()
