@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 KIND = "static explorer"
 PAGE, STATIC = (Path(__file__).parent / name for name in ("page", "static"))
-INDEX, ENGINE = "index.html", "engine.js"
+INDEX, ENGINE, WORKER = "index.html", "engine.js", "decoder_worker.js"
 # Of a page's own text only headers can say who may frame it; WebAssembly needs to be allowed.
 STATIC_POLICY = POLICY.replace("; frame-ancestors 'none'", "").replace(
     "script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'"
@@ -88,10 +88,12 @@ def _files(explorer: Explorer) -> Iterator[tuple[str, bytes]]:
 
 
 def _index(html: str) -> str:
-    """The page's text with the policy that headers would have given."""
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{STATIC_POLICY}">'
+    """The page's text with the policy that headers would have given, and the engine's modules."""
+    more = [f'<meta http-equiv="Content-Security-Policy" content="{STATIC_POLICY}">']
+    modules = sorted({path.name for path in STATIC.glob("*.js")} - {ENGINE, WORKER})
+    more += [f'<link rel="modulepreload" href="{name}">' for name in modules]
     head = '<meta charset="utf-8">\n'
-    return html.replace(head, f"{head}{policy}\n").replace(WAIT, WAIT_LONGER)
+    return html.replace(head, "\n".join([head.strip(), *more, ""])).replace(WAIT, WAIT_LONGER)
 
 
 def _model(explorer: Explorer, told: dict[str, Any]) -> dict[str, Any]:
