@@ -271,6 +271,22 @@ def test_a_face_of_the_grid_becomes_a_corner(open_page: Any):
     shows(page, "morph seed:5:7 seed:5:1 seed:5:2 seed:5:3 --mix 0.5,0.5")
 
 
+def test_nothing_is_lost_on_the_way_through_the_views(open_page: Any):
+    page = open_page(MIX)
+    drag_pad(page, 0.25, 0.75)
+    page.get_by_role("button", name="Another face upper left").click()
+    page.locator("footer code", has_text=re.compile(r"morph seed:5:\d{2,}")).wait_for()
+    mixed = command(page)
+    page.get_by_role("link", name="One face").click()
+    shows(page, "edit")
+    page.get_by_role("link", name="facegen").click()
+    shows(page, "generate --n 28 --seed 5")
+    page.get_by_role("link", name="Mix").click()
+    shows(page, mixed)
+    page.get_by_role("button", name="Undo").click()
+    shows(page, "generate --n 28 --seed 5")
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "me and you.png"

@@ -15,6 +15,7 @@ const FIRST = "#truncation=0.7"; // what an address without a state shows: faces
 const TOLD_SECONDS = 8;
 
 const main = document.querySelector("main");
+const mark = document.querySelector(".mark");
 const nav = document.querySelector("nav");
 const actions = document.querySelector(".actions");
 const footer = document.querySelector("footer");
@@ -51,6 +52,7 @@ class Page {
   render() {
     const { view } = this.state;
     document.body.dataset.view = view;
+    mark.href = `#${toAddress({ ...this.state, view: "faces" })}`;
     for (const link of nav.children) {
       if (link.dataset.view === view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -133,7 +135,9 @@ class Page {
 
   listen() {
     addEventListener("popstate", (event) => {
-      this.undone = event.state?.undone ?? 0;
+      // A link, or an address that was typed, leads to an entry that has no number yet.
+      this.undone = event.state?.undone ?? this.undone + 1;
+      history.replaceState({ undone: this.undone }, "");
       this.state = fromAddress(location.hash, this.state);
       this.render();
     });

@@ -72,7 +72,7 @@ function readSource(text) {
 
 /** The fragment of a state's address, without "#". */
 export function toAddress(state) {
-  const first = defaults();
+  const first = defaults(state.seed);
   const words = new URLSearchParams();
   words.set("view", state.view);
   words.set("seed", state.seed);
@@ -87,16 +87,16 @@ export function toAddress(state) {
   if (amounts.length) words.set("attribute", amounts.join(","));
   if (state.without.length) words.set("without", state.without.join(","));
   if (state.radius !== null) words.set("at-radius", short(state.radius));
-  if (state.view === "mix") {
-    for (const corner of state.corners) words.append("corner", sourceText(corner));
-    words.set("mix", state.at.map((share) => short(share)).join(","));
-  }
-  if (state.view === "map") {
-    const { colour, x, y, zoom, lasso } = state.map;
-    if (colour) words.set("colour", colour);
-    if (zoom !== 1) words.set("zoom", [x, y, zoom].map((n) => short(n)).join(","));
-    if (lasso) words.set("lasso", lasso.map((n) => short(n)).join(","));
-  }
+  // What other views show goes along, so that nothing is lost on the way through them.
+  const corners = state.corners.map(sourceText);
+  const chosen = corners.join() !== first.corners.map(sourceText).join();
+  if (state.view === "mix" || chosen) corners.forEach((corner) => words.append("corner", corner));
+  const at = state.at.map((share) => short(share)).join(",");
+  if (state.view === "mix" || at !== first.at.join(",")) words.set("mix", at);
+  const { colour, x, y, zoom, lasso } = state.map;
+  if (colour) words.set("colour", colour);
+  if (x || y || zoom !== 1) words.set("zoom", [x, y, zoom].map((n) => short(n)).join(","));
+  if (lasso) words.set("lasso", lasso.map((n) => short(n)).join(","));
   return words.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
 }
 
