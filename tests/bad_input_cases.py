@@ -1617,7 +1617,7 @@ EXPLORER_PAGE = [
         "explore --no-browser --host 192.0.2.1",
         "facegen: can't listen at 192.0.2.1:0: Cannot assign requested address; choose another "
         "--host",
-        test="api/test_explore.py::test_an_address_of_another_machine_is_told_so",
+        test="api/test_explore.py::test_another_machine_s_address_is_told_so",
     ),
     Case(
         "explore-map",
