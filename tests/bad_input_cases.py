@@ -911,6 +911,7 @@ HARD_LINK = bad.all_of(
 )
 SYMBOLIC_LINK = bad.all_of(bad.store, lambda folder: (folder / "link.png").symlink_to("latents.h5"))
 PHOTO = bad.file("photo.png", bad.picture())
+EXPLORER = "explore --static explorer"
 NO_LOCK = "no lock file of facegen's; name another"
 OUTPUTS = [
     Case(
@@ -1013,6 +1014,43 @@ OUTPUTS = [
         "evaluate faces.h5 --plot a.png",
         "facegen: a.png exists already; choose another name or add --force",
         make=bad.all_of(bad.faces, bad.file("a.png", b"precious")),
+    ),
+    *(
+        Case(f"explorer-{name}", given, f"{EXPLORER}{force}", f"facegen: {says}", make=make)
+        for name, given, force, says, make in (
+            (
+                "exists",
+                "a folder with something in it for a static explorer",
+                "",
+                "explorer exists already; choose another name or add --force",
+                bad.all_of(bad.folder("explorer"), bad.file("explorer/notes.txt", b"precious")),
+            ),
+            (
+                "another-s",
+                "a folder of somebody's, even with --force",
+                " --force",
+                "explorer is no static explorer that facegen made; name another folder",
+                bad.all_of(bad.folder("explorer"), bad.file("explorer/notes.txt", b"precious")),
+            ),
+            (
+                "with-notes",
+                "a static explorer with a file of somebody's in it, even with --force",
+                " --force",
+                "explorer/notes.txt is not facegen's; move it away, or name another folder",
+                bad.all_of(
+                    bad.folder("explorer"),
+                    bad.file("explorer/facegen.json", b'{"kind": "static explorer", "files": {}}'),
+                    bad.file("explorer/notes.txt", b"precious"),
+                ),
+            ),
+            (
+                "file",
+                "a file in its place, even with --force",
+                " --force",
+                "explorer is a file; name a folder",
+                bad.file("explorer", b"precious"),
+            ),
+        )
     ),
     *(
         Case(

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from facegen.api.explore import Explorer
 from facegen.api.explore_files import ExplorerFiles
 from facegen.web.server import Address, Service, listen
@@ -69,6 +71,8 @@ class Site:
 @contextmanager
 def serving(files: ExplorerFiles) -> Iterator[Site]:
     """A server while the block lasts; no error that it didn't expect came up in it."""
+    pytest.importorskip("starlette", reason="needs facegen[explore]")
+    pytest.importorskip("uvicorn", reason="needs facegen[explore]")
     explorer = Explorer(files, threads=1)
     site = Site(listen(), explorer)
     with Service(explorer, site.address, site.bugs.append):

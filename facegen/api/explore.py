@@ -7,9 +7,11 @@ the command line would have written.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -217,3 +219,35 @@ class Explorer:
         if wish.place:
             edited = z = mix(edited, [wish.place])
         return edited[0], float(np.linalg.norm(z[0].astype(np.float64)))
+
+
+def explore(
+    *,
+    weights: str | os.PathLike | None = None,
+    attributes: str | os.PathLike | None = None,
+    sampler: str | os.PathLike | None = None,
+    latents: str | os.PathLike | None = None,
+    faces: str | os.PathLike | None = None,
+    map: str | os.PathLike | None = None,
+    threads: int | None = None,
+) -> Explorer:
+    """Opens a model and files beside it, as the explorer shows them.
+
+    `facegen.web.server` shows them in a browser; `facegen.web.static_page` makes a folder of them.
+
+    Args:
+        weights: a folder of weights; by default the model that comes with facegen.
+        attributes: directions, of labels or without; by default those beside the weights.
+        sampler: one that `facegen.fit` has written.
+        latents, faces: a store, and the face set that it was made of.
+        map: places of the store's rows, as `facegen analyze tsne --csv` writes them.
+        threads: threads that compute; by default one per processor.
+
+    Raises:
+        MissingFileError, InputError: one of them is missing, damaged, or doesn't fit the weights.
+    """
+    given = (weights, attributes, sampler, latents, faces, map)
+    files = ExplorerFiles(*(None if path is None else Path(path) for path in given))
+    explorer = Explorer(files, threads=threads)
+    explorer.opened.check()
+    return explorer

@@ -1,6 +1,6 @@
 """Outputs that appear whole or not at all.
 
-Besides `facegen.io.temporaries` and `facegen.io.locks` no other module opens a file for writing,
+Besides this one, `temporaries`, `folders` and `locks` beside it no module opens a file for writing,
 renames, removes or locks one; a test walks through them all. An output is written into a temporary
 file beside it.
 """

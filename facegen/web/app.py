@@ -7,7 +7,6 @@ answers are all there are: no path of a request leads to a file.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from starlette.routing import Route
 from facegen.api.explore import Explorer
 from facegen.api.explore_map import StoreMap
 from facegen.errors import FacegenError
+from facegen.strict_json import to_json
 from facegen.web.about import about
 from facegen.web.bodies import BYTES, JSON, Limit, read_body
 from facegen.web.wishes import read_json, read_source, read_wishes
@@ -156,7 +156,7 @@ class Server:
 
 def _pixels(pixels: np.ndarray, radii: list[float]) -> Response:
     """uint8 (N, size, size, 3) as an answer."""
-    told = json.dumps({"size": pixels.shape[1], "radii": [round(radius, 4) for radius in radii]})
+    told = to_json({"size": pixels.shape[1], "radii": [round(radius, 4) for radius in radii]})
     return Response(pixels.tobytes(), media_type=BYTES, headers={"x-faces": told})
 
 

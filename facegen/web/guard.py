@@ -9,11 +9,12 @@ may be framed, or read by another origin. Source: OWASP's cheat sheets on CSRF a
 from __future__ import annotations
 
 import ipaddress
-import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+
+from facegen.strict_json import to_json
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -139,7 +140,7 @@ class Guard:
 
 async def answer(send: Send, status: int, reason: str) -> None:
     """Answers with an error, as JSON, and ends the connection: what comes after is not read."""
-    body = json.dumps({"error": reason}).encode()
+    body = to_json({"error": reason}).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -24,7 +24,7 @@ sys.argv[0] = "facegen"
 runpy.run_module("facegen", run_name="__main__", alter_sys=True)
 """
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert"}
-OPTIONAL = {"openTSNE", "ray", "pyarrow", "onnx"}
+OPTIONAL = {"openTSNE", "ray", "pyarrow", "onnx", "starlette", "uvicorn"}
 
 
 @pytest.mark.parametrize(

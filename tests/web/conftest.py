@@ -10,9 +10,6 @@ import pytest
 from explorer_site import Site, serving
 from facegen.api.explore_files import ExplorerFiles
 
-pytest.importorskip("starlette", reason="needs facegen[explore]")
-pytest.importorskip("uvicorn", reason="needs facegen[explore]")
-
 
 @pytest.fixture(scope="session")
 def explorer_files(

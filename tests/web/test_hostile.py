@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from starlette.responses import Response
 
 from explorer_site import Answer, Site
 from facegen.api import explore
 from facegen.io.records import Record
-from facegen.web import app, bodies, wishes
+from facegen.web import wishes
 from facegen.web.guard import Door
+
+app = pytest.importorskip("facegen.web.app", reason="needs facegen[explore]", exc_type=ImportError)
+bodies = pytest.importorskip("facegen.web.bodies", reason="needs facegen[explore]")
 
 LOOK: dict[str, Any] = {"decoder": "plain", "sharpen": None, "sampler": {}}
 FACE: dict[str, Any] = {"points": [{"source": {"seed": 5, "row": 0}}], "look": LOOK}
@@ -140,8 +142,8 @@ class Disk(dict):
     def __contains__(self, name: object) -> bool:
         return (app.PAGE / str(name)).resolve().is_file()
 
-    def __missing__(self, name: str) -> Response:
-        return Response((app.PAGE / name).read_bytes())
+    def __missing__(self, name: str) -> Any:
+        return app.Response((app.PAGE / name).read_bytes())
 
 
 def from_disk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 
 from chromium import canvas_pixels, launched
 from explorer_site import Site, serving
+from facegen.api.components import components
 from facegen.api.explore_files import ExplorerFiles
 from facegen.api.generate import generate
 from facegen.io.provenance import read_provenance
@@ -41,6 +43,23 @@ def browser() -> Iterator[Any]:
 def model_site() -> Iterator[Site]:
     """A server of the default model, whose faces can be told from each other."""
     with serving(ExplorerFiles(weights=WEIGHTS)) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def full_site(
+    toy_weights: Path,
+    toy_store: Path,
+    toy_attributes: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """A server of the toy model that has directions of both kinds, beside the weights."""
+    folder = tmp_path_factory.mktemp("full") / "weights"
+    shutil.copytree(toy_weights, folder)
+    shutil.copy(toy_attributes, folder)
+    components(toy_store, folder / "components.h5", weights=folder)
+    sampler = toy_store.with_name("sampler.h5")
+    with serving(ExplorerFiles(folder, sampler=sampler, latents=toy_store)) as site:
         yield site
 
 
@@ -185,6 +204,28 @@ def test_a_slider_by_mouse_moves_the_face_that_is_downloaded(open_page: Any, tmp
     again = facegen("reproduce", file, "--weights", WEIGHTS, "-o", tmp_path / "again.png")
     assert again.exit_code == 0, again.output
     np.testing.assert_array_equal(read(tmp_path / "again.png"), face)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "view=face&face=seed:5:3&r-limit=2.5&sharpen=3&attribute=Smiling=1.5,pc-1=-2&without=Male",
+        "view=face&face=seed:5:3&radius=2",
+        "view=face&face=seed:5:3&sigma=1.3&at-radius=2.5",
+        "view=face&face=seed:5:3&fitted=yes&radius-percentile=5-95",
+        "view=face&face=row:17&truncation=0.7&attribute=Male=-1",
+        "view=mix&corner=seed:5:3&corner=row:17&mix=0.25,0&fitted=yes&truncation=0.5",
+        "view=mix&seed=5&mix=0.123,1&radius=2",
+    ],
+)
+def test_the_command_of_a_state_writes_what_is_downloaded(
+    state: str, open_page: Any, full_site: Site, tmp_path: Path
+):
+    page = open_page("#" + state, site=full_site)
+    page.locator("canvas.large[data-painted]").wait_for()
+    file = saved(page, tmp_path / "saved.png")
+    made(command(page), tmp_path)
+    assert file.read_bytes() == (tmp_path / "made.png").read_bytes()
 
 
 def test_a_slider_by_keys_and_undo_by_keys(open_page: Any):

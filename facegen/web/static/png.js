@@ -1,0 +1,28 @@
+/* The text chunk of a PNG in which facegen says how it was made (facegen/io/provenance.py). */
+
+const KEYWORD = "facegen";
+const HEADER = 8 + 25; // the signature and IHDR, which come first
+
+const CRCS = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+function checksum(bytes) {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = CRCS[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+/** A PNG, as a Blob, with a JSON value in a text chunk (iTXt). */
+export function withText(png, value) {
+  // Behind the keyword: its end, that it isn't compressed (two bytes), no language, no translation.
+  const text = new TextEncoder().encode(`iTXt${KEYWORD}\0\0\0\0\0${JSON.stringify(value)}`);
+  const chunk = new Uint8Array(4 + text.length + 4);
+  const view = new DataView(chunk.buffer);
+  view.setUint32(0, text.length - 4);
+  chunk.set(text, 4);
+  view.setUint32(4 + text.length, checksum(text));
+  return new Blob([png.slice(0, HEADER), chunk, png.slice(HEADER)], { type: "image/png" });
+}
