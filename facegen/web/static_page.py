@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facegen.api.explore import Explorer
+from facegen.io.digital_source import GENERATED
 from facegen.io.folders import atomic_folder
 from facegen.io.weights import DEFAULT_NAME
+from facegen.io.xmp import with_source_type
 from facegen.latent.move_choice import MoveChoice
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.model.browser_graph import with_batch_of_one
@@ -114,6 +116,7 @@ def _model(explorer: Explorer, told: dict[str, Any]) -> dict[str, Any]:
             "stored": 0,
         },
         "training": training and {"shares": training.shares, "radii": training.radii},
+        "xmp": with_source_type(b"", GENERATED).decode(),  # no photo goes into a face of this page
         "graphs": {name: f"{codec.decoder}.tflite" for name, codec in codecs.items()},
     }
 

@@ -216,6 +216,8 @@ def test_a_download_is_what_the_command_makes_and_can_be_reproduced(
     assert difference(found, made_by_command(copied_command(page), tmp_path)) <= ROUNDING
     again = facegen("reproduce", face, "-o", tmp_path / "again.png", "--weights", WEIGHTS)
     assert again.exit_code == 0, again.output
+    with Image.open(face) as png, Image.open(tmp_path / "again.png") as remade:
+        assert png.info["xmp"] == remade.info["xmp"]
 
 
 def test_a_place_that_is_dragged_to_on_the_pad_is_the_one_that_its_command_makes(

@@ -5,7 +5,7 @@
    server's alone. */
 
 import { Decoder } from "./decoder.js";
-import { withText } from "./png.js";
+import { stamped } from "./png.js";
 import { drawn, edited, mixed, offset, radiusOf } from "./points.js";
 import { provenance } from "./provenance.js";
 import { sharpen } from "./sharpening.js";
@@ -60,7 +60,8 @@ class Engine {
     const canvas = new OffscreenCanvas(size, size);
     canvas.getContext("2d").putImageData(new ImageData(pixels, size, size), 0, 0);
     const png = await canvas.convertToBlob({ type: "image/png" });
-    return { name: "face.png", blob: withText(png, provenance(point, look, this.model)) };
+    const made = provenance(point, look, this.model);
+    return { name: "face.png", blob: stamped(png, made, this.model.xmp) };
   }
 
   decode(decoder, z) {

@@ -1,6 +1,8 @@
-/* The text chunk of a PNG in which facegen says how it was made (facegen/io/provenance.py). */
+/* The text chunks of a PNG in which facegen says how it was made, and that it is synthetic
+   (facegen/io/provenance.py). */
 
-const KEYWORD = "facegen";
+const PROVENANCE = "facegen";
+const XMP = "XML:com.adobe.xmp";
 const HEADER = 8 + 25; // the signature and IHDR, which come first
 
 const CRCS = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -15,14 +17,19 @@ function checksum(bytes) {
   return ~crc >>> 0;
 }
 
-/** A PNG, as a Blob, with a JSON value in a text chunk (iTXt). */
-export function withText(png, value) {
+/** A PNG, as a Blob, that says how it was made and has the XMP. */
+export function stamped(png, provenance, xmp) {
+  const chunks = [textChunk(XMP, xmp), textChunk(PROVENANCE, JSON.stringify(provenance))];
+  return new Blob([png.slice(0, HEADER), ...chunks, png.slice(HEADER)], { type: "image/png" });
+}
+
+function textChunk(keyword, said) {
   // Behind the keyword: its end, that it isn't compressed (two bytes), no language, no translation.
-  const text = new TextEncoder().encode(`iTXt${KEYWORD}\0\0\0\0\0${JSON.stringify(value)}`);
+  const text = new TextEncoder().encode(`iTXt${keyword}\0\0\0\0\0${said}`);
   const chunk = new Uint8Array(4 + text.length + 4);
   const view = new DataView(chunk.buffer);
   view.setUint32(0, text.length - 4);
   chunk.set(text, 4);
   view.setUint32(4 + text.length, checksum(text));
-  return new Blob([png.slice(0, HEADER), chunk, png.slice(HEADER)], { type: "image/png" });
+  return chunk;
 }
