@@ -64,13 +64,14 @@ def _crisp_decoder(net: Network, model: ModelOptions) -> list[str]:
     """The layers of `facegen.model.crisp_decoder.CrispDecoder`, as many as the arrays are of.
 
     The first crisp decoders, the default model's among them, have no mapping, no residual blocks
-    and no scales.
+    and no scales, and take far points as they are.
     """
-    w = mixed = "z"
-    for i in range(_count(net, "mapping_{}")):
+    layers = _count(net, "mapping_{}")
+    w = z = mixed = _nearer(net, "z") if layers else "z"
+    for i in range(layers):
         mixed = net.dense(mixed if i == 0 else net.leaky_relu(mixed, CRISP_SLOPE), f"mapping_{i}")
-    if mixed != "z":
-        w = net.add("Add", "z", mixed)
+    if layers:
+        w = net.add("Add", z, mixed)
     x, size = net.dense(w, "to_pixels"), model.smallest_size
     x = net.to_map(x, size, model.filters[-1])
     for i in range(len(model.strides)):
@@ -82,6 +83,14 @@ def _crisp_decoder(net: Network, model: ModelOptions) -> list[str]:
         x = net.leaky_relu(x, CRISP_SLOPE)
         size *= 2
     return _picture(net, net.convolution(x, "to_rgb", size=size))
+
+
+def _nearer(net: Network, z: str) -> str:
+    """`facegen.model.crisp_decoder.nearer`."""
+    mean = net.add("ReduceMean", net.add("Mul", z, z), axes=[1], keepdims=1)
+    ratio = net.add("Sqrt", net.add("Max", mean, net.constant(1.0)))
+    factor = net.add("Div", net.add("Sqrt", net.add("Sqrt", ratio)), ratio)
+    return net.add("Mul", z, factor)
 
 
 def _residual(net: Network, x: str, w: str, name: str, size: int) -> str:
