@@ -177,7 +177,7 @@ def test_a_crisp_decoder_of_the_second_generation_gives_what_tensorflow_gives(tm
     random_values(decoder.weights)
     weights = save_weights(tmp_path, options, crisp_decoder=decoder.weights)
     z = np.random.default_rng(1).normal(size=(3, 6)).astype(np.float32)
-    z *= [[0], [0.3], [4]]
+    z *= np.array([[0], [0.3], [4]], np.float32)
     (pictures,) = run(build(weights, "crisp_decoder", "{}"), z)
     np.testing.assert_allclose(pictures, tf.sigmoid(decoder(z)), atol=LAST_DIGITS)
     assert pictures.std() > 0.01
