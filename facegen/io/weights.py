@@ -57,6 +57,8 @@ CRISP_FILES = (
 # The losses drawn, of `train` and `refine`. A model may lack them: older ones do.
 HISTORY_PLOT, CRISP_HISTORY_PLOT = "history.png", "crisp_history.png"
 DECODERS = {"plain": "decoder", "crisp": "crisp_decoder"}  # the user's name: the files' stem
+# SHA-256 of the crisp decoders that the default model had once: the last version with it.
+FORMER_DECODERS = {"2f28674a6ec3f45cb8ab24924d0039ddb3ae3b72882b191245ec50739fac8e92": "0.1"}
 ENVIRONMENT_VARIABLE = "FACEGEN_WEIGHTS"
 DEFAULT_NAME = "celeba-vae"
 

@@ -15,7 +15,7 @@ from facegen.errors import InputError
 from facegen.io import attribute_file, component_file, sampler_file
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import Latents
-from facegen.io.weights import Weights
+from facegen.io.weights import FORMER_DECODERS, Weights
 from facegen.latent.components import Components
 from facegen.latent.directions import Directions, Move
 from facegen.latent.edits import Edit
@@ -76,6 +76,13 @@ class Materials:
         if wrong := made_by.differs(given):
             others = (one for one in self.places.weights(made_by.name) if not made_by.differs(one))
             if (other := next(others, None)) is None:
+                digest = made_by.digests.get("decoder_sha256", "")
+                if version := FORMER_DECODERS.get(digest):
+                    raise InputError(
+                        f"the original was made by the crisp decoder of facegen {version} "
+                        f"({digest[:12]}), which later versions don't have; where you have kept "
+                        "its weights, name them with --weights"
+                    )
                 raise InputError(
                     f"the original was made by the weights {made_by.name} ({made_by.decoder} "
                     f"{wrong}), {given.path} has others; name theirs with --weights, or their "

@@ -13,6 +13,7 @@ from PIL import Image
 from facegen.api.encode import encode
 from facegen.errors import FacegenError, InputError
 from facegen.io.provenance import png_texts, read_provenance
+from facegen.io.weights import FORMER_DECODERS
 from running import facegen
 from toys import draw_photo
 
@@ -110,6 +111,17 @@ def test_other_weights_are_named(work: Path, tmp_path: Path):
     message = str(done.exception)
     assert "made by the weights lost (plain decoder_sha256 0123456789ab)" in message
     assert "name theirs with --weights" in message
+
+
+def test_what_a_former_default_decoder_made_is_told_so(work: Path, tmp_path: Path):
+    picture = tmp_path / "sheet.png"
+    facegen("generate", "--n", 2, "--seed", 5, "-o", picture)
+    (digest,) = FORMER_DECODERS
+    made_by = {"name": "celeba-vae", "decoder": "crisp", "decoder_sha256": digest}
+    change(picture, weights=made_by)
+    message = str(facegen("reproduce", picture).exception)
+    assert "made by the crisp decoder of facegen 0.1 (2f28674a6ec3)" in message
+    assert "later versions don't have; where you have kept" in message
 
 
 @pytest.mark.parametrize("name", ["sampler", "latents", "attributes", "photo"])
