@@ -5,24 +5,17 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from facegen.cli.terminal import Console, read_stdin
 from facegen.errors import InputError
 from facegen.seeds import MAX_SEED
 from facegen.shards import Shard
-
-if TYPE_CHECKING:
-    from facegen.options import CrispOptions, ModelOptions, TrainingOptions
-
-Options = TypeVar("Options", "ModelOptions", "TrainingOptions", "CrispOptions")
 
 
 class FiniteFloat(click.FloatRange):
@@ -133,26 +126,6 @@ def warn_about(console: Console, notes: Sequence[tuple[str, str]]) -> None:
         names = [name for name, why in notes if why == reason]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         console.warn(f"{names[0]}{more}: {reason}")
-
-
-def list_default(values: tuple[int, ...]) -> str:
-    """A default of SIZES, as a user would write it."""
-    return ",".join(map(str, values))
-
-
-def with_options(
-    options: Options, arguments: Mapping[str, Any], *, only_given: bool = False
-) -> Options:
-    """Options of the library, with those arguments of the command that are fields of them.
-
-    Args:
-        only_given: leave out arguments that don't stand on the command line.
-    """
-    names = {field.name for field in fields(options)} & arguments.keys()
-    if only_given:
-        source = click.get_current_context().get_parameter_source
-        names = {name for name in names if source(name) == ParameterSource.COMMANDLINE}
-    return replace(options, **{name: arguments[name] for name in names})
 
 
 def console_options(function: Callable) -> Callable:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from facegen.cli.field_options import field_option, with_options
 from facegen.cli.network_options import network_options
 from facegen.cli.options import (
     PATH,
@@ -17,7 +19,6 @@ from facegen.cli.options import (
     force_option,
     hardware_options,
     resume_option,
-    with_options,
 )
 from facegen.cli.terminal import Console
 from facegen.cli.training_bar import (
@@ -31,6 +32,7 @@ from facegen.options import PRECISIONS, ModelOptions, TrainingOptions
 from facegen.seeds import seed_or_draw
 
 TRAINING = TrainingOptions()
+option = partial(field_option, TRAINING)
 
 
 @click.command("train")
@@ -42,39 +44,14 @@ TRAINING = TrainingOptions()
     required=True,
     help="Folder for the weights, for example weights/mine.",
 )
-@click.option(
-    "--epochs",
-    type=click.IntRange(1, 100_000),
-    default=TRAINING.epochs,
-    show_default=True,
-    help="Passes over the training images, in all.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1, 65536),
-    default=TRAINING.batch_size,
-    show_default=True,
-    help="Images a step.",
-)
-@click.option(
-    "--learning-rate",
-    type=FiniteFloat(0, 10, min_open=True),
-    default=TRAINING.learning_rate,
-    show_default=True,
-    help="Of Adam.",
-)
-@click.option(
-    "--flip/--no-flip",
-    default=TRAINING.flip,
-    show_default=True,
-    help="Mirror training images at random.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=TRAINING.precision,
-    show_default=True,
-    help="Of a step's arithmetic; bfloat16 is faster where the processor has it. What is stored is "
+@option("epochs", click.IntRange(1, 100_000), "Passes over the training images, in all.")
+@option("batch_size", click.IntRange(1, 65536), "Images a step.")
+@option("learning_rate", FiniteFloat(0, 10, min_open=True), "Of Adam.")
+@option("flip", click.BOOL, "Mirror training images at random.")
+@option(
+    "precision",
+    click.Choice(PRECISIONS),
+    "Of a step's arithmetic; bfloat16 is faster where the processor has it. What is stored is "
     "float32.",
 )
 @click.option(
