@@ -33,7 +33,7 @@ def field_option(
     )
 
 
-def with_options(
+def with_arguments(
     options: Options, arguments: Mapping[str, Any], *, only_given: bool = False
 ) -> Options:
     """Options of the library, with those arguments of the command that are fields of them.

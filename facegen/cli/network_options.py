@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from facegen.cli.field_options import field_option
-from facegen.cli.options import SIZES, FiniteFloat
+from facegen.cli.options import SIZES, FiniteFloat, add_options
 from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions
 
 option = partial(field_option, ModelOptions())
@@ -68,6 +68,4 @@ OPTIONS = (
 
 def network_options(function: Callable) -> Callable:
     """Adds an option for every field of ModelOptions that a user may choose."""
-    for add in reversed(OPTIONS):
-        function = add(function)
-    return function
+    return add_options(function, *OPTIONS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facegen.cli.field_options import field_option, with_options
+from facegen.cli.field_options import field_option, with_arguments
 from facegen.cli.options import (
     PATH,
     SEED,
@@ -146,7 +146,7 @@ def command(
         options = DEFAULT if start_from is None else read_start_options(start_from)
         seed = seed_or_draw(arguments["seed"], console.seed)
         options = replace(options, seed=seed)
-    options = with_options(options, arguments, only_given=True)
+    options = with_arguments(options, arguments, only_given=True)
 
     limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with TrainingBar(console, losses_line, decimals=3) as bar:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from facegen.cli.field_options import field_option, with_options
+from facegen.cli.field_options import field_option, with_arguments
 from facegen.cli.network_options import network_options
 from facegen.cli.options import (
     PATH,
@@ -134,10 +134,10 @@ def command(
     start_from = start_path(start_from)
     if resume:
         model, training = read_checkpoint_options(output)
-        model = with_options(model, arguments, only_given=True)
+        model = with_arguments(model, arguments, only_given=True)
     else:
         model, training = new_network(console, start_from, arguments), TRAINING
-    training = with_options(training, arguments, only_given=resume)
+    training = with_arguments(training, arguments, only_given=resume)
 
     limit_hardware(
         cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory, replicas=replicas
@@ -168,12 +168,12 @@ def new_network(
 ) -> ModelOptions:
     """The network of a new run: as the options say, or as the other model's but for those given."""
     if start_from is None:
-        model = with_options(ModelOptions(kind=arguments["kind"]), {**arguments, "seed": 0})
+        model = with_arguments(ModelOptions(kind=arguments["kind"]), {**arguments, "seed": 0})
     else:
         from facegen.io.weights import Weights
 
         old = Weights.load(start_from).model
-        model = with_options(old, arguments, only_given=True)
+        model = with_arguments(old, arguments, only_given=True)
         if model.loss != old.loss and arguments["kl_weight"] is None:
             model = replace(model, kl_weight=None)  # type: ignore[arg-type]  # its own default
     return replace(model, seed=seed_or_draw(arguments["seed"], console.seed))
