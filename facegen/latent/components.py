@@ -24,7 +24,6 @@ from facegen.io.component_file import (
     FILE_NAME,
     FORMAT,
     ComponentArrays,
-    Source,
     read_components,
     write_components,
 )
@@ -59,7 +58,7 @@ def factorize(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Components:
+class Components(ComponentArrays):
     """Directions of the latent space without labels.
 
     Attributes:
@@ -75,12 +74,6 @@ class Components:
         path, sha256: the file they were read from, and its digest.
     """
 
-    names: list[str]
-    vectors: np.ndarray
-    shares: np.ndarray
-    labels: list[str]
-    correlations: np.ndarray
-    source: Source
     path: Path | None = None
     sha256: str | None = None
 
@@ -110,10 +103,7 @@ class Components:
         Raises:
             OutputError: it exists (without `force`) or can't be written.
         """
-        arrays = ComponentArrays(
-            self.names, self.vectors, self.shares, self.labels, self.correlations, self.source
-        )
-        write_components(path, arrays, provenance=provenance, force=force)
+        write_components(path, self, provenance=provenance, force=force)
         return Path(path)
 
     def check(self, weights: Weights) -> None:

@@ -25,7 +25,6 @@ from facegen.io.attribute_file import (
     FILE_NAME,
     FORMAT,
     DirectionArrays,
-    Source,
     read_directions,
     write_directions,
 )
@@ -37,7 +36,7 @@ NOTHING_LEFT = 1e-6  # of a direction's length, once others are removed
 
 
 @dataclass(frozen=True)
-class Directions:
+class Directions(DirectionArrays):
     """Directions of the latent space by label.
 
     Attributes:
@@ -50,11 +49,6 @@ class Directions:
         path, sha256: the file they were read from, and its digest.
     """
 
-    names: list[str]
-    vectors: np.ndarray
-    counts: np.ndarray
-    cohens_d: np.ndarray
-    source: Source
     path: Path | None = None
     sha256: str | None = None
 
@@ -84,8 +78,7 @@ class Directions:
         Raises:
             OutputError: it exists (without `force`) or can't be written.
         """
-        arrays = DirectionArrays(self.names, self.vectors, self.counts, self.cohens_d, self.source)
-        write_directions(path, arrays, self.cosines(), provenance=provenance, force=force)
+        write_directions(path, self, self.cosines(), provenance=provenance, force=force)
         return Path(path)
 
     def check(self, weights: Weights) -> None:
