@@ -32,7 +32,7 @@ class Percentiles(click.ParamType):
         return numbers
 
 
-def _add_all(command: Callable, radius_help: str) -> Callable:
+def _add_sampler_options(command: Callable, radius_help: str) -> Callable:
     """Adds the six options of a sampler."""
     return add_options(
         command,
@@ -93,7 +93,7 @@ def sampler_options(function: Callable) -> Callable:
     def command(**arguments: Any) -> Any:
         return function(choice=_choose(arguments, (*OF_SEEDS, "radius")), **arguments)
 
-    return _add_all(
+    return _add_sampler_options(
         command,
         "Move normal points, or those of --sampler, to this distance from the origin: uniform on a "
         "shell.",
@@ -111,7 +111,7 @@ def face_options(function: Callable) -> Callable:
     def command(**arguments: Any) -> Any:
         return function(choice=_choose(arguments, OF_SEEDS), **arguments)
 
-    return _add_all(
+    return _add_sampler_options(
         command,
         "Move faces, photos and stored ones too, to this distance from the origin, before "
         "--attribute moves them.",
