@@ -1,4 +1,4 @@
-"""What TensorFlow may use: set before it touches a device (article X)."""
+"""What the processor has: how many cores, and whether it multiplies bfloat16."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from facegen.cli.analyze_options import (
     latents_argument,
     output_option,
     points_option,
+    stores_argument,
 )
 from facegen.cli.analyze_pca import command as pca_command
 from facegen.cli.analyze_report import command as report_command
 from facegen.cli.analyze_tsne import command as tsne_command
 from facegen.cli.options import (
-    PATH,
     FiniteFloat,
     NumberList,
     console_options,
@@ -48,7 +48,7 @@ def command() -> None:
 
 
 @command.command("radius")
-@click.argument("latents", type=PATH, nargs=-1, required=True, metavar="LATENTS.h5...")
+@stores_argument
 @points_option
 @click.option(
     "--bin-width", type=POSITIVE, default=0.5, show_default=True, help="Of the histogram."

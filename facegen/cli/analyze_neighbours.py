@@ -8,20 +8,21 @@ from pathlib import Path
 import click
 
 from facegen.cli import summaries
-from facegen.cli.analyze_options import finish, output_option, seed_option, threads_option
+from facegen.cli.analyze_options import finish, output_option, seed_option, stores_argument
 from facegen.cli.options import (
     PATH,
     FiniteFloat,
     NumberList,
     console_options,
     force_option,
+    threads_option,
     usage_errors,
 )
 from facegen.cli.terminal import Console
 
 
 @click.command("neighbours")
-@click.argument("latents", type=PATH, nargs=-1, required=True, metavar="LATENTS.h5...")
+@stores_argument
 @click.option(
     "--weights",
     type=PATH,

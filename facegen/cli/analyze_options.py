@@ -12,6 +12,9 @@ from facegen.cli.terminal import Console
 
 ROWS = click.IntRange(1, 10**9)
 latents_argument = click.argument("latents", type=PATH, metavar="LATENTS.h5")
+stores_argument = click.argument(
+    "latents", type=PATH, nargs=-1, required=True, metavar="LATENTS.h5..."
+)
 output_option = click.option("-o", "--output", type=PATH, help="Also draw it, into this PNG.")
 points_option = click.option(
     "--points",
@@ -35,11 +38,6 @@ csv_option = click.option(
 )
 seed_option = click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the choice of rows and the method."
-)
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    help="Threads that compute; by default one per processor.",
 )
 
 

@@ -16,9 +16,8 @@ from facegen.cli.analyze_options import (
     means_option,
     output_option,
     seed_option,
-    threads_option,
 )
-from facegen.cli.options import FiniteFloat, console_options, force_option
+from facegen.cli.options import FiniteFloat, console_options, force_option, threads_option
 from facegen.cli.terminal import Console
 
 

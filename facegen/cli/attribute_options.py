@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from facegen.cli.options import PATH, FiniteFloat, usage_errors
+from facegen.cli.options import PATH, FiniteFloat, add_options, usage_errors
 
 
 class Amounts(click.ParamType):
@@ -36,6 +36,15 @@ class NameList(click.ParamType):
         if isinstance(value, tuple):
             return value
         return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+attributes_option = click.option(
+    "--attributes",
+    type=PATH,
+    metavar="ATTRIBUTES.h5",
+    help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 and "
+    "components.h5 in the weights' folder]",
+)
 
 
 def attribute_options(function: Callable) -> Callable:
@@ -66,21 +75,8 @@ def attribute_options(function: Callable) -> Callable:
                 move = MoveChoice(dict(amounts), without, attributes)
         return function(move=move, **arguments)
 
-    for option in (
-        click.option(
-            "--attributes",
-            type=PATH,
-            metavar="ATTRIBUTES.h5",
-            help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 and "
-            "components.h5 in the weights' folder]",
-        ),
-        click.option(
-            "--without",
-            type=NameList(),
-            default=(),
-            metavar="NAME,...",
-            help="Leave out of the direction what lies along these, labels or not.",
-        ),
+    return add_options(
+        command,
         click.option(
             "--attribute",
             type=Amounts(),
@@ -90,6 +86,12 @@ def attribute_options(function: Callable) -> Callable:
             "to the average face with, for example Smiling=1.5,Eyeglasses=-1. Or along one "
             "without a label, pc-1=2 or layer-1=2, by so many standard deviations.",
         ),
-    ):
-        command = option(command)
-    return command
+        click.option(
+            "--without",
+            type=NameList(),
+            default=(),
+            metavar="NAME,...",
+            help="Leave out of the direction what lies along these, labels or not.",
+        ),
+        attributes_option,
+    )

@@ -121,7 +121,7 @@ def command(
         decoder=decoder,
         weights=weights,
         threads=threads,
-        on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
+        on_skip=console.skip,
     )
     warn_about(console, done.notes)
     more = {} if single else {"steps": steps}

@@ -128,7 +128,7 @@ def command(
             force=force,
             started=start_encoding,
             progress=bars.count,
-            on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
+            on_skip=console.skip,
         )
     console.result(
         output,

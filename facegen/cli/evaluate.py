@@ -156,7 +156,7 @@ def command(
 
     def on_skip(name: str, reason: str) -> None:
         skipped.append({"name": name, "reason": reason})
-        console.warn(f"skipped {name}: {reason}")
+        console.skip(name, reason)
 
     with FaceSet.open(sources[0]) as faces:
         output = _check_outputs(output, plot, overwrite=overwrite, force=force)

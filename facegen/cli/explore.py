@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facegen.cli.attribute_options import attributes_option
 from facegen.cli.options import PATH, console_options, force_option, weights_options
 from facegen.cli.terminal import Console
 
@@ -50,13 +51,7 @@ def write_static(console: Console, explorer: Explorer, folder: Path, force: bool
     help="A map of that store, which 'facegen analyze tsne' or 'pca' writes with --csv; without "
     "one the page makes it.",
 )
-@click.option(
-    "--attributes",
-    type=PATH,
-    metavar="ATTRIBUTES.h5",
-    help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 and "
-    "components.h5 in the weights' folder]",
-)
+@attributes_option
 @click.option(
     "--sampler", type=PATH, metavar="SAMPLER.h5", help="A sampler that 'facegen fit' wrote."
 )

@@ -5,24 +5,17 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from facegen.cli.terminal import Console, read_stdin
 from facegen.errors import InputError
 from facegen.seeds import MAX_SEED
 from facegen.shards import Shard
-
-if TYPE_CHECKING:
-    from facegen.options import CrispOptions, ModelOptions, TrainingOptions
-
-Options = TypeVar("Options", "ModelOptions", "TrainingOptions", "CrispOptions")
 
 
 class FiniteFloat(click.FloatRange):
@@ -135,24 +128,11 @@ def warn_about(console: Console, notes: Sequence[tuple[str, str]]) -> None:
         console.warn(f"{names[0]}{more}: {reason}")
 
 
-def list_default(values: tuple[int, ...]) -> str:
-    """A default of SIZES, as a user would write it."""
-    return ",".join(map(str, values))
-
-
-def with_options(
-    options: Options, arguments: Mapping[str, Any], *, only_given: bool = False
-) -> Options:
-    """Options of the library, with those arguments of the command that are fields of them.
-
-    Args:
-        only_given: leave out arguments that don't stand on the command line.
-    """
-    names = {field.name for field in fields(options)} & arguments.keys()
-    if only_given:
-        source = click.get_current_context().get_parameter_source
-        names = {name for name in names if source(name) == ParameterSource.COMMANDLINE}
-    return replace(options, **{name: arguments[name] for name in names})
+def add_options(command: Callable, *options: Callable[[Callable], Callable]) -> Callable:
+    """Adds options in the order in which the help has them."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def console_options(function: Callable) -> Callable:
@@ -162,28 +142,32 @@ def console_options(function: Callable) -> Callable:
     def command(*, quiet: bool, as_json: bool, **arguments: Any) -> Any:
         return function(console=Console(quiet, as_json), **arguments)
 
-    command = click.option(
-        "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
-    )(command)
-    return click.option("--quiet", "-q", is_flag=True, help="No messages, no progress bar.")(
-        command
+    return add_options(
+        command,
+        click.option("--quiet", "-q", is_flag=True, help="No messages, no progress bar."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
+        ),
     )
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Threads that compute; by default one per processor.",
+)
 
 
 def weights_options(function: Callable, *, several: bool = False) -> Callable:
     """Adds --weights, with `several` repeatable, and --threads."""
-    function = click.option(
-        "--threads",
-        type=click.IntRange(1, 1024),
-        help="Threads that compute; by default one per processor.",
-    )(function)
-    return click.option(
+    weights_option = click.option(
         "--weights",
         type=PATH,
         multiple=several,
         help="Folder that 'facegen train' wrote; by default $FACEGEN_WEIGHTS, "
         "else the model that comes with facegen." + " Repeatable: a row for each." * several,
-    )(function)
+    )
+    return add_options(function, weights_option, threads_option)
 
 
 ray_option = click.option(
@@ -208,18 +192,21 @@ def sharpening_options(function: Callable) -> Callable:
 
         return function(sharpening=Sharpening(sharpen, unsharp), **arguments)
 
-    command = click.option(
-        "--unsharp",
-        type=NumberList(FiniteFloat(0, 1000), length=3),
-        metavar="RADIUS,PERCENT,THRESHOLD",
-        help="Pillow's unsharp mask, for example 2,150,3.",
-    )(command)
-    return click.option(
-        "--sharpen",
-        type=FiniteFloat(0, 1000),
-        metavar="FACTOR",
-        help="Pillow's Sharpness: 0 blurs, 1 changes nothing, 3 to 7 sharpen.",
-    )(command)
+    return add_options(
+        command,
+        click.option(
+            "--sharpen",
+            type=FiniteFloat(0, 1000),
+            metavar="FACTOR",
+            help="Pillow's Sharpness: 0 blurs, 1 changes nothing, 3 to 7 sharpen.",
+        ),
+        click.option(
+            "--unsharp",
+            type=NumberList(FiniteFloat(0, 1000), length=3),
+            metavar="RADIUS,PERCENT,THRESHOLD",
+            help="Pillow's unsharp mask, for example 2,150,3.",
+        ),
+    )
 
 
 def hardware_options(function: Callable) -> Callable:
@@ -231,22 +218,21 @@ def hardware_options(function: Callable) -> Callable:
             raise click.UsageError("Choose one of --cpu-only and --gpu-memory.")
         return function(cpu_only=cpu_only, gpu_memory=gpu_memory, **arguments)
 
-    for option in (
+    return add_options(
+        command,
+        click.option("--cpu-only", is_flag=True, help="Hide all GPUs."),
+        click.option(
+            "--cpu-threads",
+            type=click.IntRange(1, 1024),
+            help="Threads.  [default: one per processor]",
+        ),
         click.option(
             "--gpu-memory",
             type=click.IntRange(64),
             metavar="MB",
             help="Limit of the memory of each GPU.",
         ),
-        click.option(
-            "--cpu-threads",
-            type=click.IntRange(1, 1024),
-            help="Threads.  [default: one per processor]",
-        ),
-        click.option("--cpu-only", is_flag=True, help="Hide all GPUs."),
-    ):
-        command = option(command)
-    return command
+    )
 
 
 decoder_option = click.option(

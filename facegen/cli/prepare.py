@@ -24,6 +24,9 @@ from facegen.cli.options import (
 from facegen.cli.terminal import Console
 from facegen.shards import Shard
 
+if TYPE_CHECKING:
+    from facegen.api.prepare_changes import Prepared
+
 
 def count_shard(names: list[str], shard: Shard | None) -> int | None:
     """How many photos there are to read; None if that is not known before."""
@@ -31,10 +34,6 @@ def count_shard(names: list[str], shard: Shard | None) -> int | None:
 
     total = count_photos(names)
     return total if shard is None or total is None else len(shard.rows(total, "photos"))
-
-
-if TYPE_CHECKING:
-    from facegen.api.prepare_changes import Prepared
 
 
 def check_change(
@@ -231,7 +230,7 @@ def command(
             forget=forget,
             force=force,
             progress=progress,
-            on_skip=lambda name, reason: console.warn(f"skipped {name}: {reason}"),
+            on_skip=console.skip,
         )
     tell(console, output, result, update=update, forget=bool(forget), shard=shard)
     finish_skipped(console, len(result.skipped), strict)

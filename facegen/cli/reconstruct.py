@@ -130,7 +130,7 @@ def command(
     )
     warn_about(console, done.originals.notes)
     for name, reason in done.originals.skipped:
-        console.warn(f"skipped {name}: {reason}")
+        console.skip(name, reason)
     layers = [layer.description for layer in done.layers]
     if len(layers) > 1:
         below = ", ".join(f"{layer['points']} of {layer['weights']}" for layer in layers)

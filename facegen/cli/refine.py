@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from facegen.cli.field_options import field_option, with_arguments
 from facegen.cli.options import (
     PATH,
     SEED,
@@ -17,19 +19,18 @@ from facegen.cli.options import (
     console_options,
     force_option,
     hardware_options,
-    list_default,
     resume_option,
-    with_options,
 )
 from facegen.cli.terminal import Console
 from facegen.cli.training_bar import TrainingBar, start_option, start_path
-from facegen.options import CrispOptions
+from facegen.options import PRECISIONS, CrispOptions
 from facegen.seeds import seed_or_draw
 
 if TYPE_CHECKING:
     from facegen.model.trainer import Progress
 
 DEFAULT = CrispOptions()
+option = partial(field_option, DEFAULT)
 RATE = FiniteFloat(0, 10, min_open=True)
 WEIGHT = FiniteFloat(0, 1e6)
 COUNTS = NumberList(click.IntRange(0, 64))
@@ -38,110 +39,50 @@ COUNTS = NumberList(click.IntRange(0, 64))
 @click.command("refine")
 @click.argument("weights", type=PATH)
 @click.argument("faces", type=PATH)
-@click.option(
-    "--epochs",
-    type=click.IntRange(1, 100_000),
-    default=DEFAULT.epochs,
-    show_default=True,
-    help="Passes over the training images, in all.",
+@option("epochs", click.IntRange(1, 100_000), "Passes over the training images, in all.")
+@option(
+    "imitation_epochs",
+    click.IntRange(0, 100_000),
+    "How many of them imitate the plain decoder first.",
 )
-@click.option(
-    "--imitation-epochs",
-    type=click.IntRange(0, 100_000),
-    default=DEFAULT.imitation_epochs,
-    show_default=True,
-    help="How many of them imitate the plain decoder first.",
+@option(
+    "batch_size",
+    click.IntRange(4, 65536),
+    "Real faces a step, half as many reconstructions, as many new faces; an even number.",
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(4, 65536),
-    default=DEFAULT.batch_size,
-    show_default=True,
-    help="Real faces a step, half as many reconstructions, as many new faces; an even number.",
+@option("learning_rate", RATE, "Of the decoder's Adam.")
+@option("discriminator_learning_rate", RATE, "Of the opponents' Adam.")
+@option(
+    "decay_from",
+    FiniteFloat(0, 1),
+    "Share of the epochs after which both rates begin to fall to 0.",
 )
-@click.option(
-    "--learning-rate",
-    type=RATE,
-    default=DEFAULT.learning_rate,
-    show_default=True,
-    help="Of the decoder's Adam.",
+@option("filters", SIZES, "Of the decoder, after each doubling of the size.")
+@option("mapping", SIZES, "Units of the layers that mix a point first.")
+@option("residual_blocks", COUNTS, "Before each doubling of the size.")
+@option(
+    "feature_weight",
+    WEIGHT,
+    "Of the difference of reconstructions, seen through the frozen network.",
 )
-@click.option(
-    "--discriminator-learning-rate",
-    type=RATE,
-    default=DEFAULT.discriminator_learning_rate,
-    show_default=True,
-    help="Of the opponents' Adam.",
+@option("pixel_weight", WEIGHT, "Of the pixel loss on reconstructions.")
+@option(
+    "latent_weight", WEIGHT, "Of the distance between a point and where the encoder finds its face."
 )
-@click.option(
-    "--decay-from",
-    type=FiniteFloat(0, 1),
-    default=DEFAULT.decay_from,
-    show_default=True,
-    help="Share of the epochs after which both rates begin to fall to 0.",
+@option(
+    "settling_epochs",
+    click.IntRange(0, 100_000),
+    "After the imitation, in which reconstructions are held more firmly.",
 )
-@click.option(
-    "--filters",
-    type=SIZES,
-    default=list_default(DEFAULT.filters),
-    show_default=True,
-    help="Of the decoder, after each doubling of the size.",
+@option(
+    "average_decay",
+    FiniteFloat(0, 1, max_open=True),
+    "Of the moving average of the weights, per step.",
 )
-@click.option(
-    "--mapping",
-    type=SIZES,
-    default=list_default(DEFAULT.mapping),
-    show_default=True,
-    help="Units of the layers that mix a point first.",
-)
-@click.option(
-    "--residual-blocks",
-    type=COUNTS,
-    default=list_default(DEFAULT.residual_blocks),
-    show_default=True,
-    help="Before each doubling of the size.",
-)
-@click.option(
-    "--feature-weight",
-    type=WEIGHT,
-    default=DEFAULT.feature_weight,
-    show_default=True,
-    help="Of the difference of reconstructions, seen through the frozen network.",
-)
-@click.option(
-    "--pixel-weight",
-    type=WEIGHT,
-    default=DEFAULT.pixel_weight,
-    show_default=True,
-    help="Of the pixel loss on reconstructions.",
-)
-@click.option(
-    "--latent-weight",
-    type=WEIGHT,
-    default=DEFAULT.latent_weight,
-    show_default=True,
-    help="Of the distance between a point and where the encoder finds its face.",
-)
-@click.option(
-    "--settling-epochs",
-    type=click.IntRange(0, 100_000),
-    default=DEFAULT.settling_epochs,
-    show_default=True,
-    help="After the imitation, in which reconstructions are held more firmly.",
-)
-@click.option(
-    "--average-decay",
-    type=FiniteFloat(0, 1, max_open=True),
-    default=DEFAULT.average_decay,
-    show_default=True,
-    help="Of the moving average of the weights, per step.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default=DEFAULT.precision,
-    show_default=True,
-    help="Of the arithmetic; bfloat16 is twice as fast where the processor has it.",
+@option(
+    "precision",
+    click.Choice(PRECISIONS),
+    "Of the arithmetic; bfloat16 is twice as fast where the processor has it.",
 )
 @click.option(
     "--feature-network",
@@ -205,7 +146,7 @@ def command(
         options = DEFAULT if start_from is None else read_start_options(start_from)
         seed = seed_or_draw(arguments["seed"], console.seed)
         options = replace(options, seed=seed)
-    options = with_options(options, arguments, only_given=True)
+    options = with_arguments(options, arguments, only_given=True)
 
     limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
     with TrainingBar(console, losses_line, decimals=3) as bar:

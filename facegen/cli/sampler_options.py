@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facegen.cli.options import PATH, RADIUS, FiniteFloat, usage_errors
+from facegen.cli.options import PATH, RADIUS, FiniteFloat, add_options, usage_errors
 
 if TYPE_CHECKING:
     from facegen.latent.sampler_choice import SamplerChoice
@@ -32,29 +32,14 @@ class Percentiles(click.ParamType):
         return numbers
 
 
-def _with_options(command: Callable, radius_help: str) -> Callable:
+def _add_sampler_options(command: Callable, radius_help: str) -> Callable:
     """Adds the six options of a sampler."""
-    for option in (
+    return add_options(
+        command,
         click.option(
-            "--truncation",
-            type=FiniteFloat(0, 1, min_open=True),
-            metavar="T",
-            help="Draw normal points, or those of --sampler, towards their mean, to T times the "
-            "distance: fewer flaws, less variety.",
-        ),
-        click.option(
-            "--radius-percentile",
-            type=Percentiles(),
-            metavar="LOW-HIGH",
-            help="Move normal points, or those of --sampler, to radii of training faces, between "
-            "two percentiles: 5-95.",
-        ),
-        click.option("--radius", type=RADIUS, metavar="R", help=radius_help),
-        click.option(
-            "--sampler",
-            type=PATH,
-            metavar="SAMPLER.h5",
-            help="Points of a sampler that 'facegen fit' wrote.",
+            "--sigma",
+            type=RADIUS,
+            help="Standard deviation of normal points, which are the default.  [default: 1]",
         ),
         click.option(
             "--r-limit",
@@ -64,13 +49,27 @@ def _with_options(command: Callable, radius_help: str) -> Callable:
             "radius is about R sqrt(dimensions / 3), for 256 dimensions 9.24 R.",
         ),
         click.option(
-            "--sigma",
-            type=RADIUS,
-            help="Standard deviation of normal points, which are the default.  [default: 1]",
+            "--sampler",
+            type=PATH,
+            metavar="SAMPLER.h5",
+            help="Points of a sampler that 'facegen fit' wrote.",
         ),
-    ):
-        command = option(command)
-    return command
+        click.option("--radius", type=RADIUS, metavar="R", help=radius_help),
+        click.option(
+            "--radius-percentile",
+            type=Percentiles(),
+            metavar="LOW-HIGH",
+            help="Move normal points, or those of --sampler, to radii of training faces, between "
+            "two percentiles: 5-95.",
+        ),
+        click.option(
+            "--truncation",
+            type=FiniteFloat(0, 1, min_open=True),
+            metavar="T",
+            help="Draw normal points, or those of --sampler, towards their mean, to T times the "
+            "distance: fewer flaws, less variety.",
+        ),
+    )
 
 
 def _choose(arguments: dict[str, Any], names: Sequence[str]) -> SamplerChoice:
@@ -94,7 +93,7 @@ def sampler_options(function: Callable) -> Callable:
     def command(**arguments: Any) -> Any:
         return function(choice=_choose(arguments, (*OF_SEEDS, "radius")), **arguments)
 
-    return _with_options(
+    return _add_sampler_options(
         command,
         "Move normal points, or those of --sampler, to this distance from the origin: uniform on a "
         "shell.",
@@ -112,7 +111,7 @@ def face_options(function: Callable) -> Callable:
     def command(**arguments: Any) -> Any:
         return function(choice=_choose(arguments, OF_SEEDS), **arguments)
 
-    return _with_options(
+    return _add_sampler_options(
         command,
         "Move faces, photos and stored ones too, to this distance from the origin, before "
         "--attribute moves them.",

@@ -72,7 +72,7 @@ def command(
     def on_skip(name: str, reason: str) -> None:
         nonlocal skipped
         skipped += 1
-        console.warn(f"skipped {name}: {reason}")
+        console.skip(name, reason)
 
     sharpen(
         expand_sources(sources, null=null),

@@ -180,6 +180,10 @@ class Console:
         """A message of one line on stderr, --quiet or not."""
         self._write([f"facegen: {message}"])
 
+    def skip(self, name: str, reason: str) -> None:
+        """Warns of an input that is skipped."""
+        self.warn(f"skipped {name}: {reason}")
+
     def _write(self, lines: Iterable[str]) -> None:
         with self._above_bar():
             write_messages(lines)

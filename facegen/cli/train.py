@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from facegen.cli.field_options import field_option, with_arguments
 from facegen.cli.network_options import network_options
 from facegen.cli.options import (
     PATH,
@@ -17,7 +19,6 @@ from facegen.cli.options import (
     force_option,
     hardware_options,
     resume_option,
-    with_options,
 )
 from facegen.cli.terminal import Console
 from facegen.cli.training_bar import (
@@ -31,6 +32,7 @@ from facegen.options import PRECISIONS, ModelOptions, TrainingOptions
 from facegen.seeds import seed_or_draw
 
 TRAINING = TrainingOptions()
+option = partial(field_option, TRAINING)
 
 
 @click.command("train")
@@ -42,39 +44,14 @@ TRAINING = TrainingOptions()
     required=True,
     help="Folder for the weights, for example weights/mine.",
 )
-@click.option(
-    "--epochs",
-    type=click.IntRange(1, 100_000),
-    default=TRAINING.epochs,
-    show_default=True,
-    help="Passes over the training images, in all.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1, 65536),
-    default=TRAINING.batch_size,
-    show_default=True,
-    help="Images a step.",
-)
-@click.option(
-    "--learning-rate",
-    type=FiniteFloat(0, 10, min_open=True),
-    default=TRAINING.learning_rate,
-    show_default=True,
-    help="Of Adam.",
-)
-@click.option(
-    "--flip/--no-flip",
-    default=TRAINING.flip,
-    show_default=True,
-    help="Mirror training images at random.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=TRAINING.precision,
-    show_default=True,
-    help="Of a step's arithmetic; bfloat16 is faster where the processor has it. What is stored is "
+@option("epochs", click.IntRange(1, 100_000), "Passes over the training images, in all.")
+@option("batch_size", click.IntRange(1, 65536), "Images a step.")
+@option("learning_rate", FiniteFloat(0, 10, min_open=True), "Of Adam.")
+@option("flip", click.BOOL, "Mirror training images at random.")
+@option(
+    "precision",
+    click.Choice(PRECISIONS),
+    "Of a step's arithmetic; bfloat16 is faster where the processor has it. What is stored is "
     "float32.",
 )
 @click.option(
@@ -157,10 +134,10 @@ def command(
     start_from = start_path(start_from)
     if resume:
         model, training = read_checkpoint_options(output)
-        model = with_options(model, arguments, only_given=True)
+        model = with_arguments(model, arguments, only_given=True)
     else:
         model, training = new_network(console, start_from, arguments), TRAINING
-    training = with_options(training, arguments, only_given=resume)
+    training = with_arguments(training, arguments, only_given=resume)
 
     limit_hardware(
         cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory, replicas=replicas
@@ -191,12 +168,12 @@ def new_network(
 ) -> ModelOptions:
     """The network of a new run: as the options say, or as the other model's but for those given."""
     if start_from is None:
-        model = with_options(ModelOptions(kind=arguments["kind"]), {**arguments, "seed": 0})
+        model = with_arguments(ModelOptions(kind=arguments["kind"]), {**arguments, "seed": 0})
     else:
         from facegen.io.weights import Weights
 
         old = Weights.load(start_from).model
-        model = with_options(old, arguments, only_given=True)
+        model = with_arguments(old, arguments, only_given=True)
         if model.loss != old.loss and arguments["kl_weight"] is None:
             model = replace(model, kl_weight=None)  # type: ignore[arg-type]  # its own default
     return replace(model, seed=seed_or_draw(arguments["seed"], console.seed))

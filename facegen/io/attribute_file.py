@@ -54,14 +54,11 @@ class Source:
 
 @dataclass(frozen=True)
 class DirectionArrays:
-    """What attributes.h5 holds, but for the cosines, which follow from the vectors.
+    """What attributes.h5 holds, its datasets as above, but for the cosines, which follow.
 
     Attributes:
-        names: K labels.
-        vectors: float32 (K, latent_dim).
+        vectors: the directions.
         counts: int64 (2, K), faces with each label and without.
-        cohens_d: float64 (K).
-        source: what they are made from.
     """
 
     names: list[str]

@@ -49,16 +49,7 @@ class Source:
 
 @dataclass(frozen=True)
 class ComponentArrays:
-    """What components.h5 holds.
-
-    Attributes:
-        names: K names.
-        vectors: float32 (K, latent_dim).
-        shares: float64 (K).
-        labels: K labels.
-        correlations: float64 (K).
-        source: what they are made from.
-    """
+    """What components.h5 holds, its datasets as above; `vectors` are the directions."""
 
     names: list[str]
     vectors: np.ndarray

@@ -22,12 +22,13 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.io.component_file import (
     FILE_NAME,
+    FORMAT,
     ComponentArrays,
-    Source,
     read_components,
     write_components,
 )
 from facegen.io.files import sha256_of
+from facegen.io.hdf5 import MAKERS
 from facegen.io.weights import Weights
 
 PRINCIPAL, LAYER = "pc", "layer"  # the kinds, as their names begin
@@ -57,7 +58,7 @@ def factorize(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Components:
+class Components(ComponentArrays):
     """Directions of the latent space without labels.
 
     Attributes:
@@ -73,12 +74,6 @@ class Components:
         path, sha256: the file they were read from, and its digest.
     """
 
-    names: list[str]
-    vectors: np.ndarray
-    shares: np.ndarray
-    labels: list[str]
-    correlations: np.ndarray
-    source: Source
     path: Path | None = None
     sha256: str | None = None
 
@@ -108,10 +103,7 @@ class Components:
         Raises:
             OutputError: it exists (without `force`) or can't be written.
         """
-        arrays = ComponentArrays(
-            self.names, self.vectors, self.shares, self.labels, self.correlations, self.source
-        )
-        write_components(path, arrays, provenance=provenance, force=force)
+        write_components(path, self, provenance=provenance, force=force)
         return Path(path)
 
     def check(self, weights: Weights) -> None:
@@ -172,19 +164,31 @@ class Components:
         return self.vectors[self.names.index(name)]
 
 
+def file_beside(weights: Weights, name: str, kind: str) -> Path:
+    """The path of a file of directions in the folder of weights.
+
+    Args:
+        kind: its format, one of `facegen.io.hdf5.MAKERS`.
+
+    Raises:
+        InputError: there is none; the message says what makes it.
+    """
+    path = weights.path / name
+    if not path.is_file():
+        raise InputError(
+            f"the weights {weights.name} come without {name}; make it with '{MAKERS[kind]}' and "
+            "name it with --attributes"
+        )
+    return path
+
+
 def find_components(weights: Weights, path: str | os.PathLike | None = None) -> Components:
     """The components of a file, or by default those beside the weights, checked to fit.
 
     Raises:
         MissingFileError, InputError: no such file, or it was made with another encoder.
     """
-    if path is None:
-        path = weights.path / FILE_NAME
-        if not path.is_file():
-            raise InputError(
-                f"the weights {weights.name} come without {FILE_NAME}; make it with 'facegen "
-                "attributes LATENTS.h5 --unsupervised' and name it with --attributes"
-            )
+    path = file_beside(weights, FILE_NAME, FORMAT) if path is None else path
     components = Components.read(path)
     components.check(weights)
     return components

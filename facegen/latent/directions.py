@@ -23,20 +23,20 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.io.attribute_file import (
     FILE_NAME,
+    FORMAT,
     DirectionArrays,
-    Source,
     read_directions,
     write_directions,
 )
 from facegen.io.files import sha256_of
 from facegen.io.weights import Weights
-from facegen.latent.components import Components, is_component
+from facegen.latent.components import Components, file_beside, is_component
 
 NOTHING_LEFT = 1e-6  # of a direction's length, once others are removed
 
 
 @dataclass(frozen=True)
-class Directions:
+class Directions(DirectionArrays):
     """Directions of the latent space by label.
 
     Attributes:
@@ -49,11 +49,6 @@ class Directions:
         path, sha256: the file they were read from, and its digest.
     """
 
-    names: list[str]
-    vectors: np.ndarray
-    counts: np.ndarray
-    cohens_d: np.ndarray
-    source: Source
     path: Path | None = None
     sha256: str | None = None
 
@@ -66,10 +61,7 @@ class Directions:
             InputError: not such a file, damaged, truncated, or of a newer version.
         """
         read = read_directions(path)
-        path = Path(path)
-        return cls(
-            read.names, read.vectors, read.counts, read.cohens_d, read.source, path, sha256_of(path)
-        )
+        return cls(**vars(read), path=Path(path), sha256=sha256_of(path))
 
     def save(
         self,
@@ -86,8 +78,7 @@ class Directions:
         Raises:
             OutputError: it exists (without `force`) or can't be written.
         """
-        arrays = DirectionArrays(self.names, self.vectors, self.counts, self.cohens_d, self.source)
-        write_directions(path, arrays, self.cosines(), provenance=provenance, force=force)
+        write_directions(path, self, self.cosines(), provenance=provenance, force=force)
         return Path(path)
 
     def check(self, weights: Weights) -> None:
@@ -194,13 +185,7 @@ def find_directions(weights: Weights, path: str | os.PathLike | None = None) -> 
     Raises:
         MissingFileError, InputError: no such file, or it was made with another encoder.
     """
-    if path is None:
-        path = weights.path / FILE_NAME
-        if not path.is_file():
-            raise InputError(
-                f"the weights {weights.name} come without {FILE_NAME}; make it with 'facegen "
-                "attributes LATENTS.h5' and name it with --attributes"
-            )
+    path = file_beside(weights, FILE_NAME, FORMAT) if path is None else path
     directions = Directions.read(path)
     directions.check(weights)
     return directions

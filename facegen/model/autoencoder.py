@@ -8,7 +8,6 @@ Source: the article series "Variational Autoencoder with Tensorflow 2.8", parts 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,18 +17,17 @@ import numpy as np
 import tensorflow as tf
 
 from facegen.model import replicas
+from facegen.model.layer_definitions import LEAKY_RELU_SLOPE, layer_seed
 from facegen.model.layers import BATCH_NORM_MOMENTUM, BatchNormalization, UpsamplingConvolution
 from facegen.model.losses import kl_divergence, reconstruction_loss
 from facegen.options import ModelOptions
 
 HEADS = ("mu", "logvar")
-LEAKY_RELU_SLOPE = 0.3  # LeakyReLU's default in TensorFlow 2.8, which the articles use
 
 
 def _glorot(options: ModelOptions, name: str) -> keras.initializers.Initializer:
-    """Keras' default initializer, with a seed of its own for each layer and no global one."""
-    seed = np.random.SeedSequence([options.seed, zlib.crc32(name.encode())]).generate_state(1)
-    return keras.initializers.GlorotUniform(seed=int(seed[0]))
+    """Keras' default initializer."""
+    return keras.initializers.GlorotUniform(seed=layer_seed(options.seed, name))
 
 
 def _dense(options: ModelOptions, units: int, name: str) -> keras.layers.Dense:

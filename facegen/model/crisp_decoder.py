@@ -8,7 +8,6 @@ Source: Odena, Dumoulin and Olah 2016, "Deconvolution and checkerboard artifacts
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,19 +16,17 @@ import numpy as np
 import tensorflow as tf
 
 from facegen.errors import InputError
+from facegen.model.layer_definitions import CRISP_SLOPE, layer_seed
 from facegen.model.layers import UpsamplingConvolution
 from facegen.options import CrispOptions, ModelOptions
-
-SLOPE = 0.2  # of leaky ReLU, here and in the discriminator
 
 Apply = Callable[[keras.layers.Layer, Any], Any]
 
 
 def he_initializer(seed: int, name: str, gain: float = 1.0) -> keras.initializers.Initializer:
-    """He's initializer for leaky ReLU, with a seed of its own for each layer."""
-    state = np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1)
-    scale = 2 * gain**2 / (1 + SLOPE**2)
-    return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", int(state[0]))
+    """He's initializer for leaky ReLU."""
+    scale, own_seed = 2 * gain**2 / (1 + CRISP_SLOPE**2), layer_seed(seed, name)
+    return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", own_seed)
 
 
 def nearer(z):
@@ -83,8 +80,8 @@ class ResidualBlock:
         self.layers = [self.narrow, self.wide, self.style.dense]
 
     def __call__(self, x, w, apply: Apply):
-        h = apply(self.narrow, tf.nn.leaky_relu(x, SLOPE))
-        return x + apply(self.wide, self.style(tf.nn.leaky_relu(h, SLOPE), w, apply))
+        h = apply(self.narrow, tf.nn.leaky_relu(x, CRISP_SLOPE))
+        return x + apply(self.wide, self.style(tf.nn.leaky_relu(h, CRISP_SLOPE), w, apply))
 
 
 class Style:
@@ -204,11 +201,11 @@ class CrispDecoder:
         """
         w = z = tf.cast(nearer(z), self.dtype)
         for i, layer in enumerate(self.mapping):
-            w = apply(layer, w if i == 0 else tf.nn.leaky_relu(w, SLOPE))
+            w = apply(layer, w if i == 0 else tf.nn.leaky_relu(w, CRISP_SLOPE))
         w = z + w
         x = tf.reshape(apply(self.to_pixels, w), (-1, *self.map_shape))
         for residual, doubling, style in self.stages:
             for block in residual:
                 x = block(x, w, apply)
-            x = tf.nn.leaky_relu(apply(doubling, style(x, w, apply)), SLOPE)
+            x = tf.nn.leaky_relu(apply(doubling, style(x, w, apply)), CRISP_SLOPE)
         return tf.cast(apply(self.to_rgb, x), tf.float32)

@@ -19,8 +19,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from facegen.model.crisp_decoder import SLOPE, he_initializer
+from facegen.model.crisp_decoder import he_initializer
 from facegen.model.feature_network import FeatureNetwork
+from facegen.model.layer_definitions import CRISP_SLOPE
 
 KINDS = ("reconstruction", "normal", "wide")  # of generated faces, by where their points come from
 MIXED_CHANNELS = (48, 64, 96, 128)  # of the frozen network's maps, the finest first
@@ -154,9 +155,9 @@ class Head:
         strided, scores = convolutions[: -len(KINDS) - 1], convolutions[-len(KINDS) :]
         last = convolutions[-len(KINDS) - 1]
         for layer, kernel in strided:
-            x = tf.nn.leaky_relu(layer.convolve(x, kernel), SLOPE)
+            x = tf.nn.leaky_relu(layer.convolve(x, kernel), CRISP_SLOPE)
         x = tf.concat([x, _deviation(x, groups)], -1)
-        x = tf.nn.leaky_relu(last[0].convolve(x, last[1]), SLOPE)
+        x = tf.nn.leaky_relu(last[0].convolve(x, last[1]), CRISP_SLOPE)
         found = tf.concat([layer.convolve(x, kernel) for layer, kernel in scores], -1)
         return tf.cast(found, tf.float32)
 

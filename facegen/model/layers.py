@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from facegen.model import replicas
+from facegen.model.layer_definitions import BATCH_NORM_EPSILON, upsampling_taps
 
-BATCH_NORM_EPSILON = 1e-3  # Keras' default
 BATCH_NORM_MOMENTUM = 0.99  # Keras' default
 
 
@@ -138,18 +138,10 @@ class UpsamplingConvolution(keras.layers.Layer):
         return tf.slice(x, [0, 1, 1, 0], [-1, 2 * height, 2 * width, -1])
 
     def transposed_kernel(self):
-        """Of the equal transposed convolution, (taps, taps, filters, channels).
-
-        Input pixels are repeated `stride` times, so row t is the sum of the kernel's rows from
-        kernel_size - 1 - t on, `stride` of them where there are. An even kernel gets a row of zeros
-        more, so that padding="same" cuts off what the convolution leaves out.
-        """
+        """Of the equal transposed convolution, (taps, taps, filters, channels)."""
         kernel = tf.convert_to_tensor(self.kernel)
-        size, stride = self.kernel_size, self.strides[0]
-        first = size - 1 - np.arange(size - size % 2 + stride)[:, None]
-        row = np.arange(size)
-        rows = tf.cast((first <= row) & (row < first + stride), kernel.dtype)
-        return tf.einsum("ri,cj,ijxo->rcox", rows, rows, kernel)
+        taps = tf.cast(upsampling_taps(self.kernel_size, self.strides[0]), kernel.dtype)
+        return tf.einsum("ri,cj,ijxo->rcox", taps, taps, kernel)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -16,7 +16,8 @@ from facegen.errors import FacegenError, InputError
 from facegen.io import hdf5
 from facegen.io.onnx_file import IR_VERSION, KEY, OPSET
 from facegen.io.weights import ARRAYS_FORMAT, ARRAYS_VERSION, Weights
-from facegen.model.onnx_network import CRISP_SLOPE, TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Network
+from facegen.model.layer_definitions import CRISP_SLOPE
+from facegen.model.onnx_network import TO_CHANNELS_FIRST, TO_CHANNELS_LAST, Network
 from facegen.options import ModelOptions
 
 

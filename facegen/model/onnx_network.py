@@ -10,9 +10,8 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
+from facegen.model.layer_definitions import BATCH_NORM_EPSILON, LEAKY_RELU_SLOPE, upsampling_taps
 
-# As the layers in Keras have them, whose modules import TensorFlow.
-BATCH_NORM_EPSILON, LEAKY_RELU_SLOPE, CRISP_SLOPE = 1e-3, 0.3, 0.2
 ACTIVATIONS = {"relu": "Relu", "elu": "Elu", "selu": "Selu", "tanh": "Tanh"}
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -90,17 +89,10 @@ class Network:
         return self._transposed(x, *self._folded(layer, norm, outputs=2), stride)
 
     def upsampled(self, x: str, layer: str, *, stride: int, norm: str | None = None) -> str:
-        """Pixels repeated `stride` times and Conv2D(padding="same"), as a transposed convolution.
-
-        Row t of its kernel is the sum of the convolution's rows from size - 1 - t on, `stride` of
-        them where there are. An even kernel gets a row of zeros more, which "same" cuts off.
-        """
+        """Pixels repeated `stride` times, then Conv2D(padding="same"): a transposed convolution."""
         kernel, bias = self._folded(layer, norm, outputs=3)
-        size = kernel.shape[0]
-        first = size - 1 - np.arange(size - size % 2 + stride)[:, None]
-        row = np.arange(size)
-        rows = ((first <= row) & (row < first + stride)).astype(np.float32)
-        return self._transposed(x, np.einsum("ri,cj,ijxo->rcox", rows, rows, kernel), bias, stride)
+        taps = upsampling_taps(kernel.shape[0], stride).astype(np.float32)
+        return self._transposed(x, np.einsum("ri,cj,ijxo->rcox", taps, taps, kernel), bias, stride)
 
     def _transposed(self, x: str, kernel: np.ndarray, bias: np.ndarray, stride: int) -> str:
         rows = kernel.shape[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import h5py
@@ -114,46 +115,37 @@ def _describe_faces(path: Path) -> dict[str, Any]:
         }
 
 
+def _with_head(path: Path, kind: ModuleType, about: dict[str, Any]) -> dict[str, Any]:
+    """What a file of `io.hdf5_provenance.new_file` is about, with its versions and provenance."""
+    with hdf5.open_file(path, kind.FORMAT, kind.FORMAT_VERSION) as file:
+        return {**_versions(file), **about, "provenance": read_file_provenance(file)}
+
+
 def _describe_attributes(path: Path) -> dict[str, Any]:
-    with hdf5.open_file(path, attribute_file.FORMAT, attribute_file.FORMAT_VERSION) as file:
-        versions, provenance = _versions(file), read_file_provenance(file)
     found = Directions.read(path)
-    return {
-        **versions,
-        "latent_dim": found.vectors.shape[1],
-        **asdict(found.source),
-        "labels": {row.pop("name"): row for row in found.summary()},
-        "provenance": provenance,
-    }
+    about = {"latent_dim": found.vectors.shape[1], **asdict(found.source)}
+    labels = {row.pop("name"): row for row in found.summary()}
+    return _with_head(path, attribute_file, {**about, "labels": labels})
 
 
 def _describe_components(path: Path) -> dict[str, Any]:
-    with hdf5.open_file(path, component_file.FORMAT, component_file.FORMAT_VERSION) as file:
-        versions, provenance = _versions(file), read_file_provenance(file)
     found = Components.read(path)
-    return {
-        **versions,
-        "latent_dim": found.vectors.shape[1],
-        **asdict(found.source),
-        "components": {row.pop("name"): row for row in found.summary()},
-        "provenance": provenance,
-    }
+    about = {"latent_dim": found.vectors.shape[1], **asdict(found.source)}
+    components = {row.pop("name"): row for row in found.summary()}
+    return _with_head(path, component_file, {**about, "components": components})
 
 
 def _describe_sampler(path: Path) -> dict[str, Any]:
-    with hdf5.open_file(path, sampler_file.FORMAT, sampler_file.FORMAT_VERSION) as file:
-        versions, provenance = _versions(file), read_file_provenance(file)
     found = FittedSampler.load(path)
     fit = asdict(found.fit)
-    return {
-        **versions,
+    about = {
         "sampler": fit.pop("kind"),
         "components": len(found.weights),
         "latent_dim": found.latent_dim,
         **fit,
         "radius_quantiles": found.radii.table,
-        "provenance": provenance,
     }
+    return _with_head(path, sampler_file, about)
 
 
 def _describe_checkpoint(path: Path) -> dict[str, Any]:
