@@ -53,6 +53,7 @@ def measure_rates(path: Path, repeats: int) -> dict[str, list[float]]:
     from facegen.analysis.results import iterate_rows
     from facegen.analysis.scan import Coordinates, Noise, scan
     from facegen.api.analyze import analyze_coordinates, analyze_logvar, analyze_radius
+    from facegen.api.analyze_pca import analyze_pca
     from facegen.io.latent_store import Latents
 
     def read() -> None:
@@ -73,6 +74,7 @@ def measure_rates(path: Path, repeats: int) -> dict[str, list[float]]:
         "radius": partial(analyze_radius, [path]),
         "coordinates": partial(analyze_coordinates, path),
         "logvar": partial(analyze_logvar, path),
+        "pca": partial(analyze_pca, path),
         "report": report,
     }
     for run in (read, runs["radius"]):  # fill the page cache, import SciPy

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -45,12 +46,19 @@ def _start_tensorflow(threads: int):
     return tf
 
 
-def facegen(batch: np.ndarray, threads: int, *, jit: bool = False) -> Run:
+def facegen(
+    batch: np.ndarray,
+    threads: int,
+    *,
+    jit: bool = False,
+    upsampling: bool = False,
+    precision: str = "float32",
+) -> Run:
     """facegen's own step."""
     tf = _start_tensorflow(threads)
     from facegen.model.autoencoder import Adam, Autoencoder
 
-    model = Autoencoder(OPTIONS)
+    model = Autoencoder(replace(OPTIONS, upsampling=upsampling), precision=precision)
     model.optimizer = Adam(LEARNING_RATE)
     model.optimizer.build(model.trainable_variables)
     step = tf.function(model.train_step, jit_compile=jit)
@@ -204,6 +212,11 @@ VARIANTS: dict[str, Callable[[np.ndarray, int], Run]] = {
         batch, threads, channels_last=True, fused=True
     ),
     "facegen XLA": lambda batch, threads: facegen(batch, threads, jit=True),
+    "facegen bfloat16": lambda batch, threads: facegen(batch, threads, precision="bfloat16"),
+    "facegen upsampling": lambda batch, threads: facegen(batch, threads, upsampling=True),
+    "facegen upsampling, bfloat16": lambda batch, threads: facegen(
+        batch, threads, upsampling=True, precision="bfloat16"
+    ),
 }
 
 

@@ -29,5 +29,8 @@ if [ $# -gt 1 ]; then
     done
 fi
 # What can be done with points.
+facegen edit seed:11:15,21,27 --attribute pc-4=3 --force -o "$folder/components.png"
 facegen edit seed:11:15,21,27 --attribute Smiling=2 --without Male --force -o "$folder/smiling.png"
+facegen edit seed:11:15,21,27 --radius 8 --force -o "$folder/radius.png"
+facegen morph seed:11:15,21,27,3 --square 5 --force -o "$folder/square.png"
 facegen morph seed:11:9 seed:11:15 seed:11:27 --steps 24 --force -o "$folder/morph.webp"

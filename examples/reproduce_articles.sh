@@ -6,11 +6,11 @@
 # whatever stops them, the same command goes on where it was. EPOCHS (24, as the articles) can be
 # fewer. Needs pip install 'facegen[train,quality,tsne]'.
 #
-#   default    what the articles do, with facegen's default model
+#   default    what the articles do, and an autoencoder of 1,600 dimensions
 #   controls   autoencoder and VAE with next to no KL loss, with and without batch normalisation and
 #              the limit on epsilon, three seeds each
 #   weights    how the KL loss confines: eight factors
-#   networks   upsampling, bfloat16, a dense layer, 1,600 dimensions
+#   networks   upsampling, bfloat16, a dense layer (examples/compare_networks.sh)
 #   neighbours what lies around a face: the VAE beside the autoencoder
 set -euo pipefail
 examples=$(cd "$(dirname "$0")" && pwd)
@@ -133,6 +133,9 @@ part_default() {
     sweep default
     reconstruct default
     detect default
+    # Article XI: a larger autoencoder for reconstructions.
+    train ae-1600 1 --kind ae --latent-dim 1600 --filters 64,64,128,128 --kernels 5,5,3,3
+    reconstruct ae-1600
 }
 
 part_controls() {
@@ -175,16 +178,9 @@ part_weights() {
 }
 
 part_networks() {
-    local seed
-    for seed in 1 2 3; do
-        train "vae-$seed" "$seed"
-        train "bfloat16-$seed" "$seed" --precision bfloat16
-        train "upsampling-$seed" "$seed" --upsampling
-    done
-    train dense-1 1 --dense 512
-    # Article XI: a larger autoencoder for reconstructions.
-    train ae-1600 1 --kind ae --latent-dim 1600 --filters 64,64,128,128 --kernels 5,5,3,3
-    reconstruct ae-1600
+    EPOCHS=$epochs ONLY="plain bfloat16 upsampling" "$examples/compare_networks.sh" networks faces.h5
+    EPOCHS=$epochs SEEDS=1 ONLY="dense dense-plain" "$examples/compare_networks.sh" networks \
+        faces.h5
 }
 
 part_neighbours() {

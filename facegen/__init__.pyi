@@ -2,9 +2,12 @@ from .api.analyze import analyze_coordinates as analyze_coordinates
 from .api.analyze import analyze_logvar as analyze_logvar
 from .api.analyze import analyze_radius as analyze_radius
 from .api.analyze_clusters import analyze_clusters as analyze_clusters
+from .api.analyze_neighbours import analyze_neighbours as analyze_neighbours
+from .api.analyze_pca import analyze_pca as analyze_pca
 from .api.analyze_report import analyze_report as analyze_report
 from .api.analyze_tsne import analyze_tsne as analyze_tsne
 from .api.attributes import attributes as attributes
+from .api.components import components as components
 from .api.edit import edit as edit
 from .api.encode import encode as encode
 from .api.evaluate import evaluate as evaluate
@@ -32,6 +35,7 @@ from .io.latent_store import iterate_latents as iterate_latents
 from .io.latent_store import read_latents as read_latents
 from .io.latent_writer import write_latents as write_latents
 from .io.weights import Weights as Weights
+from .latent.components import Components as Components
 from .latent.directions import Directions as Directions
 from .latent.directions import Move as Move
 from .latent.move_choice import MoveChoice as MoveChoice

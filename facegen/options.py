@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from facegen.errors import InputError
 
 KINDS = ("vae", "ae")
 LOSSES = ("bce", "mse")
+PRECISIONS = ("float32", "bfloat16")
 ACTIVATIONS = ("leaky_relu", "relu", "elu", "selu", "gelu", "silu", "tanh")
 
 
@@ -38,11 +39,14 @@ class ModelOptions:
         batch_norm: batch normalisation after each convolution; None stands for the articles'
             choice, yes for a VAE and no for an AE.
         dropout: rate after each activation; 0 for none (the articles try 0.1).
-        dense: size of an extra dense layer on both sides of the latent space (article XII),
-            0 for none. It saves memory when latent_dim is large.
+        dense: size of an extra dense layer before mu and logvar (article XII), 0 for none. It
+            saves memory when latent_dim is large.
+        decoder_dense: size of an extra dense layer after z, 0 for none.
+        upsampling: pixels are repeated and then convolved in the decoder, instead of transposed
+            convolutions (article XI: "not yet tried"); no kernel then draws a checkerboard.
         loss: "bce" or "mse".
         kl_weight: the articles' "fact": 3 to 6 for bce, 0.012 to 0.05 for mse; None stands for
-            5 or 0.01. Of no effect in an AE.
+            5 or 0.02. Of no effect in an AE.
         epsilon_limit: epsilon is cut to [-limit, limit]; without it one training run of
             article XIII was thrown to another minimum by a rare large draw.
         seed: of the initial weights, the order of the images, flips and epsilon.
@@ -59,6 +63,8 @@ class ModelOptions:
     batch_norm: bool = None  # type: ignore[assignment]
     dropout: float = 0.0
     dense: int = 0
+    decoder_dense: int = 0
+    upsampling: bool = False
     loss: Literal["bce", "mse"] = "bce"
     kl_weight: float = None  # type: ignore[assignment]
     epsilon_limit: float = 5.0
@@ -67,7 +73,7 @@ class ModelOptions:
     def __post_init__(self) -> None:
         for name in ("filters", "kernels", "strides"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        usual = {"batch_norm": self.kind == "vae", "kl_weight": 5.0 if self.loss == "bce" else 0.01}
+        usual = {"batch_norm": self.kind == "vae", "kl_weight": 5.0 if self.loss == "bce" else 0.02}
         for name, value in usual.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -91,11 +97,22 @@ class ModelOptions:
             f"not {self.image_size}",
         )
         _check(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}")
-        _check(self.dense >= 0, f"dense must be at least 0, not {self.dense}")
+        for name in ("dense", "decoder_dense"):
+            value = getattr(self, name)
+            _check(value >= 0, f"{name} must be at least 0, not {value}")
         for name in ("kl_weight", "epsilon_limit"):
             value = getattr(self, name)
             _check(math.isfinite(value) and value >= 0, f"{name} must be at least 0, not {value}")
         _check(0 <= self.seed < 2**63, f"seed must be in 0..2^63-1, not {self.seed}")
+
+    @classmethod
+    def from_record(cls, **values: Any) -> ModelOptions:
+        """Options as a file records them; before there was decoder_dense, dense was on both sides.
+
+        Raises:
+            InputError, TypeError, ValueError: they are damaged.
+        """
+        return cls(**{"decoder_dense": values.get("dense", 0), **values})
 
     @property
     def smallest_size(self) -> int:
@@ -112,12 +129,16 @@ class TrainingOptions:
         batch_size: images a step.
         learning_rate: of Adam.
         flip: mirror each training image left to right with probability 1/2.
+        precision: "float32", or "bfloat16" for the arithmetic of training steps: faster where the
+            processor has it (AVX512-BF16, AMX), slow elsewhere. Weights, losses and the statistics
+            of batch normalisation stay float32, and so does what is stored.
     """
 
     epochs: int = 24
     batch_size: int = 128
     learning_rate: float = 5e-4
     flip: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         _check(self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}")
@@ -125,6 +146,10 @@ class TrainingOptions:
         _check(
             math.isfinite(self.learning_rate) and self.learning_rate > 0,
             f"learning_rate must be above 0, not {self.learning_rate}",
+        )
+        _check(
+            self.precision in PRECISIONS,
+            f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}",
         )
 
 
@@ -191,7 +216,7 @@ class CrispOptions:
             "latent_weight": self.latent_weight >= 0,
             "settling_epochs": self.settling_epochs >= 0,
             "average_decay": 0 <= self.average_decay < 1,
-            "precision": self.precision in ("float32", "bfloat16"),
+            "precision": self.precision in PRECISIONS,
             "seed": 0 <= self.seed < 2**63,
         }
         for name, good in checks.items():

@@ -1220,6 +1220,21 @@ NUMBERS = [
         make=ODD_MU,
     ),
     Case(
+        "components-one-point",
+        "a store whose points are all the same, for `attributes --unsupervised`",
+        "attributes latents.h5 --unsupervised -q",
+        "facegen: latents.h5 has no two training faces that differ",
+        make=bad.store,
+    ),
+    Case(
+        "component-unknown",
+        "a direction that there is not",
+        "edit seed:1 --attribute pc-99=1 -o a.png",
+        "facegen: ...components.h5 has no direction 'pc-99'; it has pc-1 to pc-30, layer-1 to "
+        "layer-30",
+        test="api/test_components.py::test_what_is_missing_is_said",
+    ),
+    Case(
         "number-nan-fit",
         "a row with NaN for `fit`",
         "fit latents.h5 -o s.h5 -q",
@@ -1285,6 +1300,32 @@ NUMBERS = [
         "300 million faces of a seed, to be edited",
         "edit seed:1:0-299999999 --attribute Smiling=1 -o a.png",
         "facegen: more than 10000 rows given",
+    ),
+    Case(
+        "number-seed-sampler",
+        "a face of a seed with an option that no sampler has",
+        "edit seed:1:0:limit=2 --radius 3 -o a.png",
+        "facegen: 'limit=2' is not one of sigma=, r-limit=, sampler=, radius=, radius-percentile=, "
+        "truncation=, each once at most",
+    ),
+    Case(
+        "number-single",
+        "two faces for one picture",
+        "edit seed:1:0-1 --single -o a.png",
+        "facegen: a single picture is of one face, and there are 2",
+    ),
+    Case(
+        "number-mix",
+        "three faces to be mixed",
+        "morph seed:1:0-2 --mix 0.5,0.5 -o a.png",
+        "facegen: a mix is of two faces at U, or of four at U,V, not of 3 at 0.5,0.5",
+    ),
+    Case(
+        "number-seeds",
+        "two seeds for photos, which are all taken",
+        "reconstruct photo.png --align no --points z --seed 1 --seed 2 -o a.png",
+        "facegen: several seeds choose a row of a face set's faces each: leave out the number of "
+        "faces, or for photos all seeds but one",
     ),
     Case(
         "number-sweep",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from facegen.api.attributes import attributes
+from facegen.api.components import components
 from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.io.weights import Weights
@@ -71,8 +72,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """latents.h5 of the toy faces, of seed 5; its two parts, attributes.h5 and sampler.h5 of it lie
-    beside it.
+    """latents.h5 of the toy faces, of seed 5; its two parts, attributes.h5, components.h5 and
+    sampler.h5 of it lie beside it.
     """
     folder = tmp_path_factory.mktemp("store")
     store = folder / "latents.h5"
@@ -81,6 +82,7 @@ def toy_store(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempP
         part = folder / f"part-{i}.h5"
         encode([toy_faces], part, weights=toy_weights, seed=5, shard=Shard(i, 2))
     attributes(store, folder / "attributes.h5")
+    components(store, folder / "components.h5", weights=toy_weights)
     fit(store, folder / "sampler.h5")
     return store
 

@@ -69,7 +69,7 @@ def layers(path: Path) -> None:
     import tensorflow as tf
 
     from facegen.model.adversarial import prior_points
-    from facegen.model.crisp_decoder import CrispDecoder, UpsamplingConvolution
+    from facegen.model.crisp_decoder import CrispDecoder
     from facegen.model.discriminator import (
         Head,
         SpectralConvolution,
@@ -79,6 +79,7 @@ def layers(path: Path) -> None:
         own_scores,
         view,
     )
+    from facegen.model.layers import UpsamplingConvolution
 
     random = np.random.default_rng(5)
 

@@ -239,6 +239,12 @@ def without_numbers(text: str) -> str:
     return re.sub(r"\d+", "N", text)
 
 
+def lacks_program(text: str) -> bool:
+    """Whether a block calls a program of others that isn't here."""
+    called = re.findall(r"(?:\$|\|) (jq|exiftool)\b", text)
+    return not all(map(shutil.which, called))
+
+
 def check_extras(words: list[str]) -> None:
     """What pip is told to install is this checkout, with extras that there are."""
     settings = configparser.ConfigParser()
@@ -254,7 +260,7 @@ def check_extras(words: list[str]) -> None:
 def test_the_blocks_of_a_page_run(name: str, here: Path, kit: Path):
     page, names = Page(here, kit), {"__name__": "__main__"}
     for block in PAGES[name]:
-        if block.reason is not None or ("| jq" in block.text and not shutil.which("jq")):
+        if block.reason is not None or lacks_program(block.text):
             continue
         if block.language == "console":
             page.run_console(block)

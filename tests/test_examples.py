@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import re
 import shlex
@@ -25,7 +26,7 @@ from facegen.api.generate import generate_files
 from facegen.api.generate_request import GenerateRequest
 from facegen.cli.main import cli
 from facegen.io.latent_store import Latents
-from running import REPOSITORY, python_environment
+from running import REPOSITORY, python_environment, run_python
 
 EXAMPLES = REPOSITORY / "examples"
 
@@ -221,12 +222,12 @@ def test_the_script_for_ssh_generates_on_each_host(home: Path, toy_weights: Path
     assert not list(home.glob("*part*"))
 
 
-VALUES = {"split": "test", "kind": "mixture", "decoder": "plain", "@": ""}  # others: 1
+# Others: 1.
+VALUES = {"split": "test", "kind": "mixture", "decoder": "plain", "@": "", "chosen": ""}
+SCRIPTS = ("gallery.sh", "reproduce_articles.sh", "compare_networks.sh", "pipeline.sh", "grow.sh")
 
 
-@pytest.mark.parametrize(
-    "script", ["gallery.sh", "reproduce_articles.sh", "pipeline.sh", "grow.sh"]
-)
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_every_command_of_a_script_is_understood(script: str):
     text = (EXAMPLES / script).read_text().replace("\\\n", " ")
     text = re.sub(r"\$\{?([\w@]+)[^}\s\"']*\}?", lambda found: VALUES.get(found[1], "1"), text)
@@ -240,3 +241,44 @@ def test_every_command_of_a_script_is_understood(script: str):
             words.pop(0)
             command = command.commands[words[0]]
         command.make_context(words[0], words[1:])  # raises a UsageError if wrong
+
+
+def test_the_networks_that_are_compared_are_trained_with_options_that_there_are():
+    text = (EXAMPLES / "compare_networks.sh").read_text()
+    chosen = re.findall(r"^ +([a-z\d-]+)\) echo (--.*) ;;$", text, re.M)
+    train = cli.get_command(click.Context(cli), "train")
+    assert train is not None
+    names = re.findall(r"ONLY:-([^}]+)\}", text)[0].split()
+    assert sorted(["plain", *(name for name, _ in chosen)]) == sorted(names)
+    for _, options in chosen:
+        train.make_context("train", ["faces.h5", "-o", "w", *options.split()])
+
+
+def test_models_of_several_seeds_are_one_row_of_the_table_of_networks(
+    toy_faces: Path, toy_weights: Path, tmp_path: Path
+):
+    for seed in (1, 2):
+        shutil.copytree(toy_weights, tmp_path / f"toy-net-{seed}")
+    done = run_python(EXAMPLES / "network_table.py", toy_faces, tmp_path)
+    assert done.returncode == 0, done.stderr
+    _, _, row, real = (line.split(" | ") for line in done.stdout.splitlines())
+    last = json.loads((toy_weights / "config.json").read_text())["metrics"]["last_epoch"]
+    assert row[:2] == ["| toy-net", "2"]
+    assert row[4] == f"{last['test_total_loss']:.5g} +- 0"
+    assert real[0] == "| real faces"
+
+
+def test_a_checkerboard_is_told_from_detail():
+    """Of white noise every frequency has the same power; of stripes the highest has all."""
+    code = (
+        "import numpy as np; from network_table import checkerboard\n"
+        "noise = np.random.default_rng(1).integers(100, 150, (200, 32, 32, 3), dtype=np.uint8)\n"
+        "stripes = noise.copy()\n"
+        "stripes[:, ::2] += 20\n"
+        "print(checkerboard(noise), checkerboard(stripes))"
+    )
+    done = run_python("-c", code, cwd=EXAMPLES)
+    assert done.returncode == 0, done.stderr
+    noise, stripes = map(float, done.stdout.split())
+    assert noise == pytest.approx(1, abs=0.05)
+    assert stripes > 10

@@ -32,6 +32,8 @@ def model_options(draw):
         batch_norm=draw(st.booleans() | st.none()),
         dropout=draw(st.floats(0, 0.99)),
         dense=draw(st.integers(0, 100)),
+        decoder_dense=draw(st.integers(0, 100)),
+        upsampling=draw(st.booleans()),
         loss=draw(st.sampled_from(["bce", "mse"])),
         kl_weight=draw(st.floats(0, 1e6) | st.none()),
         seed=draw(st.integers(0, 2**63 - 1)),
@@ -45,9 +47,21 @@ def test_model_options_survive_json(options):
     assert isinstance(again.filters, tuple)
 
 
-@given(st.integers(1, 99), st.integers(1, 999), st.floats(1e-9, 1), st.booleans())
-def test_training_options_survive_json(epochs, batch_size, learning_rate, flip):
-    options = TrainingOptions(epochs, batch_size, learning_rate, flip)
+def test_what_was_recorded_before_there_was_a_decoder_s_dense_layer_has_it_on_both_sides():
+    old = {k: v for k, v in asdict(ModelOptions(dense=9)).items() if k != "decoder_dense"}
+    assert ModelOptions.from_record(**old).decoder_dense == 9
+    new = ModelOptions(dense=9)
+    assert ModelOptions.from_record(**asdict(new)) == new
+    assert new.decoder_dense == 0
+    assert ModelOptions.from_record() == ModelOptions()
+
+
+PRECISIONS = st.sampled_from(["float32", "bfloat16"])
+
+
+@given(st.integers(1, 99), st.integers(1, 999), st.floats(1e-9, 1), st.booleans(), PRECISIONS)
+def test_training_options_survive_json(epochs, batch_size, learning_rate, flip, precision):
+    options = TrainingOptions(epochs, batch_size, learning_rate, flip, precision)
     assert TrainingOptions(**json.loads(json.dumps(asdict(options)))) == options
 
 
@@ -68,7 +82,7 @@ def test_unset_options_follow_the_kind_and_the_loss():
     assert ModelOptions(kind="ae").batch_norm is False
     assert ModelOptions(kind="ae", batch_norm=True).batch_norm is True
     assert ModelOptions(batch_norm=False).batch_norm is False
-    assert ModelOptions(loss="mse").kl_weight == 0.01
+    assert ModelOptions(loss="mse").kl_weight == 0.02
     assert ModelOptions(loss="mse", kl_weight=0.0).kl_weight == 0.0
 
 
@@ -115,6 +129,7 @@ def test_options_cannot_be_changed_afterwards():
         ({"dropout": -0.1}, "dropout must be in"),
         ({"dropout": float("nan")}, "dropout must be in"),
         ({"dense": -1}, "dense must be at least 0, not -1"),
+        ({"decoder_dense": -1}, "decoder_dense must be at least 0, not -1"),
         ({"kl_weight": -1.0}, "kl_weight must be at least 0, not -1.0"),
         ({"kl_weight": float("nan")}, "kl_weight must be at least 0"),
         ({"kl_weight": float("inf")}, "kl_weight must be at least 0"),
@@ -152,6 +167,7 @@ def test_the_ends_of_the_ranges_are_allowed(change):
         ({"learning_rate": 0.0}, "learning_rate must be above 0, not 0.0"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
         ({"learning_rate": float("inf")}, "learning_rate must be above 0"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16, not 'float16'"),
     ],
 )
 def test_impossible_trainings_are_refused(change, message):

@@ -36,6 +36,11 @@ def main(faces: str, folder: str) -> None:
         train(faces, here / "resumed", options=steep, resume=True)
     except FacegenError as error:
         (here / "error.json").write_text(json.dumps([type(error).__name__, str(error)]))
+    other = replace(TOY_MODEL, upsampling=True, dense=12)
+    with patch("facegen.model.devices.computes_bfloat16", return_value=None):  # slow will do
+        short = replace(TOY_TRAINING, precision="bfloat16")
+        train(faces, here / "other", model_options=other, options=short)
+    train(faces, here / "other", options=replace(TOY_TRAINING, epochs=2), resume=True)
     ae = replace(TOY_MODEL, kind="ae", batch_norm=False)
     train(faces, here / "ae", model_options=ae, options=TOY_TRAINING, jit=True)
     with suppress(StoppedError), patch("facegen.model.export.model_card", side_effect=StoppedError):

@@ -29,6 +29,8 @@ COMMANDS = {
     "analyze radius": "analyze radius latents.h5",
     "analyze coordinates": "analyze coordinates latents.h5",
     "analyze logvar": "analyze logvar latents.h5",
+    "analyze pca": "analyze pca latents.h5",
+    "analyze neighbours": "analyze neighbours latents.h5 --n 2 --distances 1 --sheet OUT/sheet.png",
     "analyze clusters": "analyze clusters latents.h5 --clusters 2,3",
     "analyze tsne": "analyze tsne latents.h5 --perplexity 5 --engine sklearn --threads 1",
     "analyze report": "analyze report latents.h5 --skip tsne -o OUT/report.html",

@@ -27,7 +27,7 @@ YES, NO, UNKNOWN = "#d95f02", "#1b6ca8", "#d0d0d0"  # the colour-blind tell them
 
 
 @contextmanager
-def _no_notices() -> Iterator[None]:
+def no_notices() -> Iterator[None]:
     """Keeps to itself what matplotlib says of fonts and of folders for its cache."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
@@ -40,12 +40,12 @@ def _no_notices() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """A name as matplotlib shows it as it is: no formula between two $, no label hidden by _."""
     return "\u200b" + name.replace("$", r"\$")
 
 
-@_no_notices()
+@no_notices()
 def plot_evaluation(result: dict[str, Any]) -> Image.Image:
     """Draws a result of `facegen.api.evaluate.evaluate`: patches, texture, nearest faces."""
     from matplotlib.figure import Figure
@@ -73,10 +73,10 @@ def plot_evaluation(result: dict[str, Any]) -> Image.Image:
     nearest.set_ylabel("share of faces")
     for axes in (patches, texture, nearest):
         axes.legend()
-    return _picture(figure)
+    return picture(figure)
 
 
-def _panels(title: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def panels(title: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure and its panels, row by row."""
     from matplotlib.figure import Figure
 
@@ -85,7 +85,7 @@ def _panels(title: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, lis
     return figure, list(np.ravel(figure.subplots(rows, columns)))
 
 
-def _picture(figure: Figure) -> Image.Image:
+def picture(figure: Figure) -> Image.Image:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -93,7 +93,7 @@ def _picture(figure: Figure) -> Image.Image:
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-@_no_notices()
+@no_notices()
 def plot_radius(
     results: Mapping[str, dict[str, Any]], latent_dims: Sequence[int], what: str = "L2 norm"
 ) -> Image.Image:
@@ -107,7 +107,7 @@ def plot_radius(
     """
     from scipy.stats import chi
 
-    figure, (axes,) = _panels("Distance of the points from the origin")
+    figure, (axes,) = panels("Distance of the points from the origin")
     figure.set_size_inches(8, 5)
     histogram = next(iter(results.values()))["histogram"]
     width = histogram["bin_width"]
@@ -115,7 +115,7 @@ def plot_radius(
     for i, (name, result) in enumerate(results.items()):
         share = np.array(result["histogram"]["counts"]) / result["rows"]
         axes.stairs(share, edges, fill=True, alpha=0.3, color=f"C{i}")
-        label = f"{_literal(name)}: median {result['quantiles']['0.5']:.2f}"
+        label = f"{literal(name)}: median {result['quantiles']['0.5']:.2f}"
         if beyond := result["histogram"]["beyond"]:
             label += f", {beyond:,} beyond {edges[-1]:g}"
         axes.stairs(share, edges, color=f"C{i}", linewidth=1.5, label=label)
@@ -128,10 +128,10 @@ def plot_radius(
     axes.set_xlabel(f"radius ({what})")
     axes.set_ylabel(f"share of the points, bins {width:g} wide")
     axes.legend(loc="upper left", fontsize="small")
-    return _picture(figure)
+    return picture(figure)
 
 
-@_no_notices()
+@no_notices()
 def plot_coordinates(result: dict[str, Any], points: str) -> Image.Image:
     """Draws `facegen.analysis.statistics.coordinate_numbers`: KL, deviations, means, and chosen
     axes.
@@ -139,7 +139,7 @@ def plot_coordinates(result: dict[str, Any], points: str) -> Image.Image:
     Args:
         points: "z" or "mu", whose distribution along the axes was counted.
     """
-    figure, (kl, deviations, means, along) = _panels(
+    figure, (kl, deviations, means, along) = panels(
         "The coordinates of the latent space", rows=2, columns=2
     )
     coordinates = {name: np.array(values) for name, values in result["coordinates"].items()}
@@ -166,7 +166,7 @@ def plot_coordinates(result: dict[str, Any], points: str) -> Image.Image:
     for axes in (deviations, means):
         axes.legend(ncols=3, loc="upper right", fontsize="small")
     _draw_axes(along, result["axes"], points)
-    return _picture(figure)
+    return picture(figure)
 
 
 def _draw_axes(axes: Axes, histograms: Sequence[dict[str, Any]], points: str) -> None:
@@ -188,7 +188,7 @@ def _draw_axes(axes: Axes, histograms: Sequence[dict[str, Any]], points: str) ->
     axes.legend(fontsize="small")
 
 
-@_no_notices()
+@no_notices()
 def plot_logvar(result: dict[str, Any], found: Noise) -> Image.Image:
     """Draws how much noise a VAE adds, and what it does to the radius.
 
@@ -198,7 +198,7 @@ def plot_logvar(result: dict[str, Any], found: Noise) -> Image.Image:
     """
     logvar = found.logvar_sum / found.rows
     radii_mu, radii_z = found.radii("mu"), found.radii("z")
-    figure, (noise, radii) = _panels("The noise of the encoder", columns=2)
+    figure, (noise, radii) = panels("The noise of the encoder", columns=2)
     noise.plot(np.sort(logvar), label="mean of a coordinate")
     numbers = result["logvar"]
     noise.axhline(numbers["max"], color="C3", label=f"largest of all: {numbers['max']:.2f}")
@@ -219,21 +219,21 @@ def plot_logvar(result: dict[str, Any], found: Noise) -> Image.Image:
     radii.set_xlabel("radius (L2 norm)")
     radii.set_ylabel(f"share of the points, bins {edges[1]:.2g} wide")
     radii.legend(fontsize="small", loc="upper left")
-    return _picture(figure)
+    return picture(figure)
 
 
-@_no_notices()
+@no_notices()
 def plot_clusters(result: dict[str, Any]) -> Image.Image:
     """Draws `facegen.analysis.embedding.cluster_inertia`."""
-    figure, (axes,) = _panels(f"Clusters of {result['rows']:,} points (MiniBatchKMeans)")
+    figure, (axes,) = panels(f"Clusters of {result['rows']:,} points (MiniBatchKMeans)")
     axes.plot(result["clusters"], result["share"], marker="o", markersize=4)
     axes.set_xlabel("clusters")
     axes.set_ylabel("inertia (one cluster: 1)")
     axes.grid(alpha=0.3)
-    return _picture(figure)
+    return picture(figure)
 
 
-@_no_notices()
+@no_notices()
 def plot_tsne(
     places: np.ndarray, title: str, *, colour: str | None = None, values: np.ndarray | None = None
 ) -> Image.Image:
@@ -244,10 +244,20 @@ def plot_tsne(
         colour: the attribute that colours them.
         values: its values, int (n): 1 yes, -1 no, 0 unknown; the unknown lie under the others.
     """
-    figure, (axes,) = _panels(title)
+    figure, (axes,) = panels(title)
     figure.set_size_inches(8, 8)
+    scatter_places(axes, places, colour=colour, values=values)
+    axes.set_xlabel("t-SNE 1 (no unit)")
+    axes.set_ylabel("t-SNE 2 (no unit)")
+    return picture(figure)
+
+
+def scatter_places(
+    axes: Axes, places: np.ndarray, *, colour: str | None, values: np.ndarray | None
+) -> None:
+    """Draws points in a plane, as `plot_tsne`."""
     size = float(np.clip(40_000 / len(places), 1, 25))
-    label = _literal(colour or "")
+    label = literal(colour or "")
     if values is None:
         axes.scatter(places[:, 0], places[:, 1], s=size, c=NO, alpha=0.5, linewidths=0)
     else:
@@ -258,6 +268,3 @@ def plot_tsne(
             axes.scatter([], [], s=30, c=shade, label=f"{label}: {name} ({len(x):,})")
         axes.legend(loc="upper right", fontsize="small", framealpha=0.9)
     axes.set_aspect("equal", adjustable="datalim")
-    axes.set_xlabel("t-SNE 1 (no unit)")
-    axes.set_ylabel("t-SNE 2 (no unit)")
-    return _picture(figure)

@@ -10,9 +10,9 @@ from html import escape
 from string import Template
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from facegen.io.provenance import add_provenance, with_version
+from facegen.io.provenance import png_texts, with_version
 
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -90,10 +90,8 @@ def _section(section: Section) -> str:
 
 def data_uri(image: Image.Image, provenance: dict[str, Any]) -> str:
     """A picture as PNG, with its provenance, inside a URI."""
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, with_version(provenance))
     content = io.BytesIO()
-    image.save(content, format="PNG", pnginfo=text)
+    image.save(content, format="PNG", pnginfo=png_texts(with_version(provenance)))
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 

@@ -108,7 +108,7 @@ def analyze_tsne(
         values = values[rows]
         result["colour"] = {"name": colour, **count_values(values)}
     if table is not None:
-        _write_places(table, rows, placed.places, values, force=force)
+        write_places(table, rows, placed.places, values, force=force)
         result["csv"] = str(table)
     title = f"t-SNE of {len(rows):,} points, perplexity {perplexity:g}"
 
@@ -118,9 +118,19 @@ def analyze_tsne(
     return save_plot(result, draw, plot, force)
 
 
-def _write_places(
+def write_places(
     path: Path, rows: np.ndarray, places: np.ndarray, values: np.ndarray | None, *, force: bool
 ) -> None:
+    """Writes a map: where rows lie in a plane, and the value of an attribute, if there is one.
+
+    Args:
+        rows: int (n).
+        places: float32 (n, 2).
+        values: int (n).
+
+    Raises:
+        OutputError: the file exists (without `force`) or can't be written.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["row", "x", "y"] + ["value"] * (values is not None))

@@ -12,7 +12,7 @@ import numpy as np
 
 from facegen.analysis import evaluation, quality
 from facegen.api.generation import Generation
-from facegen.api.reconstruct import load_photos, reconstruct_faces
+from facegen.api.originals import load_photos
 from facegen.errors import InputError
 from facegen.io.face_set import FaceSet
 from facegen.io.weights import Weights
@@ -144,7 +144,7 @@ def of_held_out(codec: Codec, measure: Measure, *, seed: int) -> dict[str, Any]:
     mu, logvar = codec.encode(measure.real)
     limit = codec.weights.model.epsilon_limit
     z = random_points.reparameterize(mu, logvar, range(len(mu)), seed=seed, limit=limit)
-    reconstructions = reconstruct_faces(codec, measure.real)
+    reconstructions = codec.decode(mu)
     return {
         "posterior": measure.figures(codec.decode(z)),
         "reconstructions": measure.figures(reconstructions),

@@ -14,6 +14,7 @@ from facegen.io import keras_files
 from facegen.io.files import sha256_of
 from facegen.io.temporaries import LEFTOVER
 from facegen.io.weights import CHECKPOINT, CONFIG, CRISP_CHECKPOINT, FORMAT, Weights
+from facegen.model.layer_table import layer_tables
 from facegen.recipes.document_info import describe_document
 from facegen.recipes.hdf5_info import describe_hdf5
 
@@ -31,7 +32,8 @@ def info(path: str | os.PathLike) -> dict[str, Any]:
         facegen-attributes, facegen-sampler, facegen-checkpoint, facegen-weights (a folder),
         facegen-arrays and facegen-weights-file (files of it), facegen-picture, facegen-animation,
         facegen-video, facegen-analysis and facegen-evaluation (JSON), facegen-report (HTML);
-        keras-model, keras-weights.
+        keras-model, keras-weights. A folder of weights has "networks", its layers and their
+        parameters (`facegen.model.layer_table`).
 
     Raises:
         MissingFileError: no such file.
@@ -70,6 +72,7 @@ def _describe_folder(path: Path) -> dict[str, Any]:
         "model": asdict(weights.model),
         **{name: weights.config[name] for name in names if name in weights.config},
         "checkpoints": list(checkpoints),
+        "networks": layer_tables(weights),
     }
 
 

@@ -1,4 +1,4 @@
-"""morph: the way from one face to the next through the latent space."""
+"""morph: the way from one face to the next through the latent space, and places between faces."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from facegen.api.morph_mix import mix_to_file
 from facegen.errors import OutputError
 from facegen.images.animation import WRITERS, enlarge, save_animation, there_and_back
 from facegen.images.photos import Box
@@ -18,7 +19,11 @@ from facegen.images.sheets import make_sheet, save_png
 from facegen.io.files import check_output
 from facegen.io.inputs import keep_inputs
 from facegen.io.weights import Weights
+from facegen.latent.edits import Edit, radii_of
 from facegen.latent.interpolation import path_between
+from facegen.latent.move_choice import MoveChoice
+from facegen.latent.sampler_choice import SamplerChoice, choose_sampler
+from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
 from facegen.model.named_points import Point, PointReader
 from facegen.paths import Paths
@@ -54,6 +59,7 @@ def morph_to_file(
     fps: float = FPS,
     scale: int = 1,
     one_way: bool = False,
+    edit: Edit = Edit(),
     sharpening: Sharpening = Sharpening(),
     force: bool = False,
 ) -> Path:
@@ -65,6 +71,7 @@ def morph_to_file(
         fps: pictures a second of an animation.
         scale: times larger than the model's faces.
         one_way: an animation begins again at the end, instead of going back.
+        edit: what is done to each face before.
 
     Raises:
         InputError: fewer than two points.
@@ -76,11 +83,12 @@ def morph_to_file(
     if suffix != ".png" and suffix not in WRITERS:
         raise OutputError(f"{output}: the name must end in .png, {', '.join(WRITERS)}")
     z = np.stack([point.z for point in points]) if points else np.empty((0, 0), np.float32)
-    faces = sharpening.apply_to_faces(morph_points(codec, z, steps=steps, path=path))
+    faces = sharpening.apply_to_faces(morph_points(codec, edit.apply(z), steps=steps, path=path))
     provenance = {
         "command": "morph",
         "weights": codec.weights.provenance("encoder", codec.decoder),
         "points": [point.source for point in points],
+        **edit.provenance,
         "steps": steps,
         "path": path,
         "scale": scale,
@@ -102,13 +110,15 @@ class MorphedFaces:
     """What `morph` did.
 
     Attributes:
-        path: the strip or the animation.
+        path: the strip, the animation or the picture.
         points: where each face comes from, as JSON (`facegen.model.named_points.Point`).
+        radii: distances from the origin of the faces as they are morphed.
         notes: (name, reason) of photos whose face was not sought, or not found.
     """
 
     path: Path
     points: list[dict[str, Any]]
+    radii: list[float]
     notes: list[tuple[str, str]]
 
 
@@ -122,6 +132,11 @@ def morph(
     fps: float = FPS,
     scale: int | None = None,
     one_way: bool = False,
+    mix: Sequence[float] | None = None,
+    square: int | None = None,
+    move: MoveChoice | None = None,
+    radius: float | None = None,
+    sampler: SamplerChoice | PointSampler = SamplerChoice(),
     align: str = "auto",
     box: Box | None = None,
     sharpening: Sharpening = Sharpening(),
@@ -130,9 +145,9 @@ def morph(
     weights: str | os.PathLike | None = None,
     threads: int | None = None,
 ) -> MorphedFaces:
-    """Turns one face into the next, as a strip or as an animation.
+    """Turns one face into the next, as a strip or as an animation, or mixes two or four.
 
-    `morph_points` gives the pictures as an array.
+    `morph_points` and `facegen.api.morph_mix.mix_points` give the pictures as an array.
 
     Args:
         sources: two faces or more, as `facegen.model.named_points` names them: photos,
@@ -144,6 +159,11 @@ def morph(
         scale: times larger than the model's faces; by default 1 in a strip, in an animation to
             about 288 pixels.
         one_way: an animation begins again at the end, instead of going back.
+        mix: instead of a strip the one picture at a place: (u) between two faces, or (u, v) within
+            the square of four (`facegen.latent.interpolation.mix`).
+        square: instead of a strip a sheet of so many pictures squared, four faces in its corners.
+        move, radius: what is done to each face before, as for `facegen.edit`.
+        sampler: where faces of a seed come from, as for `facegen.generate`.
         align, box: how photos are cropped, as for `facegen.images.alignment.load_photo`.
         sharpening: of each picture.
         force: overwrite what exists.
@@ -152,26 +172,38 @@ def morph(
         threads: threads that compute; by default one per processor.
 
     Raises:
-        MissingFileError, InputError: the weights or a source are missing, damaged, or don't fit
-            each other; a photo can't be used; there are fewer than two faces.
+        MissingFileError, InputError: the weights, the sampler, the directions or a source are
+            missing, damaged, or don't fit each other; a photo can't be used; there are fewer than
+            two faces, or not as many as a mix takes.
         OutputError: the suffix is another, the file exists (without `force`) or can't be written.
         FacegenError: no ffmpeg for .mp4.
     """
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
     notes: list[tuple[str, str]] = []
-    reader = PointReader(codec, align, box, on_note=lambda *note: notes.append(note))
-    points = list(reader.read(sources))
-    is_strip = Path(output).suffix.lower() == ".png"
-    written = morph_to_file(
+    edit = Edit(None if move is None else move.find(codec.weights), radius)
+    reader = PointReader(
         codec,
-        points,
-        output,
-        steps=steps or (STRIP_STEPS if is_strip else ANIMATION_STEPS),
-        path=path,
-        fps=fps,
-        scale=scale or (1 if is_strip else max(1, round(ANIMATION_SIDE / codec.image_size))),
-        one_way=one_way,
-        sharpening=sharpening,
-        force=force,
+        align,
+        box,
+        on_note=lambda *note: notes.append(note),
+        sampler=choose_sampler(sampler, codec.weights),
     )
-    return MorphedFaces(written, [point.source for point in points], notes)
+    points = list(reader.read(sources))
+    done: Any = {"path": path, "edit": edit, "sharpening": sharpening, "force": force}
+    if mix is not None or square is not None:
+        done |= {"place": mix, "side": square, "scale": scale or 1}
+        written = mix_to_file(codec, points, output, **done)
+    else:
+        is_strip = Path(output).suffix.lower() == ".png"
+        written = morph_to_file(
+            codec,
+            points,
+            output,
+            steps=steps or (STRIP_STEPS if is_strip else ANIMATION_STEPS),
+            fps=fps,
+            scale=scale or (1 if is_strip else max(1, round(ANIMATION_SIDE / codec.image_size))),
+            one_way=one_way,
+            **done,
+        )
+    radii = radii_of(edit.apply(np.stack([point.z for point in points])))
+    return MorphedFaces(written, [point.source for point in points], radii, notes)

@@ -19,7 +19,7 @@ from facegen.analysis.statistics import quantiles
 from facegen.api.generation import Generation, split_pages
 from facegen.errors import InputError
 from facegen.images.sharpening import Sharpening
-from facegen.images.sheets import ROWS_PER_PAGE, make_pair_sheet, save_png
+from facegen.images.sheets import ROWS_PER_PAGE, make_stack_sheet, save_png
 from facegen.io.face_set import FaceSet
 from facegen.io.files import check_output
 from facegen.io.latent_store import Latents
@@ -32,7 +32,9 @@ HELD_OUT = 500  # held-out faces that show which distances are usual
 SHARES = (0, 0.05, 0.5, 0.95)
 
 
-def nearest_rows(store: Latents, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest_rows(
+    store: Latents, points: np.ndarray, *, besides: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The training row whose mu is the nearest to each point, in one pass in flat memory.
 
     |a - b|^2 = |a|^2 - 2 a b + |b|^2 finds the row; the distance is then computed anew, for that
@@ -40,6 +42,7 @@ def nearest_rows(store: Latents, points: np.ndarray) -> tuple[np.ndarray, np.nda
 
     Args:
         points: float32 (n, latent_dim).
+        besides: int (n), a row for each that is not sought: its own, where it is a stored one.
 
     Returns:
         Rows, int64 (n), and L2 distances, float64 (n).
@@ -54,6 +57,9 @@ def nearest_rows(store: Latents, points: np.ndarray) -> tuple[np.ndarray, np.nda
         with np.errstate(over="ignore", invalid="ignore"):
             distances = squares - 2 * (points @ mu.T) + (mu**2).sum(axis=1)
         distances[:, store.is_test[rows] | ~np.isfinite(mu).all(axis=1)] = np.inf
+        if besides is not None:
+            here = np.flatnonzero((besides >= rows.start) & (besides < rows.stop))
+            distances[here, besides[here] - rows.start] = np.inf
         nearest = distances.argmin(axis=1)
         distance = distances[np.arange(len(points)), nearest]
         better = distance < least
@@ -159,7 +165,7 @@ def generate_nearest(
     written = {}
     for path, shown in pages.items():
         faces, below, written[path] = _pairs(generation, shown, training)
-        sheet, grid = make_pair_sheet(faces, below, columns=columns)
+        sheet, grid = make_stack_sheet([faces, below], columns=columns)
         provenance = generation.provenance(shown)
         provenance["nearest"] = training.provenance(written[path])
         save_png(sheet, path, provenance, grid=grid, force=force)

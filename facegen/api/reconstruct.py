@@ -1,160 +1,143 @@
-"""reconstruct: originals over their reconstructions."""
+"""reconstruct: originals over what one model or several make of them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from facegen.api.originals import Originals, choose_from_face_set, load_photos
 from facegen.errors import InputError
-from facegen.images.face_photos import load_faces
 from facegen.images.photos import Box
 from facegen.images.sharpening import Sharpening
-from facegen.images.sheets import make_pair_sheet, pair_grid, save_png
-from facegen.io.face_set import FaceSet
+from facegen.images.sheets import make_stack_sheet, save_png, stack_grid
 from facegen.io.files import check_output
 from facegen.io.inputs import keep_inputs
 from facegen.io.weights import Weights
 from facegen.latent import random_points
+from facegen.latent.edits import radii_of
 from facegen.model.codec import Codec
-from facegen.paths import Paths, is_hdf5_name, path_list
+from facegen.paths import AnyPath, Paths, is_hdf5_name, path_list
 from facegen.seeds import seed_or_draw
+
+COUNT = 28
+POINTS = ("mu", "z")  # of a face: the encoder's mean, and one drawn around it
 
 
 @dataclass(frozen=True)
-class Originals:
-    """Faces to reconstruct.
+class Layer:
+    """What one model makes of some faces, from one of their two points.
 
     Attributes:
-        pixels: uint8 (N, size, size, 3).
-        names: N names.
-        rows: N row numbers, which choose the noise where z is sampled.
-        sources: what each comes from, as `facegen.model.named_points.Point`.
-        skipped: (name, reason) of photos that can't be used.
-        notes: (name, reason) of photos whose face was not sought, or not found.
+        codec: the model.
+        points: "mu", or "z" = mu + exp(logvar / 2) * epsilon, which is mu of an AE.
+        z: float32 (N, latent_dim), these points.
     """
 
-    pixels: np.ndarray
-    names: list[str]
-    rows: list[int]
-    sources: list[dict[str, Any]]
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    codec: Codec
+    points: str
+    z: np.ndarray
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Whose points they are, and how far each is from the origin, as JSON."""
+        name = self.codec.weights.name
+        return {"weights": name, "points": self.points, "radii": radii_of(self.z)}
 
 
-def choose_from_face_set(
-    path: str | os.PathLike, count: int, *, seed: int, split: str = "test"
-) -> Originals:
-    """Chooses faces of a split by seed: the same ones whenever the face set is the same.
-
-    Raises:
-        InputError: the split is empty, or the file is no face set.
-    """
-    with FaceSet.open(path) as faces:
-        rows = random_points.select(faces.rows(split), count, seed=seed)
-        if not len(rows):
-            raise InputError(f"{path} has no {split} images; choose the other --split")
-        origin = {"faces": Path(path).name, "fingerprint": faces.fingerprint}
-        sources = [{**origin, "row": row} for row in rows.tolist()]
-        return Originals(faces.read(rows), faces.read_names(rows), rows.tolist(), sources)
-
-
-def load_photos(
-    sources: Paths,
+def reconstruct_layers(
+    codecs: Sequence[Codec],
+    originals: np.ndarray,
     *,
-    size: int,
-    box: Box | None = None,
-    align: str = "auto",
-    count: int | None = None,
-) -> Originals:
-    """Loads and crops photos (`facegen.images.face_photos.load_faces`).
+    points: Sequence[str] = POINTS[:1],
+    rows: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+) -> list[Layer]:
+    """Encodes faces.
 
     Args:
-        count: the first so many that can be used; none is read beyond them. By default all.
-
-    Raises:
-        InputError: not one of them can be used.
-    """
-    skipped: list[tuple[str, str]] = []
-
-    def skip(name: str, reason: str) -> None:
-        skipped.append((name, reason))
-
-    usable = load_faces(sources, size=size, box=box, align=align, on_skip=skip)
-    photos = list(islice(usable, count))
-    if not photos:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
-        raise InputError(f"no photo could be used ({reasons or 'none found'})")
-    return Originals(
-        np.stack([photo.face for photo in photos]),
-        [photo.name for photo in photos],
-        list(range(len(photos))),
-        [photo.source for photo in photos],
-        skipped,
-        [(photo.name, photo.note) for photo in photos if photo.note],
-    )
-
-
-def reconstruct_faces(
-    codec: Codec, originals: np.ndarray, *, rows: Sequence[int] = (), seed: int | None = None
-) -> np.ndarray:
-    """Encodes and decodes faces.
-
-    Args:
+        codecs: the models.
         originals: uint8 (N, image_size, image_size, 3).
-        rows: N row numbers that choose the noise, used with a seed.
-        seed: sample z = mu + exp(logvar / 2) * epsilon; by default decode mu itself.
+        points: "mu", "z" or both.
+        rows, seeds: N row numbers and one seed or more choose the noise of z: the first N / K
+            rows have the first of K seeds.
 
     Returns:
-        uint8 of the same shape.
+        A layer for each model and each of the points; `codec.decode(layer.z)` are its faces.
+
+    Raises:
+        InputError: the faces don't have a model's size.
     """
-    mu, logvar = codec.encode(originals)
-    if seed is None:
-        return codec.decode(mu)
-    limit = codec.weights.model.epsilon_limit
-    return codec.decode(random_points.reparameterize(mu, logvar, rows, seed=seed, limit=limit))
+    layers = []
+    for codec in codecs:
+        mu, logvar = codec.encode(originals)
+        for name in points:
+            z = mu
+            if name == "z":
+                z = _drawn(codec, mu, logvar, rows, seeds)
+            layers.append(Layer(codec, name, z))
+    return layers
+
+
+def _drawn(
+    codec: Codec, mu: np.ndarray, logvar: np.ndarray, rows: Sequence[int], seeds: Sequence[int]
+) -> np.ndarray:
+    """The points z of some rows, of which each seed has as many."""
+    limit, count = codec.weights.model.epsilon_limit, len(mu) // len(seeds)
+    parts = [slice(i * count, (i + 1) * count) for i in range(len(seeds))]
+    drawn = [
+        random_points.reparameterize(mu[own], logvar[own], rows[own], seed=seed, limit=limit)
+        for own, seed in zip(parts, seeds, strict=True)
+    ]
+    return np.concatenate(drawn)
 
 
 def reconstruct_sheet(
-    codec: Codec,
+    codecs: Sequence[Codec],
     originals: Originals,
     output: str | os.PathLike,
     *,
-    seed: int,
-    sample: bool = False,
+    seeds: Sequence[int],
+    points: Sequence[str] = POINTS[:1],
     columns: int = 7,
     sharpening: Sharpening = Sharpening(),
     force: bool = False,
-) -> Path:
-    """Writes a sheet: a row of originals over the row of their reconstructions, and so on.
+) -> list[Layer]:
+    """Writes a sheet: a row of originals over one of what each layer makes of them, and so on.
 
     Raises:
-        InputError: the faces don't have the model's size, or are too many for one sheet.
+        InputError: the faces don't have a model's size, or are too many for one sheet.
         OutputError: the sheet exists (without `force`) or can't be written.
     """
     check_output(output, force=force)
-    pair_grid(len(originals.pixels), columns, *originals.pixels.shape[1:3])  # before the work
-    noise_seed = seed if sample else None
-    pixels = reconstruct_faces(codec, originals.pixels, rows=originals.rows, seed=noise_seed)
-    pixels = sharpening.apply_to_faces(pixels)
-    sheet, grid = make_pair_sheet(originals.pixels, pixels, columns=columns)
+    height, width = originals.pixels.shape[1:3]
+    count = 1 + len(codecs) * len(points)
+    stack_grid(len(originals.pixels), count, columns, height, width)  # before the work
+    layers = reconstruct_layers(
+        codecs, originals.pixels, points=points, rows=originals.rows, seeds=seeds
+    )
+    made = [sharpening.apply_to_faces(layer.codec.decode(layer.z)) for layer in layers]
+    sheet, grid = make_stack_sheet([originals.pixels, *made], columns=columns)
+    models = [codec.weights.provenance("encoder", codec.decoder) for codec in codecs]
     provenance = {
         "command": "reconstruct",
-        "weights": codec.weights.provenance("encoder", codec.decoder),
+        "weights": models[0],
+        **({"more_weights": models[1:]} if models[1:] else {}),
         "points": originals.sources,
         "names": originals.names,
         "rows": originals.rows,
-        "seed": seed,
-        "sample": sample,
+        "seed": seeds[0],
+        **({"seeds": list(seeds)} if seeds[1:] else {}),
+        "sample": "z" in points,
+        **({"with_mu": True} if points[1:] else {}),
         "sharpening": sharpening.provenance,
     }
     save_png(sheet, output, provenance, grid=grid, force=force)
-    return Path(output)
+    return layers
 
 
 @dataclass(frozen=True)
@@ -163,13 +146,20 @@ class ReconstructedFaces:
 
     Attributes:
         path: the sheet.
-        seed: of the choice and of the noise; 0 where there is neither.
+        seeds: of the choice and of the noise; 0 where there is neither.
         originals: the faces.
+        layers: what each row below the originals is.
     """
 
     path: Path
-    seed: int
+    seeds: list[int]
     originals: Originals
+    layers: list[Layer]
+
+    @property
+    def seed(self) -> int:
+        """The first seed."""
+        return self.seeds[0]
 
 
 @keep_inputs()
@@ -177,9 +167,10 @@ def reconstruct(
     sources: Paths,
     output: str | os.PathLike,
     *,
-    count: int = 28,
+    count: int | None = None,
     split: str = "test",
-    seed: int | None = None,
+    seed: int | Sequence[int] | None = None,
+    points: Sequence[str] = POINTS[:1],
     sample: bool = False,
     columns: int = 7,
     align: str = "auto",
@@ -187,27 +178,31 @@ def reconstruct(
     sharpening: Sharpening = Sharpening(),
     force: bool = False,
     decoder: str | None = None,
-    weights: str | os.PathLike | None = None,
+    weights: Paths | None = None,
     threads: int | None = None,
     on_seed: Callable[[int], object] = lambda seed: None,
 ) -> ReconstructedFaces:
-    """Shows faces above what the model makes of them, on a sheet.
+    """Writes a sheet of faces over what the model makes of them.
 
-    `reconstruct_faces` gives the reconstructions of pictures as an array.
+    `reconstruct_layers` and `Codec.decode` give the reconstructions of pictures as arrays.
 
     Args:
         sources: one face set, of which faces are chosen by seed; or photos, folders and archives,
             of which all are taken.
         output: the sheet, a PNG.
-        count, split: how many of a face set's faces, of "train" or "test".
-        seed: of the choice and of the noise; by default a fresh one.
-        sample: decode z = mu + exp(logvar / 2) * epsilon instead of mu.
+        count, split: how many of a face set's faces, of "train" or "test"; by default 28.
+        seed: of the choice and of the noise; by default a fresh one. Several choose a row of a face
+            set's faces each.
+        points: which point of each face is decoded: "mu", or "z" = mu + exp(logvar / 2) * epsilon,
+            or both, one below the other.
+        sample: the same as ("z",).
         columns: faces a row.
         align, box: how photos are cropped, as for `facegen.images.alignment.load_photo`.
         sharpening: of the reconstructions.
         force: overwrite what exists.
         decoder: "plain" or "crisp"; by default crisp where the weights have one.
-        weights: a folder of weights; by default the model that comes with facegen.
+        weights: a folder of weights; by default the model that comes with facegen. Of several,
+            reconstructions stand one below the other.
         threads: threads that compute; by default one per processor.
         on_seed: called with the seed that was drawn, where none was given and one is needed.
 
@@ -216,23 +211,55 @@ def reconstruct(
             each other; not one face is left; they are too many for one sheet.
         OutputError: the sheet exists (without `force`) or can't be written.
     """
-    codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    sources = path_list(sources)
+    codecs = _open([None] if weights is None else path_list(weights), decoder, threads)
+    sources, points = path_list(sources), POINTS[1:] if sample else points
+    if not points or not set(points) <= set(POINTS):
+        raise InputError(f"points must be {', '.join(POINTS)} or both, not {', '.join(points)}")
+    points = [name for name in POINTS if name in points]
     from_face_set = len(sources) == 1 and is_hdf5_name(sources[0])
+    several = isinstance(seed, Sequence) and len(seed) > 1
+    if several and (count is not None or not from_face_set):
+        raise InputError(
+            "several seeds choose a row of a face set's faces each: leave out the number of faces, "
+            "or for photos all seeds but one"
+        )
     # All photos are taken, and decoding mu draws nothing: only the rest needs a seed.
-    seed = seed_or_draw(seed, on_seed) if from_face_set or sample else 0
+    seeds = _seeds(seed, on_seed) if from_face_set or "z" in points else [0]
     if from_face_set:
-        originals = choose_from_face_set(sources[0], count, seed=seed, split=split)
+        count = columns if several else COUNT if count is None else count
+        originals = choose_from_face_set(sources[0], count, seeds=seeds, split=split)
+        columns = min(columns, len(originals.rows) // len(seeds))
     else:
-        originals = load_photos(sources, size=codec.image_size, box=box, align=align)
-    path = reconstruct_sheet(
-        codec,
+        originals = load_photos(sources, size=codecs[0].image_size, box=box, align=align)
+    layers = reconstruct_sheet(
+        codecs,
         originals,
         output,
-        seed=seed,
-        sample=sample,
+        seeds=seeds,
+        points=points,
         columns=columns,
         sharpening=sharpening,
         force=force,
     )
-    return ReconstructedFaces(path, seed, originals)
+    return ReconstructedFaces(Path(output), seeds, originals, layers)
+
+
+def _seeds(seed: int | Sequence[int] | None, on_seed: Callable[[int], object]) -> list[int]:
+    """The seeds given, or a fresh one."""
+    given: Sequence[int | None] = seed or [None] if isinstance(seed, Sequence) else [seed]
+    return [seed_or_draw(one, on_seed) for one in given]
+
+
+def _open(paths: Sequence[AnyPath | None], decoder: str | None, threads: int | None) -> list[Codec]:
+    """The models of some weights, which make faces of one size."""
+    codecs = [Codec(Weights.load(path), decoder=decoder, threads=threads) for path in paths]
+    if not codecs:
+        raise InputError("no weights given: the list is empty")
+    first = codecs[0]
+    for other in codecs[1:]:
+        if other.image_size != first.image_size:
+            raise InputError(
+                f"{first.weights.path} makes faces of {first.image_size} pixels, "
+                f"{other.weights.path} of {other.image_size}; choose weights of one size"
+            )
+    return codecs

@@ -15,29 +15,31 @@ import numpy as np
 from PIL import Image
 
 from facegen.api.attributes import attributes
-from facegen.api.edit import edit_sheet
+from facegen.api.components import components
+from facegen.api.edit import edit_sheet, edit_single
 from facegen.api.encode import encode
 from facegen.api.fit import fit
 from facegen.api.generation import Generation, generate_face_set, generate_sheet
 from facegen.api.morph import FPS, morph_to_file
+from facegen.api.morph_mix import mix_to_file
 from facegen.api.nearest import TrainingFaces, generate_nearest
-from facegen.api.reconstruct import Originals, reconstruct_sheet
+from facegen.api.originals import Originals
+from facegen.api.reconstruct import reconstruct_sheet
 from facegen.errors import InputError
 from facegen.images.sheets import save_png
 from facegen.io.face_set import FaceSet
 from facegen.io.latent_store import Latents
 from facegen.model.named_points import Point
+from facegen.recipes.edit_recipes import Edited, Mixed, Morphed
 from facegen.recipes.ingredients import Nearest
 from facegen.recipes.materials import Materials
-from facegen.recipes.recipe import (
-    AnyRecipe,
-    Edited,
-    Generated,
-    GeneratedFaces,
-    Morphed,
-    Reconstructed,
+from facegen.recipes.recipe import AnyRecipe, Generated, GeneratedFaces, Reconstructed
+from facegen.recipes.store_recipes import (
+    AttributesRecipe,
+    ComponentsRecipe,
+    EncodeRecipe,
+    FitRecipe,
 )
-from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
 
 
 def _generation(made: Generated, materials: Materials) -> Generation:
@@ -64,11 +66,11 @@ def _remake_nearest(
     output: Path,
 ) -> None:
     with ExitStack() as files:
-        path = materials.find_stored(nearest.store, {"fingerprint": nearest.fingerprint})
+        path = materials.places.find_stored(nearest.store, {"fingerprint": nearest.fingerprint})
         store = files.enter_context(Latents.open(path))
         face_set = None
         if nearest.shown != "reconstructions":
-            shown = materials.find_faces(nearest.shown, nearest.fingerprint)
+            shown = materials.places.find_faces(nearest.shown, nearest.fingerprint)
             face_set = files.enter_context(FaceSet.open(shown))
         training = TrainingFaces(store, materials.codec, face_set)
         generate_nearest(generation, rows, training, output, columns=columns)
@@ -93,25 +95,24 @@ def _remake_reconstructed(made: Reconstructed, materials: Materials, output: Pat
         [point.source for point in points],
     )
     reconstruct_sheet(
-        materials.codec,
+        [materials.codec, *map(materials.codec_of, made.others)],
         originals,
         output,
-        seed=made.seed,
-        sample=made.sample,
+        seeds=made.seeds,
+        points=made.points,
         columns=made.columns,
         sharpening=made.sharpening,
     )
 
 
 def _remake_edited(made: Edited, materials: Materials, output: Path) -> None:
-    edit_sheet(
-        materials.codec,
-        materials.points(made.sources),
-        materials.move(made.move),
-        output,
-        steps=made.steps,
-        sharpening=made.sharpening,
-    )
+    points, edit = materials.points(made.sources), materials.edit(made.edit)
+    if made.steps is None:
+        edit_single(materials.codec, points, edit, output, sharpening=made.sharpening)
+    else:
+        edit_sheet(
+            materials.codec, points, edit, output, steps=made.steps, sharpening=made.sharpening
+        )
 
 
 def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
@@ -124,8 +125,23 @@ def _remake_morph(made: Morphed, materials: Materials, output: Path) -> None:
         fps=made.fps or FPS,  # a strip has none
         scale=made.scale,
         one_way=bool(made.one_way),
+        edit=materials.edit(made.edit),
         sharpening=made.sharpening,
         force=True,
+    )
+
+
+def _remake_mix(made: Mixed, materials: Materials, output: Path) -> None:
+    mix_to_file(
+        materials.codec,
+        materials.points(made.sources),
+        output,
+        place=made.place,
+        side=made.side,
+        path=made.path,
+        scale=made.scale,
+        edit=materials.edit(made.edit),
+        sharpening=made.sharpening,
     )
 
 
@@ -133,7 +149,7 @@ def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> N
     part = made.part
     fingerprint = made.fingerprint if part is None else part.unmark(made.fingerprint)
     encode(
-        [materials.find_faces(made.source, fingerprint)],
+        [materials.places.find_faces(made.source, fingerprint)],
         output,
         weights=materials.codec.weights.path,
         seed=made.seed,
@@ -146,7 +162,7 @@ def _remake_latents(made: EncodeRecipe, materials: Materials, output: Path) -> N
 
 def _remake_sampler(made: FitRecipe, materials: Materials, output: Path) -> None:
     fit(
-        materials.find_store(made.store),
+        materials.places.find_store(made.store),
         output,
         kind=made.kind,
         components=made.components,
@@ -158,8 +174,19 @@ def _remake_sampler(made: FitRecipe, materials: Materials, output: Path) -> None
 
 
 def _remake_attributes(made: AttributesRecipe, materials: Materials, output: Path) -> None:
-    store = materials.find_store(made.store)
+    store = materials.places.find_store(made.store)
     attributes(store, output, without=made.without, min_count=made.min_count, force=True)
+
+
+def _remake_components(made: ComponentsRecipe, materials: Materials, output: Path) -> None:
+    components(
+        None if made.store is None else materials.places.find_store(made.store),
+        output,
+        count=made.count,
+        min_count=made.min_count,
+        weights=materials.codec.weights.path,
+        force=True,
+    )
 
 
 REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
@@ -168,9 +195,11 @@ REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     Reconstructed: _remake_reconstructed,
     Edited: _remake_edited,
     Morphed: _remake_morph,
+    Mixed: _remake_mix,
     EncodeRecipe: _remake_latents,
     FitRecipe: _remake_sampler,
     AttributesRecipe: _remake_attributes,
+    ComponentsRecipe: _remake_components,
 }
 
 

@@ -30,6 +30,7 @@ from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.recipes.comparison import (
     animation_difference,
     picture_difference,
+    same_but_for_mark,
     same_bytes,
     store_difference,
 )
@@ -38,7 +39,9 @@ from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO, open_docume
 from facegen.recipes.extents import read_file_recipe, read_picture_recipe
 from facegen.recipes.ingredients import Model
 from facegen.recipes.materials import Materials
-from facegen.recipes.recipe import READERS, Recipe
+from facegen.recipes.picture_recipe import Recipe
+from facegen.recipes.places import Places
+from facegen.recipes.recipe import READERS
 
 PIXEL_ROUNDING = 1  # of 255: what another processor's float arithmetic may change
 LONGEST_COMMAND = 40  # letters that are told of one that can't be run here
@@ -121,8 +124,8 @@ def reproduce(
     with _naming(original):
         record = Record(provenance)
         model = Model.read(record.record("weights")) if "weights" in record else None
-    places = [Path(), original.parent]
-    materials = Materials(model, places, list(map(Path, path_list(folders))), weights, threads)
+    places = Places([Path(), original.parent], list(map(Path, path_list(folders))))
+    materials = Materials(model, places, weights, threads)
     changed: float | None
     if kind == PICTURE:
         cut = Cut(cell, size)
@@ -178,7 +181,7 @@ def _reproduce_file(
     if same_bytes(original, output):
         return 0
     if kind == VIDEO:
-        return None
+        return 0 if same_but_for_mark(original, output) else None
     differ = animation_difference if kind == ANIMATION else store_difference
     return differ(original, output)
 

@@ -14,7 +14,7 @@ from facegen.io.files import output_errors
 from facegen.io.locks import exclusive
 from facegen.io.weights import CHECKPOINT, CONFIG, Weights, existing_weights
 from facegen.io.weights_writer import check_note, remove_unfinished
-from facegen.model.devices import check_tensorflow
+from facegen.model.devices import check_precision, check_tensorflow
 from facegen.model.trainer import Progress, Trainer, count_batches
 from facegen.options import ModelOptions, TrainingOptions
 
@@ -26,7 +26,7 @@ def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, Tr
         MissingFileError, InputError: there is no checkpoint to go on from.
     """
     path = Path(folder) / CHECKPOINT
-    model = read_options(path, "model", ModelOptions)
+    model = read_options(path, "model", ModelOptions.from_record)
     return model, read_options(path, "training", TrainingOptions)
 
 
@@ -63,8 +63,8 @@ def train(
 
     Raises:
         FacegenError: TensorFlow is not installed.
-        InputError: the face set or the options don't fit each other, the checkpoint or the
-            replicas.
+        InputError: the face set or the options don't fit each other, the checkpoint, the
+            replicas or the processor.
         TrainingError: a loss became infinite or NaN; the last good epoch's checkpoint is kept.
         OutputError: the folder is in use or can't be written.
     """
@@ -72,6 +72,7 @@ def train(
     folder, note = Path(output), check_note(note)
     chosen = _choose_options(folder, model_options, options, resume, force)
     _check_replicas(replicas, *chosen, jit=jit)  # before the folder is made
+    check_precision(chosen[1].precision)
     with FaceSet.open(faces_path) as faces:
         with output_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,7 @@ def _choose_options(
         if model and replace(model, image_size=old_model.image_size) != old_model:
             raise InputError(
                 f"the network differs from that of the checkpoint in {folder}; only --epochs, "
-                "--learning-rate, --batch-size and --flip can change"
+                "--learning-rate, --batch-size, --flip and --precision can change"
             )
         return old_model, training or old_training
     for name in (CONFIG, CHECKPOINT):

@@ -9,12 +9,14 @@ import click
 
 from facegen.cli import summaries
 from facegen.cli.analyze_clusters import command as clusters_command
+from facegen.cli.analyze_neighbours import command as neighbours_command
 from facegen.cli.analyze_options import (
     finish,
     latents_argument,
     output_option,
     points_option,
 )
+from facegen.cli.analyze_pca import command as pca_command
 from facegen.cli.analyze_report import command as report_command
 from facegen.cli.analyze_tsne import command as tsne_command
 from facegen.cli.options import (
@@ -196,6 +198,8 @@ def logvar(
     finish(console, result, summaries.logvar_text)
 
 
+command.add_command(pca_command)
+command.add_command(neighbours_command)
 command.add_command(clusters_command)
 command.add_command(tsne_command)
 command.add_command(report_command)

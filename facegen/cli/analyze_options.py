@@ -27,6 +27,12 @@ means_option = click.option(
     show_default=True,
     help="The points to analyse; to z a VAE adds noise, which hides what is alike.",
 )
+colour_option = click.option(
+    "--colour", metavar="NAME", help="Colour the points by this attribute."
+)
+csv_option = click.option(
+    "--csv", "places_csv", type=PATH, help="Also write row, x and y into this file."
+)
 seed_option = click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the choice of rows and the method."
 )
@@ -55,7 +61,7 @@ def finish(
     for part in parts:
         say_incomplete(console, part["stamp"])
     console.answer(result, text)
-    for output in (result[name] for name in ("csv", "plot") if name in result):
+    for output in (result[name] for name in ("csv", "plot", "sheet") if name in result):
         console.say(f"wrote {output}")
     left_out = {part["stamp"]["latents"]: part["non_finite_rows"] for part in parts}
     for name, rows in left_out.items():

@@ -9,6 +9,8 @@ import click
 from facegen.cli import summaries
 from facegen.cli.analyze_options import (
     ROWS,
+    colour_option,
+    csv_option,
     finish,
     latents_argument,
     means_option,
@@ -16,7 +18,7 @@ from facegen.cli.analyze_options import (
     seed_option,
     threads_option,
 )
-from facegen.cli.options import PATH, FiniteFloat, console_options, force_option
+from facegen.cli.options import FiniteFloat, console_options, force_option
 from facegen.cli.terminal import Console
 
 
@@ -45,14 +47,14 @@ from facegen.cli.terminal import Console
     show_default=True,
     help="How tightly groups are drawn together at first.",
 )
-@click.option("--colour", metavar="NAME", help="Colour the points by this attribute.")
+@colour_option
 @means_option
 @click.option(
     "--engine",
     type=click.Choice(["opentsne", "sklearn"]),
     help="What computes it.  [default: openTSNE if it is installed, pip install facegen[tsne]]",
 )
-@click.option("--csv", "places_csv", type=PATH, help="Also write row, x and y into this file.")
+@csv_option
 @threads_option
 @seed_option
 @output_option

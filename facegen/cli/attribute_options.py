@@ -1,4 +1,4 @@
-"""The command line's options that say how to move faces along labels' directions."""
+"""The command line's options that say how to move faces along directions."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ def attribute_options(function: Callable) -> Callable:
             "--attributes",
             type=PATH,
             metavar="ATTRIBUTES.h5",
-            help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 in the "
-            "weights' folder]",
+            help="Directions that 'facegen attributes' wrote.  [default: attributes.h5 and "
+            "components.h5 in the weights' folder]",
         ),
         click.option(
             "--without",
             type=NameList(),
             default=(),
             metavar="NAME,...",
-            help="Leave out of the direction what lies along those of these labels.",
+            help="Leave out of the direction what lies along these, labels or not.",
         ),
         click.option(
             "--attribute",
@@ -87,7 +87,8 @@ def attribute_options(function: Callable) -> Callable:
             multiple=True,
             metavar="NAME=AMOUNT,...",
             help="Move faces along a label's direction: 1 leads from the average face without "
-            "to the average face with, for example Smiling=1.5,Eyeglasses=-1.",
+            "to the average face with, for example Smiling=1.5,Eyeglasses=-1. Or along one "
+            "without a label, pc-1=2 or layer-1=2, by so many standard deviations.",
         ),
     ):
         command = option(command)

@@ -12,7 +12,7 @@ from facegen.cli.options import PATH, console_options, force_option
 from facegen.cli.terminal import Console, printable
 
 
-def _table(summary: list[dict[str, Any]]) -> list[str]:
+def _label_table(summary: list[dict[str, Any]]) -> list[str]:
     """The labels in columns, for people."""
     names = [printable(row["name"]) for row in summary]
     width = max(len("label"), *map(len, names))
@@ -26,15 +26,25 @@ def _table(summary: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def _component_table(summary: list[dict[str, Any]]) -> list[str]:
+    """The components in columns, for people."""
+    width = max(len("direction"), *(len(row["name"]) for row in summary))
+    lines = [f"{'direction':{width}} {'step':>6} {'share':>6}  goes along most with"]
+    for row in summary:
+        label = f"{row['label']} {row['correlation']:+.2f}" if row["label"] else "-"
+        numbers = f"{row['deviation']:6.3f} {row['share']:6.1%}"
+        lines.append(f"{row['name']:{width}} {numbers}  {printable(label)}")
+    return lines
+
+
 @click.command("attributes")
-@click.argument("latents", type=PATH, metavar="LATENTS.h5")
+@click.argument("latents", type=PATH, metavar="LATENTS.h5", required=False)
 @click.option(
     "-o",
     "--output",
     type=PATH,
-    default=Path("attributes.h5"),
-    show_default=True,
-    help="The directions. In a folder of weights, 'edit' and 'generate' find attributes.h5.",
+    help="The directions. In a folder of weights, 'edit' and 'generate' find them by these names."
+    "  [default: attributes.h5, with --unsupervised components.h5]",
 )
 @click.option(
     "--without",
@@ -51,9 +61,77 @@ def _table(summary: list[dict[str, Any]]) -> list[str]:
     show_default=True,
     help="Leave out labels with fewer faces with it, or without it.",
 )
+@click.option(
+    "--unsupervised",
+    is_flag=True,
+    help="Find directions without labels instead: pc-1, pc-2 ... of the points, layer-1 ... of the "
+    "decoder's first layer. These need the weights alone.",
+)
+@click.option(
+    "-n",
+    "--n",
+    "count",
+    type=click.IntRange(1, 65536),
+    help="With --unsupervised: directions of each kind.  [default: 30]",
+)
+@click.option(
+    "--weights",
+    type=PATH,
+    help="With --unsupervised: the weights that made the store; by default $FACEGEN_WEIGHTS, else "
+    "the model that comes with facegen.",
+)
 @force_option
 @console_options
 def command(
+    console: Console,
+    latents: Path | None,
+    output: Path | None,
+    without: tuple[str, ...],
+    min_count: int,
+    unsupervised: bool,
+    count: int | None,
+    weights: Path | None,
+    force: bool,
+) -> None:
+    """Find the direction of each label, such as Smiling, or directions without labels.
+
+    A label's direction is the mean of mu of the training faces with it, less the mean of those
+    without. The table says how many faces there are of each, how far the two groups lie apart
+    along the direction (Cohen's d, in standard deviations), and which other label's direction is
+    the most alike, with the cosine between them.
+
+    With --unsupervised the table has each direction's step, one standard deviation of mu; its
+    share of the variance (pc) or of the squared weights (layer); and where there are labels, the
+    one that goes along with it most, with the correlation.
+
+    \b
+    Examples:
+        facegen attributes latents.h5 -o attributes.h5
+        facegen attributes latents.h5 --without Male -o not-male.h5
+        facegen attributes latents.h5 --json | jq '.labels[0]'
+        facegen attributes latents.h5 --unsupervised -o components.h5
+    """
+    if unsupervised:
+        if without:
+            raise click.UsageError("--without goes with labels; 'edit' has it for all directions.")
+        _find_components(console, latents, output, count, min_count, weights, force)
+        return
+    if count is not None or weights is not None:
+        raise click.UsageError("--n and --weights go with --unsupervised.")
+    if latents is None:
+        raise click.UsageError("Missing argument 'LATENTS.h5'.")
+    _find_labels(console, latents, output or Path("attributes.h5"), without, min_count, force)
+
+
+def _rows(latents: Path) -> int:
+    """How many rows of a store there are."""
+    from facegen.io.latent_store import Latents
+
+    with Latents.open(latents) as store:
+        return len(store)
+
+
+def _find_labels(
     console: Console,
     latents: Path,
     output: Path,
@@ -61,25 +139,9 @@ def command(
     min_count: int,
     force: bool,
 ) -> None:
-    """Find the direction of each label, such as Smiling.
-
-    A direction is the mean of mu of the training faces with the label, less the mean of those
-    without. The table says how many faces there are of each, how far the two groups lie apart
-    along the direction (Cohen's d, in standard deviations), and which other label's direction is
-    the most alike, with the cosine between them.
-
-    \b
-    Examples:
-        facegen attributes latents.h5 -o attributes.h5
-        facegen attributes latents.h5 --without Male -o not-male.h5
-        facegen attributes latents.h5 --json | jq '.labels[0]'
-    """
     from facegen.api.attributes import attributes
-    from facegen.io.latent_store import Latents
 
-    with Latents.open(latents) as store:
-        total = len(store)
-    with console.progress(total, "face") as progress:
+    with console.progress(_rows(latents), "face") as progress:
         directions = attributes(
             latents,
             output,
@@ -91,5 +153,34 @@ def command(
         )
     summary = directions.summary()
     if not console.as_json:
-        console.say(*_table(summary))
+        console.say(*_label_table(summary))
     console.result(output, rows=directions.source.rows, labels=summary)
+
+
+def _find_components(
+    console: Console,
+    latents: Path | None,
+    output: Path | None,
+    count: int | None,
+    min_count: int,
+    weights: Path | None,
+    force: bool,
+) -> None:
+    from facegen.api.components import COUNT, components
+
+    output = output or Path("components.h5")
+    total = None if latents is None else _rows(latents)
+    with console.progress(total, "face") as progress:
+        found = components(
+            latents,
+            output,
+            count=count or COUNT,
+            min_count=min_count,
+            weights=weights,
+            force=force,
+            progress=progress,
+        )
+    summary = found.summary()
+    if not console.as_json:
+        console.say(*_component_table(summary))
+    console.result(output, rows=found.source.rows, components=summary)

@@ -30,21 +30,62 @@ def _lines(values: dict[str, Any], prefix: str = "") -> list[str]:
     return lines
 
 
+def _table(network: str, found: dict[str, Any]) -> list[str]:
+    """The layers of a network, one a line."""
+    rows = [
+        (row["name"], "x".join(map(str, row["output"])), f"{row['parameters']:,}")
+        for row in found["layers"]
+    ]
+    widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
+    total, trained = found["parameters"], found["trained_parameters"]
+    return [
+        "",
+        f"{network}: {total:,} parameters"
+        + (f", {trained:,} of them trained" if trained < total else ""),
+        *(
+            f"  {name:{widths[0]}}  {output:>{widths[1]}}  {count:>{widths[2]}}"
+            for name, output, count in rows
+        ),
+    ]
+
+
+def _description(values: dict[str, Any]) -> list[str]:
+    """What --json has as one object, as lines; the networks of weights as tables at the end."""
+    networks = values.get("networks", {})
+    lines = _lines({name: value for name, value in values.items() if name != "networks"})
+    return lines + [line for network, found in networks.items() for line in _table(network, found)]
+
+
 @click.command("info")
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, required=False)
+@click.option(
+    "--hardware", is_flag=True, help="Say instead what training could use: processors, GPUs."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(file: Path, as_json: bool) -> None:
+def command(file: Path | None, hardware: bool, as_json: bool) -> None:
     """Say what a file is and what it was made from.
 
     FILE is anything that facegen wrote: a face set, a store (latents.h5), a sampler, directions
     (attributes.h5), a folder of weights, a checkpoint, a picture, an animation, a report, JSON of
-    evaluate or analyze. Of a Keras file it says what it is, without running it.
+    evaluate or analyze. Of a Keras file it says what it is, without running it. Of weights it
+    tells the layers, too, and their parameters.
 
     \b
     Examples:
         facegen info latents.h5
         facegen info sheet.png --json
+        facegen info --hardware
     """
-    from facegen.api.info import info
+    if file is not None and hardware:
+        raise click.UsageError("Choose one of FILE and --hardware.")
+    console = Console(quiet=False, as_json=as_json)
+    if file is not None:
+        from facegen.api.info import info
 
-    Console(quiet=False, as_json=as_json).answer(info(file), _lines)
+        console.answer(info(file), _description)
+    elif hardware:
+        from facegen.model.devices import describe_hardware
+
+        console.answer(describe_hardware(), _lines)
+    else:
+        raise click.UsageError("Missing argument 'FILE'.")

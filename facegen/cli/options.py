@@ -170,8 +170,8 @@ def console_options(function: Callable) -> Callable:
     )
 
 
-def weights_options(function: Callable) -> Callable:
-    """Adds --weights and --threads."""
+def weights_options(function: Callable, *, several: bool = False) -> Callable:
+    """Adds --weights, with `several` repeatable, and --threads."""
     function = click.option(
         "--threads",
         type=click.IntRange(1, 1024),
@@ -180,8 +180,9 @@ def weights_options(function: Callable) -> Callable:
     return click.option(
         "--weights",
         type=PATH,
+        multiple=several,
         help="Folder that 'facegen train' wrote; by default $FACEGEN_WEIGHTS, "
-        "else the model that comes with facegen.",
+        "else the model that comes with facegen." + " Repeatable: a row for each." * several,
     )(function)
 
 

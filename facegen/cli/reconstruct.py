@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facegen.cli.options import (
     PATH,
+    SEED,
     align_option,
     box_option,
     columns_option,
@@ -16,7 +18,6 @@ from facegen.cli.options import (
     decoder_option,
     finish_skipped,
     force_option,
-    seed_option,
     sharpening_options,
     strict_option,
     warn_about,
@@ -37,9 +38,7 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
     "--n",
     "count",
     type=click.IntRange(1, 10_000),
-    default=28,
-    show_default=True,
-    help="Faces to choose from a face set. Of photos, all are taken.",
+    help="Faces to choose from a face set. Of photos, all are taken.  [default: 28]",
 )
 @click.option(
     "--split",
@@ -48,8 +47,20 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
     show_default=True,
     help="Part of the face set to choose from.",
 )
-@seed_option
-@click.option("--sample", is_flag=True, help="Decode a sampled z instead of mu.")
+@click.option(
+    "--seed",
+    "seeds",
+    type=SEED,
+    multiple=True,
+    help="The same seed gives the same result; by default a fresh one. Repeatable: each chooses a "
+    "row of faces.",
+)
+@click.option(
+    "--points",
+    type=click.Choice(["mu", "z", "mu,z"]),
+    help="Decode each face's mu, a sampled z, or both, one below the other.  [default: mu]",
+)
+@click.option("--sample", is_flag=True, help="The same as --points z.")
 @columns_option
 @align_option
 @box_option
@@ -60,14 +71,15 @@ DEFAULT_OUTPUT = Path("reconstructions.png")
 @strict_option
 @force_option
 @decoder_option
-@weights_options
+@functools.partial(weights_options, several=True)
 @console_options
 def command(
     console: Console,
     sources: tuple[str, ...],
-    count: int,
+    count: int | None,
     split: str,
-    seed: int | None,
+    seeds: tuple[int, ...],
+    points: str | None,
     sample: bool,
     columns: int,
     align: str,
@@ -77,19 +89,25 @@ def command(
     strict: bool,
     force: bool,
     decoder: str | None,
-    weights: Path | None,
+    weights: tuple[Path, ...],
     threads: int | None,
 ) -> None:
     """Show faces above what the model makes of them.
 
     The faces come from a face set, chosen by seed, or are your own photos (docs/photos.md
-    tells how their faces are found).
+    tells how their faces are found). Below a row of them stands one of each of the --weights and
+    --points. --json tells every face's radius there, its distance from the origin.
 
     \b
     Examples:
         facegen reconstruct faces.h5 --split test --seed 1
+        facegen reconstruct faces.h5 --seed 1 --seed 2 --seed 3 --points mu,z
         facegen reconstruct me.jpg you.jpg -o us.png
+        facegen reconstruct me.jpg --weights ae --weights vae
     """
+    if sample and points is not None:
+        raise click.UsageError("Choose one of --sample and --points.")
+
     from facegen.api.reconstruct import reconstruct
 
     done = reconstruct(
@@ -97,7 +115,8 @@ def command(
         output or DEFAULT_OUTPUT,
         count=count,
         split=split,
-        seed=seed,
+        seed=seeds,
+        points=(points or "mu").split(","),
         sample=sample,
         columns=columns,
         align=align,
@@ -105,12 +124,17 @@ def command(
         sharpening=sharpening,
         force=force or output is None,
         decoder=decoder,
-        weights=weights,
+        weights=weights or None,
         threads=threads,
         on_seed=console.seed,
     )
     warn_about(console, done.originals.notes)
     for name, reason in done.originals.skipped:
         console.warn(f"skipped {name}: {reason}")
-    console.result(done.path, seed=done.seed, names=done.originals.names)
+    layers = [layer.description for layer in done.layers]
+    if len(layers) > 1:
+        below = ", ".join(f"{layer['points']} of {layer['weights']}" for layer in layers)
+        console.say(f"below the originals: {below}")
+    of_seeds: dict[str, Any] = {"seeds": done.seeds} if done.seeds[1:] else {"seed": done.seed}
+    console.result(done.path, **of_seeds, names=done.originals.names, reconstructions=layers)
     finish_skipped(console, len(done.originals.skipped), strict)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facegen.cli.options import PATH, RADIUS, FiniteFloat, usage_errors
+
+if TYPE_CHECKING:
+    from facegen.latent.sampler_choice import SamplerChoice
 
 
 class Percentiles(click.ParamType):
@@ -30,36 +32,8 @@ class Percentiles(click.ParamType):
         return numbers
 
 
-def sampler_options(function: Callable) -> Callable:
-    """Adds --sigma, --r-limit, --sampler, --radius, --radius-percentile and --truncation.
-
-    The command gets a `choice` instead of them: a `facegen.latent.sampler_choice.SamplerChoice`.
-    """
-
-    @functools.wraps(function)
-    def command(
-        *,
-        sampler: Path | None,
-        sigma: float | None,
-        r_limit: float | None,
-        radius: float | None,
-        radius_percentile: tuple[float, float] | None,
-        truncation: float | None,
-        **arguments: Any,
-    ) -> Any:
-        from facegen.latent.sampler_choice import SamplerChoice
-
-        with usage_errors():
-            choice = SamplerChoice(
-                sampler=sampler,
-                sigma=sigma,
-                r_limit=r_limit,
-                radius=radius,
-                radius_percentile=radius_percentile,
-                truncation=truncation,
-            )
-        return function(choice=choice, **arguments)
-
+def _with_options(command: Callable, radius_help: str) -> Callable:
+    """Adds the six options of a sampler."""
     for option in (
         click.option(
             "--truncation",
@@ -75,13 +49,7 @@ def sampler_options(function: Callable) -> Callable:
             help="Move normal points, or those of --sampler, to radii of training faces, between "
             "two percentiles: 5-95.",
         ),
-        click.option(
-            "--radius",
-            type=RADIUS,
-            metavar="R",
-            help="Move normal points, or those of --sampler, to this distance from the origin: "
-            "uniform on a shell.",
-        ),
+        click.option("--radius", type=RADIUS, metavar="R", help=radius_help),
         click.option(
             "--sampler",
             type=PATH,
@@ -103,3 +71,49 @@ def sampler_options(function: Callable) -> Callable:
     ):
         command = option(command)
     return command
+
+
+def _choose(arguments: dict[str, Any], names: Sequence[str]) -> SamplerChoice:
+    """The choice of a sampler, whose values are taken out of a command's arguments."""
+    from facegen.latent.sampler_choice import SamplerChoice
+
+    with usage_errors():
+        return SamplerChoice(**{name: arguments.pop(name) for name in names})
+
+
+OF_SEEDS = ("sampler", "sigma", "r_limit", "radius_percentile", "truncation")
+
+
+def sampler_options(function: Callable) -> Callable:
+    """Adds --sigma, --r-limit, --sampler, --radius, --radius-percentile and --truncation.
+
+    The command gets a `choice` instead of them: a `facegen.latent.sampler_choice.SamplerChoice`.
+    """
+
+    @functools.wraps(function)
+    def command(**arguments: Any) -> Any:
+        return function(choice=_choose(arguments, (*OF_SEEDS, "radius")), **arguments)
+
+    return _with_options(
+        command,
+        "Move normal points, or those of --sampler, to this distance from the origin: uniform on a "
+        "shell.",
+    )
+
+
+def face_options(function: Callable) -> Callable:
+    """Adds the same options, for commands that take faces by name.
+
+    The command gets a `choice` of where faces of a seed come from, and a `radius`, which is one of
+    all faces: with the sampler's it would be the same for those of a seed.
+    """
+
+    @functools.wraps(function)
+    def command(**arguments: Any) -> Any:
+        return function(choice=_choose(arguments, OF_SEEDS), **arguments)
+
+    return _with_options(
+        command,
+        "Move faces, photos and stored ones too, to this distance from the origin, before "
+        "--attribute moves them.",
+    )

@@ -51,10 +51,11 @@ def command(
     """Sharpen pictures, or all that are in folders.
 
     The default is --sharpen 3. A sheet made by facegen is sharpened tile by tile, so that its
-    gaps stay clean. EXIF, XMP, colour profile and transparency are kept. In a folder each picture
-    keeps its name and its format; with -o FILE its suffix chooses the format. A picture that
-    can't be used, such as one of 16 bits a channel, is skipped with its name and the reason on
-    stderr; the exit code is then 3, or 1 if none is left.
+    gaps stay clean. EXIF, XMP, colour profile and transparency are kept, and what facegen
+    generated is marked as synthetic, a photo never. In a folder each picture keeps its name and
+    its format; with -o FILE its suffix chooses the format. A picture that can't be used, such as
+    one of 16 bits a channel, is skipped with its name and the reason on stderr; the exit code is
+    then 3, or 1 if none is left.
 
     \b
     Examples:

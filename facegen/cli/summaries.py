@@ -73,3 +73,55 @@ def tsne_text(result: dict[str, Any]) -> list[str]:
             f"{counts['unknown']} unknown"
         )
     return lines
+
+
+def pca_text(result: dict[str, Any]) -> list[str]:
+    directions, coordinates = result["directions"], result["coordinates"]
+    counts = "  ".join(f"{float(s):.0%}: {n}" for s, n in directions["holding"].items())
+    lines = [
+        f"{result['stamp']['latents']}: {result['rows']:,} rows of training faces, variance "
+        f"{result['variance']:.3f} in {result['latent_dim']} coordinates",
+        f"  directions that hold a share of it   {counts}",
+        f"  coordinates that hold 90 %: {coordinates['holding']['0.9']}",
+        "  share of the first   "
+        + "  ".join(f"{n}: {share:.1%}" for n, share in directions["first"].items()),
+        f"  as many as {result['effective_directions']:.1f} directions of even variance",
+    ]
+    if (found := result["correlation"]) is not None:
+        lines.append(
+            f"  correlations of coordinates at most {found['largest']:.3f}, mean size "
+            f"{found['mean']:.4f}; of directions 0"
+        )
+    held_out = result["held_out_correlation"]
+    if held_out is not None and held_out["before"] and held_out["after"]:
+        lines.append(
+            f"  of {result['held_out_rows']:,} held-out rows {held_out['before']['mean']:.4f} "
+            f"before and {held_out['after']['mean']:.4f} after, by chance {held_out['chance']:.4f}"
+        )
+    for name, found in (("coordinates", coordinates), ("directions", directions)):
+        skewness, kurtosis = (max(map(abs, found[key])) for key in ("skewness", "excess_kurtosis"))
+        lines.append(f"  {name}: skewness at most {skewness:.2f}, excess kurtosis {kurtosis:.2f}")
+    return lines
+
+
+def neighbours_text(result: dict[str, Any], names: Sequence[str]) -> list[str]:
+    lines = []
+    for name, file in zip(names, result["files"], strict=True):
+        two, noise, between = file["two_faces"], file["noise"], file["between"]
+        lines += [
+            f"{name}: {file['faces']} faces; two are {two['distance']:.3f} apart, their pictures "
+            f"{two['change']:.4f}",
+            f"  the nearest training face is {file['neighbour_distance']:.3f} away; z is "
+            f"{noise['distance']:.3f} away, where the change is {noise['change']:.3f}",
+            "  change at distance   "
+            + "  ".join(f"{distance:g}" for distance in file["distances"]),
+        ]
+        for kind, own in file["around"].items():
+            lines.append(f"    {kind:10} " + "  ".join(f"{value:.3f}" for value in own["change"]))
+            if own["found"] is not None:
+                shares = "  ".join(f"{value:.0%}" for value in own["found"])
+                lines.append(f"    {'':10} with a face {shares}")
+        if between["share"] is not None:
+            lines.append(f"  {between['share']:.1%} of the points between two faces are faces")
+        lines.append(f"  evenness of the way between them {between['evenness']:.3f}")
+    return lines

@@ -8,118 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facegen.cli.network_options import network_options
 from facegen.cli.options import (
     PATH,
     SEED,
-    SIZES,
     FiniteFloat,
     console_options,
     force_option,
     hardware_options,
-    list_default,
     resume_option,
     with_options,
 )
 from facegen.cli.terminal import Console
-from facegen.options import ACTIVATIONS, KINDS, LOSSES, ModelOptions, TrainingOptions
+from facegen.options import PRECISIONS, ModelOptions, TrainingOptions
 from facegen.seeds import seed_or_draw
 
 if TYPE_CHECKING:
     from facegen.model.trainer import Progress
 
-MODEL = ModelOptions()
 TRAINING = TrainingOptions()
-
-
-def network_options(function: Callable) -> Callable:
-    """Adds an option for every field of ModelOptions that a user may choose."""
-    options = [
-        click.option(
-            "--kind",
-            type=click.Choice(KINDS),
-            default=MODEL.kind,
-            show_default=True,
-            help="A variational autoencoder, or a plain one without a KL loss.",
-        ),
-        click.option(
-            "--latent-dim",
-            type=click.IntRange(1, 65536),
-            default=MODEL.latent_dim,
-            show_default=True,
-            help="Dimensions of the latent space (the articles' z_dim).",
-        ),
-        click.option(
-            "--filters",
-            type=SIZES,
-            default=list_default(MODEL.filters),
-            show_default=True,
-            help="Of the encoder's convolutions; the decoder mirrors them.",
-        ),
-        click.option(
-            "--kernels",
-            type=SIZES,
-            default=list_default(MODEL.kernels),
-            show_default=True,
-            help="Kernel size of each convolution.",
-        ),
-        click.option(
-            "--strides",
-            type=SIZES,
-            default=list_default(MODEL.strides),
-            show_default=True,
-            help="Stride of each convolution.",
-        ),
-        click.option(
-            "--activation",
-            type=click.Choice(ACTIVATIONS),
-            default=MODEL.activation,
-            show_default=True,
-            help="After each convolution.",
-        ),
-        click.option(
-            "--batch-norm/--no-batch-norm",
-            default=None,
-            help="Batch normalisation after each convolution.  [default: on for a vae, off for "
-            "an ae]",
-        ),
-        click.option(
-            "--dropout",
-            type=FiniteFloat(0, 1, max_open=True),
-            default=MODEL.dropout,
-            show_default=True,
-            help="Dropout rate after each activation (the articles try 0.1).",
-        ),
-        click.option(
-            "--dense",
-            type=click.IntRange(0, 65536),
-            default=MODEL.dense,
-            show_default=True,
-            help="Size of an extra dense layer on both sides of the latent space; 0 for none.",
-        ),
-        click.option(
-            "--loss",
-            type=click.Choice(LOSSES),
-            default=MODEL.loss,
-            show_default=True,
-            help="Binary cross-entropy or mean squared error, summed over the pixels.",
-        ),
-        click.option(
-            "--kl-weight",
-            type=FiniteFloat(0, 1e6),
-            help="Factor of the KL loss (the articles' fact): 3 to 6 for bce, 0.01 to 0.05 for "
-            "mse.  [default: 5 for bce, 0.01 for mse]",
-        ),
-        click.option(
-            "--epsilon-limit",
-            type=FiniteFloat(0, 1000),
-            default=MODEL.epsilon_limit,
-            show_default=True,
-            help="The noise epsilon is cut to [-LIMIT, LIMIT].",
-        ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 @click.command("train")
@@ -157,6 +64,14 @@ def network_options(function: Callable) -> Callable:
     default=TRAINING.flip,
     show_default=True,
     help="Mirror training images at random.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=TRAINING.precision,
+    show_default=True,
+    help="Of a step's arithmetic; bfloat16 is faster where the processor has it. What is stored is "
+    "float32.",
 )
 @click.option("--seed", type=SEED, help="Of weights, order and noise; by default a fresh one.")
 @resume_option

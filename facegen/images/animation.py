@@ -14,9 +14,9 @@ from PIL import Image
 
 from facegen.errors import FacegenError, InputError, OutputError
 from facegen.io.files import atomic_output
-from facegen.io.provenance import EXIF_DESCRIPTION, with_version
+from facegen.io.provenance import EXIF_DESCRIPTION, Stamp, make_stamp, with_version
 from facegen.io.temporaries import Temporary
-from facegen.strict_json import to_json
+from facegen.io.xmp import add_to_gif, add_to_mp4
 
 MAX_FPS = 50.0  # players show a GIF's faster ones at 10
 PALETTE_FRAMES = 16  # that a GIF's 256 colours are chosen from
@@ -55,7 +55,8 @@ def save_animation(
 ) -> None:
     """Writes an animation that loops, in the format that its suffix names.
 
-    The provenance is a GIF's comment, a WebP's EXIF ImageDescription, an MP4's comment.
+    The provenance is a GIF's comment, a WebP's EXIF ImageDescription, an MP4's comment; beside it
+    lies the XMP that says that it is synthetic.
 
     Args:
         frames: uint8 (N, height, width, 3), N at least 1.
@@ -70,12 +71,12 @@ def save_animation(
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
         raise OutputError(f"{path}: an animation's name ends in {', '.join(WRITERS)}")
-    text = to_json(with_version(provenance))
+    stamp = make_stamp(with_version(provenance))
     with atomic_output(path, force=force) as temporary:
-        WRITERS[suffix](frames, temporary, text, fps, scale)
+        WRITERS[suffix](frames, temporary, stamp, fps, scale)
 
 
-def _write_gif(frames: np.ndarray, output: Temporary, text: str, fps: float, scale: int) -> None:
+def _write_gif(frames: np.ndarray, output: Temporary, stamp: Stamp, fps: float, scale: int) -> None:
     # One palette for all frames: with one for each, colours flicker.
     chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), PALETTE_FRAMES)).astype(int)]
     palette = Image.fromarray(np.concatenate(chosen)).quantize(256, Image.Quantize.MEDIANCUT)
@@ -91,13 +92,16 @@ def _write_gif(frames: np.ndarray, output: Temporary, text: str, fps: float, sca
         append_images=images[1:],
         duration=1000 / fps,
         loop=0,
-        comment=text.encode(),
+        comment=stamp.text.encode(),
     )
+    add_to_gif(output.file, stamp.xmp)
 
 
-def _write_webp(frames: np.ndarray, output: Temporary, text: str, fps: float, scale: int) -> None:
+def _write_webp(
+    frames: np.ndarray, output: Temporary, stamp: Stamp, fps: float, scale: int
+) -> None:
     exif = Image.Exif()
-    exif[EXIF_DESCRIPTION] = text
+    exif[EXIF_DESCRIPTION] = stamp.text
     images = [_enlarged(frame, scale) for frame in frames]
     images[0].save(
         output.file,
@@ -108,6 +112,7 @@ def _write_webp(frames: np.ndarray, output: Temporary, text: str, fps: float, sc
         loop=0,
         quality=WEBP_QUALITY,
         exif=exif,
+        xmp=stamp.xmp,
     )
 
 
@@ -129,7 +134,7 @@ def find_ffmpeg() -> str:
         ) from error
 
 
-def _write_mp4(frames: np.ndarray, output: Temporary, text: str, fps: float, scale: int) -> None:
+def _write_mp4(frames: np.ndarray, output: Temporary, stamp: Stamp, fps: float, scale: int) -> None:
     height, width, _ = frames.shape[1:]
     command = [
         *(find_ffmpeg(), "-loglevel", "error", "-y"),
@@ -137,7 +142,7 @@ def _write_mp4(frames: np.ndarray, output: Temporary, text: str, fps: float, sca
         *("-r", f"{fps:g}", "-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"),  # x264: even sides
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY)),
         *("-threads", str(MP4_THREADS)),
-        *("-movflags", "+faststart", "-metadata", f"comment={text}", "-f", "mp4"),
+        *("-movflags", "+faststart", "-metadata", f"comment={stamp.text}", "-f", "mp4"),
         f"file:{output.path}",  # else what stands before a colon in the name is a protocol
     ]
     pipe, null = subprocess.PIPE, subprocess.DEVNULL
@@ -152,6 +157,7 @@ def _write_mp4(frames: np.ndarray, output: Temporary, text: str, fps: float, sca
     if process.returncode:
         reason = message.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
         raise OutputError(f"ffmpeg can't write the video: {reason[0]}")
+    add_to_mp4(output.file, stamp.xmp)
 
 
 WRITERS = {".gif": _write_gif, ".webp": _write_webp, ".mp4": _write_mp4}

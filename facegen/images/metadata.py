@@ -3,7 +3,8 @@
 EXIF, XMP, colour profile and resolution go from any format to any that holds them; so do a PNG's
 texts to PNG, a JPEG's comment, IPTC and extended XMP to JPEG. The provenance is a PNG's text
 chunk, a JPEG's comment segments, and in WebP, AVIF and TIFF the EXIF tag ImageHistory
-(`facegen.io.provenance.read_provenance` reads them); other formats have none.
+(`facegen.io.provenance.read_provenance` reads them); other formats have none. All of these and GIF
+say in XMP what is synthetic (`facegen.io.digital_source`).
 """
 
 from __future__ import annotations
@@ -11,18 +12,17 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from facegen.errors import InputError
 from facegen.io.pictures import decoding_errors
-from facegen.io.provenance import COMMENT, EXIF_HISTORY, PROVENANCE_KEY, add_provenance
-from facegen.strict_json import to_json
+from facegen.io.provenance import COMMENT, EXIF_HISTORY, make_stamp, png_texts
+from facegen.io.xmp import add_to_gif
 
 QUALITY = 95  # of the formats that lose some: JPEG, WebP and AVIF
 WITH_EXIF = ("WEBP", "AVIF", "TIFF")  # as a directory that takes one more tag
 EXIF = b"Exif\0\0"
 XMP_TAG = 700
-XMP_TEXT = "XML:com.adobe.xmp"  # a PNG's keyword
 JPEG_KEPT = (b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0")  # extended XMP, IPTC
 JPEG_APP = {"APP1": 0xE1, "APP13": 0xED, "COM": 0xFE}
 MAX_SEGMENT = 65533
@@ -61,6 +61,8 @@ def encode_like(
     except (OSError, ValueError, TypeError, OverflowError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{picture_format} can't hold it ({reason}); choose .png") from error
+    if picture_format == "GIF":
+        add_to_gif(encoded, make_stamp(provenance).xmp)
     return encoded.getvalue()
 
 
@@ -74,21 +76,22 @@ def _options(
     # None where there is none: Pillow would take what the picture has got from others.
     options = {"icc_profile": info.get("icc_profile"), "quality": QUALITY}
     options |= {"dpi": info["dpi"]} if info.get("dpi") else {}
-    text = to_json(provenance)
+    text, said = make_stamp(provenance, xmp=xmp)
     if picture_format == "PNG":
-        options |= {"exif": _exif(original), "pnginfo": _png_texts(original, provenance, xmp)}
+        texts = png_texts(provenance, xmp=xmp, texts=getattr(original, "text", {}))
+        options |= {"exif": _exif(original), "pnginfo": texts}
     elif picture_format == "JPEG":
         extra = _segments("APP1", EXIF, _exif(original)) + _segments("COM", COMMENT, text.encode())
         kept, comment = _jpeg_segments(original)
-        options |= {"extra": extra + kept, "comment": comment, "xmp": xmp}
+        options |= {"extra": extra + kept, "comment": comment, "xmp": said}
     elif picture_format in WITH_EXIF:
         exif = original.getexif()
         for tag in TIFF_STORAGE & set(exif) if original.format == "TIFF" else ():
             del exif[tag]
         exif[EXIF_HISTORY] = text
-        if picture_format == "TIFF" and xmp:
-            exif[XMP_TAG] = xmp
-        options |= {"exif": EXIF + exif.tobytes().removeprefix(EXIF), "xmp": xmp}
+        if picture_format == "TIFF" and said:
+            exif[XMP_TAG] = said
+        options |= {"exif": EXIF + exif.tobytes().removeprefix(EXIF), "xmp": said}
     return options
 
 
@@ -98,19 +101,6 @@ def _exif(original: Image.Image) -> bytes:
     if not isinstance(exif, bytes):
         exif = original.getexif().tobytes() if original.getexif() else b""
     return exif.removeprefix(EXIF)
-
-
-def _png_texts(
-    original: Image.Image, provenance: dict[str, Any], xmp: bytes
-) -> PngImagePlugin.PngInfo:
-    texts = {XMP_TEXT: xmp.decode(errors="replace")} if xmp else {}
-    texts |= getattr(original, "text", {})
-    found = PngImagePlugin.PngInfo()
-    for key, text in texts.items():
-        if key != PROVENANCE_KEY:
-            found.add_itxt(key, text)
-    add_provenance(found, provenance)
-    return found
 
 
 def _segments(name: str, prefix: bytes, data: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from facegen.errors import InputError
 from facegen.io.files import atomic_output
 from facegen.io.pictures import MAX_PIXELS, check_pixels, open_photo
-from facegen.io.provenance import PROVENANCE_KEY, add_provenance, with_version
+from facegen.io.provenance import PROVENANCE_KEY, png_texts, with_version
 from facegen.io.temporaries import Temporary
 
 BACKGROUND = 255
@@ -75,10 +76,14 @@ def _grid(count: int, columns: int, height: int, width: int) -> Grid:
     return grid
 
 
-def pair_grid(count: int, columns: int, height: int, width: int) -> Grid:
-    """The grid of `make_pair_sheet` for `count` pairs; raises InputError if it is too large."""
+def stack_grid(count: int, layers: int, columns: int, height: int, width: int) -> Grid:
+    """The grid of `make_stack_sheet` for layers of `count` faces.
+
+    Raises:
+        InputError: it is too large.
+    """
     columns = min(columns, count)
-    return _grid(2 * -(-count // columns) * columns, columns, height, width)
+    return _grid(layers * -(-count // columns) * columns, columns, height, width)
 
 
 def make_sheet(faces: np.ndarray, *, columns: int = 7) -> tuple[Image.Image, Grid]:
@@ -104,23 +109,23 @@ def make_sheet(faces: np.ndarray, *, columns: int = 7) -> tuple[Image.Image, Gri
     return Image.fromarray(sheet), grid
 
 
-def make_pair_sheet(
-    upper: np.ndarray, lower: np.ndarray, *, columns: int = 7
-) -> tuple[Image.Image, Grid]:
-    """A sheet with a row of the upper faces over a row of the lower ones, and so on.
+def make_stack_sheet(layers: Sequence[np.ndarray], *, columns: int = 7) -> tuple[Image.Image, Grid]:
+    """A sheet with a row of the first layer's faces over a row of the second's, and so on.
 
     Args:
-        upper, lower: uint8 (N, height, width, 3) both, N at least 1.
+        layers: two or more, each uint8 (N, height, width, 3), N at least 1.
 
     Returns:
         As `make_sheet`. Where a row is not full, its tiles are white.
     """
-    grid = pair_grid(len(upper), columns, *upper.shape[1:3])
-    tiles = np.full((grid.rows, grid.columns, *upper.shape[1:]), BACKGROUND, "u1")
-    for i, pair in enumerate(zip(upper, lower, strict=True)):
+    height, width = layers[0].shape[1:3]
+    grid = stack_grid(len(layers[0]), len(layers), columns, height, width)
+    tiles = np.full((grid.rows, grid.columns, height, width, 3), BACKGROUND, "u1")
+    for i, stack in enumerate(zip(*layers, strict=True)):
         row, column = divmod(i, grid.columns)
-        tiles[2 * row, column], tiles[2 * row + 1, column] = pair
-    return make_sheet(tiles.reshape(-1, *upper.shape[1:]), columns=grid.columns)
+        for layer, face in enumerate(stack):
+            tiles[len(layers) * row + layer, column] = face
+    return make_sheet(tiles.reshape(-1, height, width, 3), columns=grid.columns)
 
 
 def save_png(
@@ -157,12 +162,23 @@ def write_png(
         InputError: it is too large for facegen to read it again.
     """
     check_sheet(*image.size)
+    image.save(temporary.file, format="PNG", pnginfo=_png_text(provenance, grid))
+
+
+def png_bytes(image: Image.Image, provenance: dict[str, Any], *, grid: Grid | None = None) -> bytes:
+    """What `save_png` would write, for who sends it somewhere."""
+    check_sheet(*image.size)
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", pnginfo=_png_text(provenance, grid))
+    return buffer.getvalue()
+
+
+def _png_text(provenance: dict[str, Any], grid: Grid | None) -> PngImagePlugin.PngInfo:
+    """The text chunks of a PNG: facegen's version and a sheet's grid are added."""
     provenance = with_version(provenance)
     if grid is not None:
         provenance["grid"] = asdict(grid)
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, provenance)
-    image.save(temporary.file, format="PNG", pnginfo=text)
+    return png_texts(provenance)
 
 
 def read_grid(provenance: dict[str, Any] | None, size: tuple[int, int]) -> Grid | None:

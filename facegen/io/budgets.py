@@ -67,3 +67,15 @@ class BudgetedFile(io.RawIOBase):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def read_behind(path: Path, name: bytes, most: int) -> bytes:
+    """At most so many bytes behind the first place where a file has `name`; none without one."""
+    step, start = 1 << 20, b""
+    with BudgetedFile(path, size=path.stat().st_size, reads=BODY_READS) as file:
+        while part := file.read(step):
+            _, found, rest = (start + part).partition(name)
+            if found:
+                return (rest + file.read(most))[:most]
+            start = (start + part)[1 - len(name) :]
+    return b""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,8 +60,8 @@ def read_state(path: str | os.PathLike) -> dict[str, Any]:
         return _state(file)
 
 
-def read_options(path: str | os.PathLike, key: str, kind: type[Options]) -> Options:
-    """The options that a checkpoint's state holds under a key, as an object of their dataclass.
+def read_options(path: str | os.PathLike, key: str, kind: Callable[..., Options]) -> Options:
+    """The options that a checkpoint's state holds under a key, as `kind` makes them of its values.
 
     Raises:
         MissingFileError, InputError: there is none, or it is damaged.

@@ -14,7 +14,7 @@ Layout of the file (HDF5, no filters):
         fingerprint (SHA-256 of images, names and split), rows_fingerprint (the same of row digests,
         names and split; since format 2), where faces come from photos options (JSON,
         `facegen.io.prepare_options`; since format 2), where facegen generated the faces,
-        provenance (JSON, `facegen.io.hdf5_provenance`), and of a shard those of
+        provenance and digital_source_type (`facegen.io.hdf5_provenance`), and of a shard those of
         `facegen.io.parts`
 """
 

@@ -34,6 +34,7 @@ MAKERS = {  # what to tell people who give another file
     "facegen-latents": "facegen encode FACES.h5",
     "facegen-sampler": "facegen fit LATENTS.h5",
     "facegen-attributes": "facegen attributes LATENTS.h5",
+    "facegen-components": "facegen attributes LATENTS.h5 --unsupervised",
 }
 SPLIT_DTYPE = h5py.enum_dtype(SPLITS, basetype="u1")
 
@@ -182,8 +183,7 @@ def kind_of(path: str | os.PathLike) -> str:
     """What a file calls itself: the format of facegen's files, else that it is another's.
 
     Raises:
-        MissingFileError: no such file.
-        InputError: not HDF5, or truncated.
+        MissingFileError, InputError: no such file, not HDF5, or truncated.
     """
     with _open(Path(path), "HDF5") as file:
         return _kind(file)
@@ -234,11 +234,11 @@ def _check_extent(found: h5py.Dataset) -> None:
         )
 
 
-def dataset(file: h5py.File, name: str, *, ndim: int, dtype: Any = None) -> h5py.Dataset:
+def dataset(file: h5py.File, name: str, *, ndim: int | None, dtype: Any = None) -> h5py.Dataset:
     """A dataset of the file itself, checked.
 
     Args:
-        dtype: of NumPy, or str for texts of any kind; by default any.
+        ndim, dtype: None for any; the type is NumPy's, or str for texts of any kind.
 
     Raises:
         InputError: it is missing, a link to another file, has another rank or dtype, or a shape
@@ -252,7 +252,7 @@ def dataset(file: h5py.File, name: str, *, ndim: int, dtype: Any = None) -> h5py
         elsewhere = found.file.filename != path  # behind a group that is a link
         if not isinstance(found, h5py.Dataset) or elsewhere or found.external or found.is_virtual:
             raise InputError(f"{path}: {name!r} is not a plain dataset")
-        if found.ndim != ndim or not _has_dtype(found, dtype):
+        if ndim not in (None, found.ndim) or not _has_dtype(found, dtype):
             of = "" if dtype is None else f" of {'text' if dtype is str else dtype}"
             raise InputError(
                 f"{path}: {name!r} is {found.shape} {found.dtype}; expected {ndim} dimensions{of}"

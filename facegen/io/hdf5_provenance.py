@@ -1,7 +1,7 @@
 """What an HDF5 file records of how it was made: JSON in the attribute "provenance" of its root.
 
-It is the same JSON that pictures carry (`facegen.io.provenance`). latents.h5 has its `Origin`
-instead.
+It is the same JSON that pictures carry (`facegen.io.provenance`), and a face set that was generated
+says so as they do, in the attribute "digital_source_type". latents.h5 has its `Origin` instead.
 """
 
 from __future__ import annotations
@@ -12,15 +12,26 @@ import h5py
 
 from facegen.errors import InputError
 from facegen.io import hdf5
+from facegen.io.digital_source import digital_source_type
 from facegen.io.provenance import parse_provenance, with_version
 from facegen.strict_json import to_json
 
-ATTRIBUTE = "provenance"
+ATTRIBUTE, SOURCE_TYPE = "provenance", "digital_source_type"
 
 
 def write_file_provenance(file: h5py.File, provenance: dict[str, Any]) -> None:
     """Records JSON values; facegen's version is added."""
     file.attrs[ATTRIBUTE] = to_json(with_version(provenance))
+    if source_type := digital_source_type(provenance):
+        file.attrs[SOURCE_TYPE] = source_type
+
+
+def read_file_source_type(file: h5py.File) -> str | None:
+    """The digital source type of a face set; None where it is not generated, or does not say so."""
+    if SOURCE_TYPE not in file.attrs:
+        return None
+    with hdf5.read_errors(file.filename):
+        return str(hdf5.attribute(file, SOURCE_TYPE))
 
 
 def read_file_provenance(file: h5py.File) -> dict[str, Any] | None:

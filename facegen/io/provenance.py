@@ -1,17 +1,23 @@
-"""What files say of how they were made: JSON, written and read in one way."""
+"""What files say of how they were made: JSON, written and read in one way; and that they are
+synthetic.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, PngImagePlugin
 
 from facegen.errors import InputError
-from facegen.io.budgets import BODY_READS, BudgetedFile
+from facegen.io.budgets import read_behind
+from facegen.io.digital_source import digital_source_type
 from facegen.io.pictures import decoding_errors
+from facegen.io.xmp import PNG_KEYWORD as XMP_KEYWORD
+from facegen.io.xmp import with_source_type
 from facegen.strict_json import to_json
 from facegen.version import __version__
 
@@ -34,10 +40,47 @@ def with_version(provenance: dict[str, Any]) -> dict[str, Any]:
     return {"facegen_version": __version__, **provenance}
 
 
-def add_provenance(text: PngImagePlugin.PngInfo, provenance: dict[str, Any]) -> None:
-    """Adds the text chunk; names that are not UTF-8 lose the bytes that are not."""
-    content = to_json(provenance, ensure_ascii=False)
-    text.add_itxt(PROVENANCE_KEY, content.encode(errors="replace").decode())
+class Stamp(NamedTuple):
+    """What a picture carries.
+
+    Attributes:
+        text: its provenance as JSON.
+        xmp: that it is synthetic (`facegen.io.digital_source`); empty where it is not.
+    """
+
+    text: str
+    xmp: bytes
+
+
+def make_stamp(provenance: dict[str, Any], *, xmp: bytes = b"", ensure_ascii: bool = True) -> Stamp:
+    """The stamp of a picture; nothing facegen makes is written without one.
+
+    Args:
+        provenance: JSON values.
+        xmp: that the picture has already, and keeps.
+        ensure_ascii: writes all other letters as escapes.
+    """
+    said = with_source_type(xmp, digital_source_type(provenance))
+    return Stamp(to_json(provenance, ensure_ascii=ensure_ascii), said)
+
+
+def png_texts(
+    provenance: dict[str, Any], *, xmp: bytes = b"", texts: Mapping[str, str] | None = None
+) -> PngImagePlugin.PngInfo:
+    """A PNG's stamp as text chunks; names that are not UTF-8 lose the bytes that are not.
+
+    Args:
+        provenance: JSON values.
+        xmp, texts: what the picture has already, and keeps.
+    """
+    stamp = make_stamp(provenance, xmp=xmp, ensure_ascii=False)
+    found = PngImagePlugin.PngInfo()
+    said = {XMP_KEYWORD: stamp.xmp.decode(errors="replace")} if stamp.xmp else {}
+    kept = {key: text for key, text in (texts or {}).items() if key != PROVENANCE_KEY}
+    for key, text in {**said, **kept, **said}.items():
+        found.add_itxt(key, text)
+    found.add_itxt(PROVENANCE_KEY, stamp.text.encode(errors="replace").decode())
+    return found
 
 
 def read_provenance(image: Image.Image) -> dict[str, Any] | None:
@@ -69,23 +112,11 @@ def read_mp4_provenance(path: Path) -> dict[str, Any]:
     Raises:
         InputError: there is none, or it is damaged; the message is the reason alone.
     """
-    data = _mp4_comment(path)
+    data = read_behind(path, MP4_COMMENT, 2 * MAX_PROVENANCE_BYTES)
     size = int.from_bytes(data[:4], "big")
     if data[4:8] != b"data" or size < 16:
         raise InputError("a video without a comment; facegen did not make it, or it was edited")
     return parse_provenance(data[16:size].decode(errors="replace"))
-
-
-def _mp4_comment(path: Path) -> bytes:
-    """What an MP4 holds behind the name of its comment, as much as can be provenance."""
-    step, start = 1 << 20, b""
-    with BudgetedFile(path, size=path.stat().st_size, reads=BODY_READS) as file:
-        while part := file.read(step):
-            _, name, rest = (start + part).partition(MP4_COMMENT)
-            if name:
-                return rest + file.read(MAX_PROVENANCE_BYTES + step)
-            start = part[-len(MP4_COMMENT) :]
-    return b""
 
 
 def parse_provenance(text: str) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Weights:
                 f"{FORMAT_VERSION}; upgrade facegen"
             )
         try:
-            model = ModelOptions(**config["model"])
+            model = ModelOptions.from_record(**config["model"])
             dict(config["files"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{config_path} is damaged: {error}") from error

@@ -30,6 +30,7 @@ from facegen.io.attribute_file import (
 )
 from facegen.io.files import sha256_of
 from facegen.io.weights import Weights
+from facegen.latent.components import Components, is_component
 
 NOTHING_LEFT = 1e-6  # of a direction's length, once others are removed
 
@@ -156,10 +157,7 @@ class Directions:
         Raises:
             InputError: there is no such label, or nothing of it is left without the others.
         """
-        vectors = np.stack([self[name] for name in amounts])
-        if without:
-            vectors = remove(vectors, np.stack([self[name] for name in without]), list(amounts))
-        return (np.array([*amounts.values()], np.float64) @ vectors).astype(np.float32)
+        return Move(self, amounts, without).offset()
 
 
 def remove(vectors: np.ndarray, others: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -210,29 +208,47 @@ def find_directions(weights: Weights, path: str | os.PathLike | None = None) -> 
 
 @dataclass(frozen=True)
 class Move:
-    """A move in the latent space along labels' directions.
+    """A move in the latent space along directions of labels, components or both.
 
     Attributes:
-        directions: read from a file.
-        amounts: label to amount, at least one.
-        without: labels whose directions are removed from those moved along.
+        directions: of the labels, read from a file; None if only components are named.
+        amounts: label or component to amount, at least one.
+        without: labels and components whose directions are removed from those moved along.
+        components: read from a file; None if only labels are named.
     """
 
-    directions: Directions
+    directions: Directions | None
     amounts: Mapping[str, float]
     without: Sequence[str] = ()
+    components: Components | None = None
+
+    def _direction(self, name: str) -> np.ndarray:
+        source = self.components if is_component(name) else self.directions
+        if source is None:
+            raise InputError(f"there is no file with the direction {name!r}")
+        return source[name]
 
     def offset(self) -> np.ndarray:
-        """What the whole move adds to a point, float32 (latent_dim)."""
-        return self.directions.offset(self.amounts, self.without)
+        """What the whole move adds to a point: the sum of amount times direction.
+
+        Returns:
+            float32 (latent_dim).
+
+        Raises:
+            InputError: there is no such direction, or nothing of it is left without the others.
+        """
+        vectors = np.stack([self._direction(name) for name in self.amounts])
+        if self.without:
+            others = np.stack([self._direction(name) for name in self.without])
+            vectors = remove(vectors, others, list(self.amounts))
+        return (np.array([*self.amounts.values()], np.float64) @ vectors).astype(np.float32)
 
     @property
     def provenance(self) -> dict[str, Any]:
         """As JSON."""
-        path = self.directions.path
-        return {
-            "attributes": dict(self.amounts),
-            "without": list(self.without),
-            "attributes_file": path.name if path else None,
-            "attributes_sha256": self.directions.sha256,
-        }
+        record: dict[str, Any] = {"attributes": dict(self.amounts), "without": list(self.without)}
+        for kind, source in (("attributes", self.directions), ("components", self.components)):
+            if source is not None:
+                record[f"{kind}_file"] = source.path.name if source.path else None
+                record[f"{kind}_sha256"] = source.sha256
+        return record

@@ -1,4 +1,4 @@
-"""The choice of a move along labels' directions: how far, without what, and whose directions."""
+"""The choice of a move along directions: how far, without what, and whose directions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class MoveChoice:
     """How to move faces, as `facegen generate` and `facegen edit` let one choose.
 
     Attributes:
-        attribute: label to amount, at least one; 1 leads from the average face without to that
-            with, for example {"Smiling": 1.5}.
-        without: labels whose directions are left out of those moved along.
-        attributes: the file of directions, as `facegen.attributes` writes it; by default the one
-            beside the weights.
+        attribute: label or component to amount, at least one, for example {"Smiling": 1.5,
+            "pc-1": -2}; 1 leads from the average face without a label to that with, and along a
+            component by one standard deviation.
+        without: labels and components whose directions are left out of those moved along.
+        attributes: a file of directions, as `facegen.attributes` or `facegen.components` writes
+            it; by default those beside the weights, and for the other kind in any case.
 
     Raises:
         InputError: no label is given, or one twice.
@@ -47,8 +48,19 @@ class MoveChoice:
             MissingFileError, InputError: no such file, it was made with another encoder, or it
                 lacks a label.
         """
+        from facegen.io.component_file import FORMAT
+        from facegen.io.hdf5 import kind_of
+        from facegen.latent.components import find_components, is_component
         from facegen.latent.directions import Move, find_directions
 
-        move = Move(find_directions(weights, self.attributes), self.attribute, self.without)
-        move.offset()  # a wrong label is found before the work begins
+        named = [is_component(name) for name in (*self.attribute, *self.without)]
+        own = self.attributes
+        of_components = own is not None and kind_of(own) == FORMAT
+        directions = components = None
+        if any(named):
+            components = find_components(weights, own if of_components else None)
+        if not all(named):
+            directions = find_directions(weights, None if of_components else own)
+        move = Move(directions, self.attribute, self.without, components)
+        move.offset()  # a wrong name is found before the work begins
         return move

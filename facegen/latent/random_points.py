@@ -14,7 +14,7 @@ import numpy as np
 MAX_ROW = 2**63 - 1
 
 # Streams keep draws for different purposes apart: the key's second word.
-POINTS, EPSILON, SELECTION, EPOCH, RADIUS = range(5)
+POINTS, EPSILON, SELECTION, EPOCH, RADIUS, DIRECTION = range(6)
 
 
 def generator(seed: int, row: int = 0, stream: int = POINTS) -> np.random.Generator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ CHANGES = {
     "radius_percentile": "--radius-percentile",
     "truncation": "--truncation",
 }
+LARGEST = {"sigma": 1000.0, "r_limit": 1000.0, "radius": 1000.0, "truncation": 1.0}
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,23 @@ class SamplerChoice:
         change = self._given(CHANGES)
         if change and (self.sigma is not None or self.r_limit is not None):
             raise InputError(f"{change[0]} goes with --sampler, or alone with normal points.")
+
+    @classmethod
+    def parse(cls, text: str) -> SamplerChoice:
+        """A choice in one word, as it stands behind a seed: "sampler=my.h5,truncation=0.7".
+
+        Raises:
+            InputError: there is no such option, a value is out of its range, or they don't go
+                together.
+        """
+        fields = {flag.removeprefix("--"): name for name, flag in (SOURCES | CHANGES).items()}
+        values: dict[str, Any] = {}
+        for part in text.split(","):
+            name, _, value = part.partition("=")
+            if name not in fields or fields[name] in values:
+                raise InputError(f"{part!r} is not one of {'=, '.join(fields)}=, each once at most")
+            values[fields[name]] = _parse_value(fields[name], value)
+        return cls(**values)
 
     def _given(self, options: dict[str, str]) -> list[str]:
         return [flag for name, flag in options.items() if getattr(self, name) is not None]
@@ -100,6 +119,23 @@ class SamplerChoice:
                 )
             points = AtPercentiles(points, *self.radius_percentile, training)
         return points, training
+
+
+def _parse_value(name: str, text: str) -> Any:
+    """The value of a choice's field."""
+    if name == "sampler":
+        return text
+    try:
+        if name == "radius_percentile":
+            low, high = map(float, text.split("-"))
+            if 0 <= low <= high <= 100:
+                return low, high
+        elif 0 < float(text) <= LARGEST[name]:
+            return float(text)
+    except ValueError:
+        pass
+    wanted = "LOW-HIGH in 0..100" if name == "radius_percentile" else f"in 0..{LARGEST[name]:g}"
+    raise InputError(f"{text!r} is no {name.replace('_', '-')}, {wanted}")
 
 
 def choose_sampler(sampler: SamplerChoice | PointSampler, weights: Weights) -> PointSampler:

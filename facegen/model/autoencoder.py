@@ -1,8 +1,7 @@
-"""The network and its loss: the convolutional (variational) autoencoder of the articles.
+"""The network: the convolutional (variational) autoencoder of the articles.
 
-Read from top to bottom: the options, two layers that Keras is slow at, the encoder, the decoder,
-and the model that trains them. Only Keras and TensorFlow are imported here, so import this module
-late: it costs seconds.
+Read from top to bottom: the encoder, the decoder, and the model that trains them. Layers that Keras
+has not are in layers.py, the losses in losses.py. Import this module late: it costs seconds.
 
 Source: the article series "Variational Autoencoder with Tensorflow 2.8", parts X to XIII.
 """
@@ -10,58 +9,21 @@ Source: the article series "Variational Autoencoder with Tensorflow 2.8", parts 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from facegen.model import replicas
+from facegen.model.layers import BATCH_NORM_MOMENTUM, BatchNormalization, UpsamplingConvolution
+from facegen.model.losses import kl_divergence, reconstruction_loss
 from facegen.options import ModelOptions
 
-BATCH_NORM_EPSILON = 1e-3  # Keras' default
-BATCH_NORM_MOMENTUM = 0.99  # Keras' default
+HEADS = ("mu", "logvar")
 LEAKY_RELU_SLOPE = 0.3  # LeakyReLU's default in TensorFlow 2.8, which the articles use
-
-
-class BatchNormalization(keras.layers.Layer):
-    """Batch normalisation of the last axis with TensorFlow's fused kernel.
-
-    Keras 3 computes moments and normalisation from single operations instead, which is slower
-    on a CPU (benchmarks/train_step.py).
-
-    Input shape: (batch, height, width, channels), float32. Output shape: the same.
-    """
-
-    def build(self, input_shape):
-        shape = (input_shape[-1],)
-        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
-        # Replicas have the same statistics, so that the first one's are all's.
-        moving = {"shape": shape, "trainable": False, "aggregation": "only_first_replica"}
-        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **moving)
-        self.moving_variance = self.add_weight(initializer="ones", name="moving_variance", **moving)
-
-    def call(self, inputs, training=False):
-        if not training:
-            scale, shift = self.scale_and_shift()
-            return inputs * scale + shift
-        outputs, mean, variance = self._normalize(inputs)
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * BATCH_NORM_MOMENTUM + batch * (1 - BATCH_NORM_MOMENTUM))
-        return outputs
-
-    def _normalize(self, inputs):
-        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        if replicas.are_several():
-            return replicas.batch_norm(inputs, gamma, beta, BATCH_NORM_EPSILON)
-        return tf.compat.v1.nn.fused_batch_norm(
-            inputs, gamma, beta, epsilon=BATCH_NORM_EPSILON, is_training=True
-        )
-
-    def scale_and_shift(self):
-        """What inference multiplies by and then adds, per channel."""
-        scale = self.gamma * tf.math.rsqrt(self.moving_variance + BATCH_NORM_EPSILON)
-        return scale, self.beta - self.moving_mean * scale
 
 
 def _glorot(options: ModelOptions, name: str) -> keras.initializers.Initializer:
@@ -80,8 +42,37 @@ def _activation(options: ModelOptions) -> keras.layers.Layer:
     return keras.layers.Activation(options.activation)
 
 
-def build_encoder(options: ModelOptions) -> keras.Model:
+def _upward_convolution(
+    options: ModelOptions, filters: int, kernel_size: int, stride: int, *, number: int, bias: bool
+) -> keras.layers.Layer:
+    """A layer of the decoder that enlarges: a transposed convolution, or upsampling and one."""
+    if options.upsampling:
+        name = f"upsampling_convolution_{number}"
+        return UpsamplingConvolution(
+            filters,
+            kernel_size=kernel_size,
+            stride=stride,
+            use_bias=bias,
+            initializer=_glorot(options, name),
+            name=name,
+        )
+    name = f"transposed_convolution_{number}"
+    return keras.layers.Conv2DTranspose(
+        filters,
+        kernel_size,
+        stride,
+        "same",
+        use_bias=bias,
+        kernel_initializer=_glorot(options, name),
+        name=name,
+    )
+
+
+def build_encoder(options: ModelOptions, **batch_norm: Any) -> keras.Model:
     """Builds the encoder.
+
+    Args:
+        batch_norm: arguments of the layers `BatchNormalization`.
 
     Input shape: (batch, image_size, image_size, channels), float32 in [0, 1].
     Output: mu and logvar of a VAE, or mu alone of an AE, each float32 (batch, latent_dim).
@@ -101,7 +92,7 @@ def build_encoder(options: ModelOptions) -> keras.Model:
             name=name,
         )(x)
         if options.batch_norm:
-            x = BatchNormalization(name=f"batch_norm_{i}")(x)
+            x = BatchNormalization(name=f"batch_norm_{i}", **batch_norm)(x)
         x = _activation(options)(x)
         if options.dropout:
             x = keras.layers.Dropout(options.dropout, seed=options.seed + i)(x)
@@ -114,8 +105,11 @@ def build_encoder(options: ModelOptions) -> keras.Model:
     return keras.Model(image, outputs, name="encoder")
 
 
-def build_decoder(options: ModelOptions) -> keras.Model:
+def build_decoder(options: ModelOptions, **batch_norm: Any) -> keras.Model:
     """Builds the decoder, the encoder's mirror image.
+
+    Args:
+        batch_norm: arguments of the layers `BatchNormalization`.
 
     Input shape: (batch, latent_dim), float32.
     Output shape: (batch, image_size, image_size, channels), float32 logits: their sigmoid is
@@ -124,71 +118,23 @@ def build_decoder(options: ModelOptions) -> keras.Model:
     z = keras.Input((options.latent_dim,), name="z")
     size = options.smallest_size
     x = z
-    if options.dense:
-        x = _activation(options)(_dense(options, options.dense, "decoder_dense")(x))
+    if options.decoder_dense:
+        x = _activation(options)(_dense(options, options.decoder_dense, "decoder_dense")(x))
     x = _dense(options, size * size * options.filters[-1], "to_pixels")(x)
     x = keras.layers.Reshape((size, size, options.filters[-1]))(x)
     filters_up = (*options.filters[-2::-1], options.channels)
     layers = list(zip(filters_up, options.kernels[::-1], options.strides[::-1], strict=True))
     for i, (filters, kernel_size, stride) in enumerate(layers):
-        name = f"transposed_convolution_{i}"
         last = i == len(layers) - 1
-        x = keras.layers.Conv2DTranspose(
-            filters,
-            kernel_size,
-            stride,
-            "same",
-            use_bias=last or not options.batch_norm,
-            kernel_initializer=_glorot(options, name),
-            name=name,
-        )(x)
+        bias = last or not options.batch_norm
+        x = _upward_convolution(options, filters, kernel_size, stride, number=i, bias=bias)(x)
         if not last:
             if options.batch_norm:
-                x = BatchNormalization(name=f"decoder_batch_norm_{i}")(x)
+                x = BatchNormalization(name=f"decoder_batch_norm_{i}", **batch_norm)(x)
             x = _activation(options)(x)
             if options.dropout:
                 x = keras.layers.Dropout(options.dropout, seed=options.seed + 100 + i)(x)
     return keras.Model(z, x, name="decoder")
-
-
-@tf.custom_gradient
-def cross_entropy_sum(images, logits):
-    """Binary cross-entropy of logits, summed over everything, with the gradient of the logits.
-
-    The value is TensorFlow's sigmoid_cross_entropy_with_logits; its gradient, sigmoid(logits) -
-    images, is written out here since what automatic differentiation makes of the formula takes
-    6 % of a training step more.
-    """
-    entropy = tf.nn.relu(logits) - logits * images + tf.math.log1p(tf.exp(-tf.abs(logits)))
-
-    def gradient(upstream):
-        return None, (tf.sigmoid(logits) - images) * upstream
-
-    return tf.reduce_sum(entropy), gradient
-
-
-def reconstruction_loss(images, logits, loss: str):
-    """Mean over the channels, SUM over the pixels, mean over the batch (article X).
-
-    Args:
-        images: float32 (batch, height, width, channels) in [0, 1].
-        logits: the decoder's output, of the same shape.
-        loss: "bce", binary cross-entropy in nats, or "mse", the mean squared error.
-    """
-    if loss == "bce":
-        # From logits: Keras' cross-entropy of probabilities clips and takes two logarithms.
-        total = cross_entropy_sum(images, logits)
-    else:
-        total = tf.reduce_sum(tf.math.squared_difference(images, tf.sigmoid(logits)))
-    return total / tf.cast(tf.shape(images)[0] * images.shape[-1], tf.float32)
-
-
-def kl_divergence(mu, logvar):
-    """KL(N(mu, exp(logvar)) || N(0, 1)) in nats, summed over coordinates, mean over the batch.
-
-    Kingma and Welling 2014, appendix B: -1/2 sum(1 + logvar - mu^2 - exp(logvar)).
-    """
-    return tf.reduce_mean(-0.5 * tf.reduce_sum(1 + logvar - tf.square(mu) - tf.exp(logvar), axis=1))
 
 
 class Adam(keras.optimizers.Adam):
@@ -218,22 +164,42 @@ class Autoencoder(keras.Model):
     kl_loss; kl_loss includes the factor kl_weight, as in the articles. Epsilon is a function of
     (seed, step), so a resumed run draws what the unbroken run would have drawn.
 
+    With the precision "bfloat16" the layers of a training step compute in it, but for mu, logvar,
+    the losses and the statistics of batch normalisation; weights, tests and all else are float32.
+
     Args:
         strategy: of `facegen.model.replicas`, for several devices; by default one.
+        precision: "float32" or "bfloat16", of training steps.
     """
 
-    def __init__(self, options: ModelOptions, *, strategy: tf.distribute.Strategy | None = None):
+    def __init__(
+        self,
+        options: ModelOptions,
+        *,
+        strategy: tf.distribute.Strategy | None = None,
+        precision: str = "float32",
+    ):
         super().__init__()
         self.options = options
         self.strategy = strategy or tf.distribute.get_strategy()
+        self.precision = precision
         with self.strategy.scope():
-            self.encoder = build_encoder(options)
-            self.decoder = build_decoder(options)
+            self.encoder = build_encoder(options, momentum=self._momentum)
+            self.decoder = build_decoder(options, momentum=self._momentum)
         self.means = [keras.metrics.Mean(name) for name in ("total_loss", "reco_loss", "kl_loss")]
 
     @property
     def metrics(self):
         return self.means
+
+    def _momentum(self):
+        """The share that batch norm's moving averages keep at a training step.
+
+        It grows to the usual 0.99 in 891 steps. A small face set has fewer in all, and its averages
+        would still be those of a network that has learnt little.
+        """
+        steps = tf.cast(self.optimizer.iterations, tf.float32)
+        return tf.minimum(BATCH_NORM_MOMENTUM, (1 + steps) / (10 + steps))
 
     def mu(self, images):
         """The points of images, float32 (batch, height, width, channels) in [0, 1]."""
@@ -257,7 +223,7 @@ class Autoencoder(keras.Model):
         else:
             z = self.encoder(images, training=training)
             kl_loss = tf.constant(0.0)
-        logits = self.decoder(z, training=training)
+        logits = tf.cast(self.decoder(z, training=training), tf.float32)
         reco_loss = reconstruction_loss(images, logits, options.loss)
         losses = (reco_loss + kl_loss, reco_loss, kl_loss)
         return [replicas.share_of(loss, batch) for loss in losses]
@@ -281,7 +247,25 @@ class Autoencoder(keras.Model):
         return {mean.name: mean.result() for mean in self.means}
 
     def train_step(self, batch):
-        return self._update_metrics(batch, replicas.run(self.strategy, self._learn, batch))
+        with self._training_precision():
+            losses = replicas.run(self.strategy, self._learn, batch)
+        return self._update_metrics(batch, losses)
+
+    @contextmanager
+    def _training_precision(self) -> Iterator[None]:
+        """Lets layers compute in the precision of training while a step runs or is traced."""
+        layers = [
+            layer
+            for layer in (*self.encoder.layers, *self.decoder.layers)
+            if self.precision == "bfloat16" and layer.name not in HEADS
+        ]
+        for layer in layers:
+            layer.dtype_policy = "mixed_bfloat16"
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.dtype_policy = "float32"
 
     def test_step(self, batch):
         """As train_step, z sampled too, but with the same noise whenever it is called."""

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from facegen.errors import InputError
+from facegen.model.layers import UpsamplingConvolution
 from facegen.options import CrispOptions, ModelOptions
 
 SLOPE = 0.2  # of leaky ReLU, here and in the discriminator
@@ -49,62 +50,6 @@ class SmoothInitializer(keras.initializers.Initializer):
         profile = tf.constant(row[:, None] * row)[:, :, None, None]
         smooth = profile * tf.convert_to_tensor(self.mixing((1, 1, *shape[2:])))
         return smooth + self.NOISE * tf.convert_to_tensor(self.noise(shape))
-
-
-# What input rows q - 1 and q give to output rows 2q - 1 and 2q when each row is doubled and then
-# convolved with kernel rows 0, 1, 2: [input row, output row, kernel row].
-_DOUBLED = np.array([[[1, 1, 0], [1, 0, 0]], [[0, 0, 1], [0, 1, 1]]], np.float32)
-
-
-class UpsamplingConvolution(keras.layers.Layer):
-    """Nearest-neighbour upsampling by 2 and a 3x3 convolution, as one 2x2 convolution.
-
-    Every output pixel sees 2x2 input pixels, so the four phases of the output are four 2x2
-    convolutions, with kernels that are sums of the 3x3 kernel's rows and columns. That is 2.25
-    times less work than convolving the doubled image, for the same result. No output pixel gets
-    more kernel taps than another, which is what makes a checkerboard.
-
-    Input shape: (batch, height, width, channels). Output shape: (batch, 2 height, 2 width,
-    filters), zero-padded at the border as padding="same".
-    """
-
-    def __init__(self, filters: int, *, initializer, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.initializer = initializer
-
-    def build(self, input_shape):
-        self.kernel = self.add_weight(
-            shape=(3, 3, input_shape[-1], self.filters), initializer=self.initializer, name="kernel"
-        )
-        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
-
-    def call(self, inputs):
-        channels = inputs.shape[-1]
-        kernel = tf.convert_to_tensor(self.kernel)
-        doubled = tf.constant(_DOUBLED, kernel.dtype)
-        kernel = tf.einsum("tsj,jkio->tskio", doubled, kernel)
-        kernel = tf.einsum("uvk,tskio->tuisvo", doubled, kernel)
-        kernel = tf.reshape(kernel, (2, 2, channels, 4 * self.filters))
-        # Padded apart: TensorFlow's gradient of explicit padding is 50 times slower in bfloat16.
-        padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
-        x = tf.nn.conv2d(padded, kernel, 1, "VALID")
-        x = tf.nn.bias_add(x, tf.tile(tf.convert_to_tensor(self.bias), [4]))
-        x = tf.nn.depth_to_space(x, 2)
-        _, height, width, _ = inputs.shape
-        # tf.slice, because the gradient of x[:, 1:-1, 1:-1] is 20 times slower.
-        return tf.slice(x, [0, 1, 1, 0], [-1, 2 * height, 2 * width, -1])
-
-    def transposed_weights(self):
-        """Kernel (4, 4, filters, channels) and bias of the equal transposed convolution."""
-        # Doubled rows overlap, so kernel rows add up: these are rows 2; 1, 2; 0, 1; and 0.
-        rows = tf.constant([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], tf.float32)
-        kernel = tf.einsum("ri,cj,ijxo->rcox", rows, rows, self.kernel)
-        return kernel, tf.convert_to_tensor(self.bias)
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return batch, 2 * height, 2 * width, self.filters
 
 
 class ResidualBlock:

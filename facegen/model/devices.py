@@ -4,18 +4,84 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from types import ModuleType
+from typing import Any
 
 from facegen.errors import FacegenError, InputError
+from facegen.hardware import available_cpus, computes_bfloat16
 from facegen.notices import silence
+
+NO_TENSORFLOW = (
+    "train, refine and the judges of evaluate (not --pixels-only) need TensorFlow: pip "
+    "install 'facegen[train]', or 'pip install tensorflow-cpu', smaller and without a GPU"
+)
+NO_GPU = (
+    "TensorFlow finds no GPU; for one of NVIDIA's, pip install 'tensorflow[and-cuda]' and a driver "
+    "that nvidia-smi answers from"
+)
 
 
 def check_tensorflow() -> None:
     """Raises FacegenError, which says how to install it, if TensorFlow is not there."""
     if importlib.util.find_spec("tensorflow") is None:
-        raise FacegenError(
-            "train, refine and the judges of evaluate (not --pixels-only) need TensorFlow: pip "
-            "install 'facegen[train]', or 'pip install tensorflow-cpu', smaller and without a GPU"
-        )
+        raise FacegenError(NO_TENSORFLOW)
+
+
+def _import_tensorflow() -> ModuleType:
+    """TensorFlow, imported without its notices."""
+    check_tensorflow()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silence():
+        import tensorflow as tf
+    return tf
+
+
+def describe_hardware() -> dict[str, Any]:
+    """What training in this environment could use.
+
+    Returns:
+        JSON values: processors that this process may use; bfloat16, whether they multiply it
+        (None: not known); tensorflow, its version or None; built_with_cuda; devices, a list of
+        name, kind and, of a GPU, model, compute_capability and memory, the MB that TensorFlow
+        would take at most; hint, what to install for more, or None.
+    """
+    found = {"processors": available_cpus(), "bfloat16": computes_bfloat16()}
+    try:
+        tf = _import_tensorflow()
+    except FacegenError as error:
+        return {**found, "tensorflow": None, "hint": str(error)}
+    with silence():
+        devices = [_describe(tf, device) for device in tf.config.list_physical_devices()]
+        gpus = [device for device in devices if device["kind"] == "GPU"]
+        for gpu, memory in zip(gpus, _gpu_memory(tf) if gpus else [], strict=True):
+            gpu["memory"] = memory
+    return {
+        **found,
+        "tensorflow": tf.__version__,
+        "built_with_cuda": tf.test.is_built_with_cuda(),
+        "devices": devices,
+        "hint": None if gpus else NO_GPU,
+    }
+
+
+def _describe(tf: ModuleType, device: Any) -> dict[str, Any]:
+    """A physical device of TensorFlow's."""
+    found = {"name": device.name.removeprefix("/physical_device:"), "kind": device.device_type}
+    if device.device_type == "GPU":
+        details = tf.config.experimental.get_device_details(device)
+        capability = details.get("compute_capability")
+        found["model"] = details.get("device_name")
+        found["compute_capability"] = capability and ".".join(map(str, capability))
+    return found
+
+
+def _gpu_memory(tf: ModuleType) -> list[int]:
+    """The MB that TensorFlow would take of each GPU at most; it starts them, and takes little."""
+    from tensorflow.python.client import device_lib  # the only place that tells
+
+    options = tf.compat.v1.GPUOptions(allow_growth=True)
+    devices = device_lib.list_local_devices(tf.compat.v1.ConfigProto(gpu_options=options))
+    return [device.memory_limit >> 20 for device in devices if device.device_type == "GPU"]
 
 
 def limit_hardware(
@@ -41,11 +107,7 @@ def limit_hardware(
     """
     if cpu_only and gpu_memory is not None:
         raise InputError("cpu_only hides the GPUs that gpu_memory limits; choose one of them")
-    check_tensorflow()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silence():
-        import tensorflow as tf
-
+    tf = _import_tensorflow()
     try:
         if cpu_threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(cpu_threads)
@@ -65,6 +127,23 @@ def limit_hardware(
         raise FacegenError(
             "hardware limits must be set before TensorFlow starts in this process"
         ) from error
+
+
+def check_precision(precision: str) -> None:
+    """Refuses a precision that would be slower here than float32; call it after `limit_hardware`.
+
+    Raises:
+        InputError: it is bfloat16, which neither the processor nor a GPU multiplies.
+    """
+    if precision != "bfloat16" or computes_bfloat16() is not False:
+        return
+    import tensorflow as tf
+
+    if not tf.config.get_visible_devices("GPU"):
+        raise InputError(
+            "--precision bfloat16 would be slower here than float32: the processor has neither "
+            "AVX512-BF16 nor AMX, and there is no GPU; leave it out, or with --resume give float32"
+        )
 
 
 def _divide(replicas: int, cpu_only: bool) -> None:

@@ -24,9 +24,10 @@ from facegen.io.weights import CRISP_CHECKPOINT, CRISP_FILES, Weights, existing_
 from facegen.io.weights_writer import add_crisp, publish_model, remove_unfinished, write_config
 from facegen.latent import random_points
 from facegen.model.arrays import round_to_float16, write_arrays
-from facegen.model.autoencoder import Autoencoder, kl_divergence, reconstruction_loss
+from facegen.model.autoencoder import Autoencoder
 from facegen.model.codec import Graph
 from facegen.model.graphs import export_crisp_decoder, export_decoder, export_encoder
+from facegen.model.losses import kl_divergence, reconstruction_loss
 from facegen.model.model_card import model_card, with_crisp_section
 from facegen.model.trainer import history_csv
 from facegen.options import TrainingOptions

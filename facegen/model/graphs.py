@@ -12,13 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from facegen.errors import FacegenError
-from facegen.model.autoencoder import Autoencoder, BatchNormalization
-from facegen.model.crisp_decoder import CrispDecoder, UpsamplingConvolution
+from facegen.model.autoencoder import HEADS, Autoencoder
+from facegen.model.crisp_decoder import CrispDecoder
+from facegen.model.layers import BatchNormalization, UpsamplingConvolution
 from facegen.notices import silence
 
 # XNNPACK's matrix products are this many channels wide. With fewer, one convolution with zeros in
 # its kernel beats one for each phase; with more it is the other way round (1.5 times in all).
 GEMM_WIDTH = 16
+CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.Conv2DTranspose, UpsamplingConvolution)
 
 
 def _taps(size: int, stride: int, phase: int) -> tuple[list[int], tuple[int, int]]:
@@ -98,12 +100,14 @@ def _convolve(x, layer, batch_norm: BatchNormalization | None):
     """One convolution of either kind, with the batch normalisation after it folded in."""
     kernel, *biases = _constants(lambda: layer.weights)
     bias = biases[0] if biases else np.zeros(1, np.float32)
-    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+    transposed = not isinstance(layer, keras.layers.Conv2D)
+    if isinstance(layer, UpsamplingConvolution):
+        [kernel] = _constants(lambda: [layer.transposed_kernel()])
+    stride = layer.strides[0]
     if batch_norm is not None:
         scale, shift = _constants(batch_norm.scale_and_shift)
         kernel = kernel * (scale[:, None] if transposed else scale)
         bias = bias * scale + shift
-    stride = layer.strides[0]
     if not transposed:
         return tf.nn.bias_add(tf.nn.conv2d(x, kernel, stride, "SAME"), bias)
     return transposed_convolution(x, kernel, bias, stride)
@@ -112,12 +116,9 @@ def _convolve(x, layer, batch_norm: BatchNormalization | None):
 def inference(x, layers: list[keras.layers.Layer]):
     """Applies a chain of the model's layers as in prediction, with their weights as constants."""
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
+        if isinstance(layer, CONVOLUTIONS):
             batch_norm = following if isinstance(following, BatchNormalization) else None
             x = _convolve(x, layer, batch_norm)
-        elif isinstance(layer, UpsamplingConvolution):
-            kernel, bias = _constants(layer.transposed_weights)
-            x = transposed_convolution(x, kernel, bias, stride=2)
         elif isinstance(layer, keras.layers.Dense):
             kernel, bias = _constants(lambda layer=layer: layer.weights)
             x = tf.nn.bias_add(tf.matmul(x, kernel), bias)
@@ -152,7 +153,7 @@ def export_encoder(model: Autoencoder) -> bytes:
     Input: float32 (batch, height, width, channels) in [0, 1]. Output: float32 (batch, 2 *
     latent_dim), mu beside logvar; for an AE (batch, latent_dim), mu alone.
     """
-    heads = [layer for layer in model.encoder.layers if layer.name in ("mu", "logvar")]
+    heads = [layer for layer in model.encoder.layers if layer.name in HEADS]
     trunk = [layer for layer in model.encoder.layers if layer not in heads]
 
     def encode(image):

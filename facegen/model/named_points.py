@@ -4,6 +4,7 @@
     faces.h5:17             row 17 of a face set
     latents.h5:17           row 17 of an encoded store: its mu
     seed:5, seed:5:3        face 0, or 3, of 'facegen generate --seed 5'
+    seed:5:3:r-limit=2.5    the same of 'facegen generate --seed 5 --r-limit 2.5'
 Rows may be lists and ranges: latents.h5:3,17,20-40.
 """
 
@@ -20,14 +21,15 @@ import numpy as np
 from facegen.errors import InputError
 from facegen.images.face_photos import load_faces
 from facegen.images.photos import Box
-from facegen.latent import random_points
+from facegen.latent.sampler_choice import SamplerChoice
+from facegen.latent.samplers import PointSampler, Sampler
 from facegen.model.codec import Codec
 from facegen.paths import Paths, is_hdf5_name, path_list
 from facegen.row_ranges import parse_rows
 from facegen.seeds import check_seed
 
 MAX_POINTS = 10_000  # of one name: they are in memory all at once, with their pictures
-SEED = re.compile(r"seed:(\d{1,19})(?::([\d,-]+))?")
+SEED = re.compile(r"seed:(\d{1,19})(?::([\d,-]+))?(?::([a-z-]+=.*))?")
 STORED = re.compile(r"(.+\.(?:h5|hdf5)):([\d,-]+)", re.IGNORECASE)
 
 
@@ -57,6 +59,7 @@ class PointReader:
     Attributes:
         codec: encodes photos; stored points must be its encoder's.
         align, box: how photos are cropped (`facegen.images.alignment.load_photo`).
+        sampler: where faces of a seed come from, unless their names say it.
         on_skip: called with the name and the reason of each photo that can't be used; by default
             they are an InputError.
         on_note: called with the name and the reason where a face was not sought or found.
@@ -67,6 +70,7 @@ class PointReader:
     box: Box | None = None
     on_skip: Callable[[str, str], object] = _refuse
     on_note: Callable[[str, str], object] = lambda name, reason: None
+    sampler: PointSampler = Sampler()
 
     def read(self, names: Paths) -> Iterator[Point]:
         """Yields the points of one name or of several, none for a photo that can't be used.
@@ -77,7 +81,7 @@ class PointReader:
         """
         for name in map(str, path_list(names)):
             if match := SEED.fullmatch(name):
-                yield from self._of_seed(int(match[1]), match[2] or "0")
+                yield from self._of_seed(int(match[1]), match[2] or "0", match[3])
             elif match := STORED.fullmatch(name):
                 yield from self._of_rows(Path(match[1]), match[2])
             elif is_hdf5_name(name):
@@ -90,13 +94,15 @@ class PointReader:
         for z, source, face in zip(mu, sources, faces, strict=True):
             yield Point(z, source, face)
 
-    def _of_seed(self, seed: int, rows: str) -> Iterator[Point]:
+    def _of_seed(self, seed: int, rows: str, choice: str | None) -> Iterator[Point]:
         numbers = parse_rows(rows, most=MAX_POINTS).tolist()
-        points = random_points.normal(
-            numbers, self.codec.latent_dim, seed=check_seed(seed), sigma=1.0
-        )
+        sampler = self.sampler
+        if choice is not None:
+            sampler = SamplerChoice.parse(choice).make(self.codec.weights)[0]
+        points = sampler.sample(numbers, self.codec.latent_dim, seed=check_seed(seed))
+        chosen = {} if sampler == Sampler() else {"sampler": sampler.provenance}
         for row, z in zip(numbers, points, strict=True):
-            yield Point(z, {"seed": seed, "row": row})
+            yield Point(z, {"seed": seed, "row": row, **chosen})
 
     def _of_rows(self, path: Path, rows: str) -> Iterator[Point]:
         from facegen.io import face_set, hdf5  # HDF5 costs 0.2 s

@@ -82,12 +82,13 @@ def batch_norm(inputs, gamma, beta, epsilon: float):
     Returns:
         The outputs, and the mean and the variance for the moving averages.
     """
+    dtype, inputs = inputs.dtype, tf.cast(inputs, tf.float32)
     axes = list(range(len(inputs.shape) - 1))
     count = _sum(tf.cast(tf.size(inputs[..., 0]), tf.float32))
     mean = _sum(tf.reduce_sum(inputs, axes)) / count
     variance = _sum(tf.reduce_sum(tf.math.squared_difference(inputs, mean), axes)) / count
     outputs = tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, epsilon)
-    return outputs, mean, variance * count / tf.maximum(count - 1, 1)
+    return tf.cast(outputs, dtype), mean, variance * count / tf.maximum(count - 1, 1)
 
 
 def _sum(values):

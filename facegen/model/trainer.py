@@ -123,7 +123,7 @@ class Trainer:
         self.model_options = model_options
         self.history: list[Metrics] = []
         strategy = make_strategy(replicas)
-        self.model = Autoencoder(model_options, strategy=strategy)
+        self.model = Autoencoder(model_options, strategy=strategy, precision=options.precision)
         with strategy.scope():
             self.optimizer = Adam(options.learning_rate)
             self.optimizer.build(self.model.trainable_variables)

@@ -14,17 +14,28 @@ from PIL import Image, ImageSequence
 
 from facegen.io import hdf5
 from facegen.io.pictures import decoding_errors
+from facegen.io.xmp import MP4_UUID
 from facegen.recipes.document_info import open_document
 
 FARTHEST = 255  # of pictures: black from white
 ROWS = 256  # of pixels compared at a time
 BATCH = 256  # rows of a store in memory at a time
+BLOCK = 1 << 20  # bytes of a video
 DIGESTS = {"row_digests"}  # of the images, which are compared; face sets of format 1 have none
 
 
 def same_bytes(a: Path, b: Path) -> bool:
     """Whether two files are the same bit for bit."""
     return filecmp.cmp(a, b, shallow=False)
+
+
+def same_but_for_mark(a: Path, b: Path) -> bool:
+    """Whether a video is another, `b`, without what facegen has added to it since it was made."""
+    with a.open("rb") as one, b.open("rb") as other:
+        while part := one.read(BLOCK):
+            if other.read(len(part)) != part:
+                return False
+        return other.read()[4:].startswith(MP4_UUID)
 
 
 def picture_difference(a: Image.Image, b: Image.Image) -> int:

@@ -27,6 +27,7 @@ from facegen.io.provenance import (
     read_mp4_provenance,
     read_provenance,
 )
+from facegen.io.xmp import read_gif_xmp, read_mp4_xmp, read_source_type
 
 PICTURE, ANIMATION, VIDEO = "facegen-picture", "facegen-animation", "facegen-video"
 REPORT = "facegen-report"  # the HTML page; its numbers are of the kind facegen-analysis
@@ -62,7 +63,9 @@ def _describe(path: Path) -> dict[str, Any]:
         data = file.read(100)
     start = data.lstrip()
     if is_mp4(data):
-        return {"kind": VIDEO, "provenance": read_mp4_provenance(path)}
+        provenance = read_mp4_provenance(path)
+        said = read_source_type(read_mp4_xmp(path))
+        return {"kind": VIDEO, "digital_source_type": said, "provenance": provenance}
     if start.startswith(b"{"):
         return _describe_json(_read_whole(path))
     if start.lower().startswith(b"<!doctype html"):
@@ -124,11 +127,13 @@ def _read_late_text(path: Path, image: Image.Image) -> None:
                 with decoding_errors():
                     stream.call(head[4:], file.tell(), size)
                 image.info |= {k: v for k, v in stream.im_text.items() if k == PROVENANCE_KEY}
+                image.info |= {k: v for k, v in stream.im_info.items() if k == "xmp"}
             file.seek(end + size)
 
 
 def _describe_picture(path: Path, image: Image.Image) -> dict[str, Any]:
     provenance = read_provenance(image)
+    said = read_gif_xmp(path) if image.format == "GIF" else image.info.get("xmp", b"")
     frames = 1
     if provenance is not None and image.format == "GIF":
         frames = len(document_durations(path, "GIF"))
@@ -142,6 +147,7 @@ def _describe_picture(path: Path, image: Image.Image) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
         **animated,
+        "digital_source_type": read_source_type(said),
         "provenance": provenance,
     }
 

@@ -14,7 +14,9 @@ from facegen.images.sheets import Grid
 from facegen.io import face_set, sampler_file
 from facegen.io.pictures import MAX_PIXELS
 from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO, document_durations
-from facegen.recipes.recipe import AnyRecipe, Generated, Morphed, Recipe, read_recipe
+from facegen.recipes.edit_recipes import Morphed
+from facegen.recipes.picture_recipe import Recipe
+from facegen.recipes.recipe import AnyRecipe, Generated, read_recipe
 
 FRAME_BYTES = 16  # of a video: less than x264 needs for one in which nothing moves
 PIXELS_PER_BYTE = 20_000  # of a video, at most

@@ -14,6 +14,7 @@ from facegen.errors import InputError
 from facegen.io import (
     attribute_file,
     checkpoint,
+    component_file,
     face_set,
     hdf5,
     keras_files,
@@ -22,10 +23,11 @@ from facegen.io import (
 )
 from facegen.io.face_set import FaceSet
 from facegen.io.face_set_history import History
-from facegen.io.hdf5_provenance import read_file_provenance
+from facegen.io.hdf5_provenance import read_file_provenance, read_file_source_type
 from facegen.io.latent_store import Latents
 from facegen.io.parts import Part
 from facegen.io.weights import ARRAYS_FORMAT, ARRAYS_VERSION
+from facegen.latent.components import Components
 from facegen.latent.directions import Directions
 from facegen.latent.samplers import FittedSampler
 
@@ -107,6 +109,7 @@ def _describe_faces(path: Path) -> dict[str, Any]:
             "changes": len(history.rows),
             "forgotten": len(history.forgotten),
             **_labels(face_set.file),
+            "digital_source_type": read_file_source_type(face_set.file),
             "provenance": read_file_provenance(face_set.file),
         }
 
@@ -120,6 +123,19 @@ def _describe_attributes(path: Path) -> dict[str, Any]:
         "latent_dim": found.vectors.shape[1],
         **asdict(found.source),
         "labels": {row.pop("name"): row for row in found.summary()},
+        "provenance": provenance,
+    }
+
+
+def _describe_components(path: Path) -> dict[str, Any]:
+    with hdf5.open_file(path, component_file.FORMAT, component_file.FORMAT_VERSION) as file:
+        versions, provenance = _versions(file), read_file_provenance(file)
+    found = Components.read(path)
+    return {
+        **versions,
+        "latent_dim": found.vectors.shape[1],
+        **asdict(found.source),
+        "components": {row.pop("name"): row for row in found.summary()},
         "provenance": provenance,
     }
 
@@ -178,6 +194,7 @@ DESCRIBERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     latent_store.FORMAT: _describe_latents,
     face_set.FORMAT: _describe_faces,
     attribute_file.FORMAT: _describe_attributes,
+    component_file.FORMAT: _describe_components,
     sampler_file.FORMAT: _describe_sampler,
     checkpoint.FORMAT: _describe_checkpoint,
     ARRAYS_FORMAT: _describe_arrays,

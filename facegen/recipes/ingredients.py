@@ -16,7 +16,8 @@ from facegen.images.sharpening import Sharpening
 from facegen.io.latent_store import Origin
 from facegen.io.parts import Part
 from facegen.io.records import Key, Record
-from facegen.io.weights import DECODERS
+from facegen.io.weights import DECODERS, Weights
+from facegen.latent.components import is_component
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.row_ranges import MAX_ROW
 from facegen.seeds import MAX_SEED
@@ -48,23 +49,52 @@ class Model:
             {key: record.text(key) for key in keys if key in record},
         )
 
+    def differs(self, weights: Weights) -> str | None:
+        """Which of the digests some weights don't have, in words; None if they have all."""
+        halves = {"encoder_sha256": "encoder", "decoder_sha256": DECODERS[self.decoder]}
+        for key, digest in self.digests.items():
+            graph = f"{halves[key]}.tflite"
+            if not (weights.path / graph).exists() or weights.digest(graph) != digest:
+                return f"{key} {digest[:12]}"
+        return None
+
 
 @dataclass(frozen=True)
 class MoveRecipe:
-    """A move along labels' directions, and the file of these."""
+    """A move along directions.
+
+    Attributes:
+        files: name and SHA-256 of the files that have them: "attributes", "components" or both.
+    """
 
     attributes: dict[str, float]
     without: list[str]
-    file: str
-    sha256: str
+    files: dict[str, tuple[str, str]]
 
     @classmethod
     def read(cls, record: Record) -> MoveRecipe:
+        amounts = record.amounts("attributes", MAX_LABELS, LARGEST)
+        without = record.texts("without", MAX_LABELS)
+        kinds = {("attributes", "components")[is_component(name)] for name in (*amounts, *without)}
+        files = {
+            kind: (record.text(f"{kind}_file"), record.text(f"{kind}_sha256"))
+            for kind in sorted(kinds)
+        }
+        return cls(amounts, without, files)
+
+
+@dataclass(frozen=True)
+class EditRecipe:
+    """What is done to faces (`facegen.latent.edits.Edit`)."""
+
+    move: MoveRecipe | None = None
+    radius: float | None = None
+
+    @classmethod
+    def read(cls, record: Record) -> EditRecipe:
         return cls(
-            record.amounts("attributes", MAX_LABELS, LARGEST),
-            record.texts("without", MAX_LABELS),
-            record.text("attributes_file"),
-            record.text("attributes_sha256"),
+            MoveRecipe.read(record.record("move")) if "move" in record else None,
+            record.number("radius", 0, LARGEST) if "radius" in record else None,
         )
 
 
@@ -148,6 +178,7 @@ class Source:
         digest: the fingerprint of a face set or a store, the SHA-256 of a photo.
         row: of a face set, a store or a seed.
         within: the folder or archive that a photo was in, "" where it was named itself.
+        sampler: of a seed, where it is another than the normal one.
     """
 
     recorded: dict[str, Any]
@@ -159,13 +190,15 @@ class Source:
     align: str = "auto"
     box: Box | None = None
     within: str = ""
+    sampler: SamplerRecipe | None = None
 
     @classmethod
     def read(cls, record: Record) -> Source:
         recorded = cast(dict[str, Any], record.values)
         if "seed" in record:
             seed, row = record.whole("seed", 0, MAX_SEED), record.whole("row", 0, MAX_ROW)
-            return cls(recorded, "seed", seed=seed, row=row)
+            sampler = SamplerRecipe.read(record.record("sampler")) if "sampler" in record else None
+            return cls(recorded, "seed", seed=seed, row=row, sampler=sampler)
         for kind in ("faces", "latents"):
             if kind in record:
                 file, digest = record.text(kind), record.text("fingerprint")

@@ -1,9 +1,9 @@
 """Recipes: what an output says of how it was made, read into checked values.
 
-Provenance may be a stranger's. It is read here, in `facegen.recipes.store_recipes` and in
-`facegen.recipes.ingredients` alone: every value has its type and range, and every list at most as
-many values as the output can need. How much there is to make is then compared with the output
-(`grid`, `frames`), before anything is made.
+Provenance may be a stranger's. It is read here, in `facegen.recipes.edit_recipes`,
+`facegen.recipes.store_recipes` and `facegen.recipes.ingredients` alone: every value has its type
+and range, and every list at most as many values as the output can need. How much there is to make
+is then compared with the output (`grid`, `frames`), before anything is made.
 """
 
 from __future__ import annotations
@@ -13,67 +13,23 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from facegen.errors import InputError
-from facegen.images.animation import MAX_FPS
-from facegen.images.sharpening import Sharpening
-from facegen.images.sheets import ROWS_PER_PAGE, Grid, pair_grid
-from facegen.io import attribute_file, face_set, latent_store, sampler_file
+from facegen.images.sheets import ROWS_PER_PAGE, Grid, stack_grid
+from facegen.io import attribute_file, component_file, face_set, latent_store, sampler_file
 from facegen.io.parts import Part
 from facegen.io.records import Record
-from facegen.latent.interpolation import PATHS
+from facegen.recipes import store_recipes
 from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO
+from facegen.recipes.edit_recipes import Edited, Morphed, read_morph
 from facegen.recipes.ingredients import (
     Model,
-    MoveRecipe,
     Nearest,
     SamplerRecipe,
     Source,
     read_part,
-    read_sharpening,
 )
-from facegen.recipes.store_recipes import AttributesRecipe, EncodeRecipe, FitRecipe
+from facegen.recipes.picture_recipe import Cell, Recipe, in_stack
 from facegen.row_ranges import MAX_ROW, parse_rows
 from facegen.seeds import MAX_SEED
-
-MAX_STEPS = MAX_SCALE = 1 << 20  # the output's own size is nearer
-Cell = tuple[int, int]  # row and column of a sheet, from 0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What made an output; each kind of output has a subclass.
-
-    Attributes:
-        model: the weights.
-        sharpening: of each face.
-    """
-
-    model: Model
-    sharpening: Sharpening
-
-    @staticmethod
-    def common(record: Record) -> tuple[Model, Sharpening]:
-        """The values of these attributes."""
-        return Model.read(record.record("weights")), read_sharpening(record)
-
-    def grid(self, side: int) -> Grid | None:
-        """Where its tiles lie, of faces of side x side pixels; None of a single face."""
-        raise NotImplementedError
-
-    def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
-        """A recipe of as little as has that cell of the sheet, and where it has it.
-
-        Raises:
-            InputError: there is no face.
-        """
-        raise NotImplementedError
-
-
-def _pair(cell: Cell, columns: int, count: int) -> tuple[int, Cell]:
-    """Which of `count` pairs has a tile, and where the tile is on a sheet of that pair alone."""
-    index = cell[0] // 2 * columns + cell[1]
-    if index >= count:
-        raise InputError("there is no face in that cell")
-    return index, (cell[0] % 2, 0)
 
 
 def _read_rows(record: Record, most: int) -> Sequence[int]:
@@ -117,13 +73,13 @@ class Generated(Recipe):
         if self.columns is None:
             return None
         if self.nearest:
-            return pair_grid(len(self.rows), self.columns, side, side)
+            return stack_grid(len(self.rows), 2, self.columns, side, side)
         return Grid(len(self.rows), min(self.columns, len(self.rows)), side, side)
 
     def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
         assert self.columns is not None
         if self.nearest:
-            index, cell = _pair(cell, self.columns, len(self.rows))
+            index, cell = in_stack(cell, 2, self.columns, len(self.rows))
             return replace(self, rows=self.rows[index : index + 1], columns=1), cell
         index = cell[0] * self.columns + cell[1]
         if index >= len(self.rows):
@@ -145,13 +101,20 @@ class GeneratedFaces(Generated):
 
 @dataclass(frozen=True)
 class Reconstructed(Recipe):
-    """Of `reconstruct`: a row of originals over one of reconstructions, and so on."""
+    """Of `reconstruct`: a row of originals over one of each layer, and so on.
+
+    Attributes:
+        others: models besides the first.
+        seeds: of as many of the faces each.
+        points: "mu", "z" or both.
+    """
 
     sources: list[Source]
     names: list[str]
     rows: list[int]
-    seed: int
-    sample: bool
+    others: list[Model]
+    seeds: list[int]
+    points: tuple[str, ...]
     columns: int
 
     @classmethod
@@ -164,10 +127,13 @@ class Reconstructed(Recipe):
             sources,
             record.texts("names", most),
             [own.whole(i, 0, MAX_ROW) for i in range(len(rows))],
-            record.whole("seed", 0, MAX_SEED),
-            record.flag("sample"),
+            _read_others(record, most),
+            _read_seeds(record, most),
+            _read_points(record),
             columns or 1,
         )
+        if count % len(found.seeds):
+            raise record.fail("seeds", "as many as have the same number of faces")
         if not sources or not count == len(found.names) == len(rows):
             raise InputError("the provenance is damaged: its points, names and rows differ")
         if not all(source.has_original for source in sources):
@@ -175,107 +141,62 @@ class Reconstructed(Recipe):
         return found
 
     def grid(self, side: int) -> Grid:
-        return pair_grid(len(self.sources), self.columns, side, side)
-
-    def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
-        i, cell = _pair(cell, self.columns, len(self.sources))
-        some = slice(i, i + 1)
-        names, rows = self.names[some], self.rows[some]
-        return replace(self, sources=self.sources[some], names=names, rows=rows, columns=1), cell
-
-
-@dataclass(frozen=True)
-class Edited(Recipe):
-    """Of `edit`: a row for each face."""
-
-    sources: list[Source]
-    move: MoveRecipe
-    steps: int
-
-    @classmethod
-    def read(cls, record: Record, most: int, columns: int | None) -> Edited:
-        found = cls(
-            *cls.common(record),
-            [Source.read(source) for source in record.records("points", most)],
-            MoveRecipe.read(record.record("move")),
-            record.whole("steps", 1, MAX_STEPS),
-        )
-        if not found.sources:
-            raise record.fail("points", "a list of faces")
-        return found
+        return stack_grid(len(self.sources), self._layers, self.columns, side, side)
 
     @property
-    def _has_originals(self) -> bool:
-        return any(source.has_original for source in self.sources)
-
-    def grid(self, side: int) -> Grid:
-        columns = self.steps + 1 + self._has_originals
-        return Grid(len(self.sources) * columns, columns, side, side)
+    def _layers(self) -> int:
+        return 1 + (1 + len(self.others)) * len(self.points)
 
     def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
-        row, column = cell
-        some = replace(self, sources=self.sources[row : row + 1])
-        column -= self._has_originals - some._has_originals  # its blank tile is not made
-        if column < 0:
-            raise InputError("there is no face in that cell")
-        return some, (0, column)
-
-
-@dataclass(frozen=True)
-class Morphed(Recipe):
-    """Of `morph`: a strip has a row for each step from face to face."""
-
-    sources: list[Source]
-    steps: int
-    path: str
-    scale: int
-    fps: float | None = None
-    one_way: bool | None = None
-
-    @classmethod
-    def read(cls, record: Record, most: int, columns: int | None) -> Morphed:
-        found = cls(
-            *cls.common(record),
-            [Source.read(source) for source in record.records("points", most)],
-            record.whole("steps", 1, MAX_STEPS),
-            record.text("path", choices=PATHS),
-            record.whole("scale", 1, MAX_SCALE),
+        i, cell = in_stack(cell, self._layers, self.columns, len(self.sources))
+        one = slice(i, i + 1)
+        some = replace(
+            self,
+            sources=self.sources[one],
+            names=self.names[one],
+            rows=self.rows[one],
+            seeds=[self.seeds[i * len(self.seeds) // len(self.sources)]],
+            columns=1,
         )
-        if len(found.sources) < 2:
-            raise record.fail("points", "a list of two faces or more")
-        return found
-
-    @classmethod
-    def read_animation(cls, record: Record, most: int, columns: int | None) -> Morphed:
-        fps, one_way = record.number("fps", 1e-3, MAX_FPS), record.flag("one_way")
-        return replace(cls.read(record, most, columns), fps=fps, one_way=one_way)
-
-    def grid(self, side: int) -> Grid:
-        count = (len(self.sources) - 1) * (self.steps + 1)
-        return Grid(count, self.steps + 1, side * self.scale, side * self.scale)
-
-    def narrowed(self, cell: Cell) -> tuple[Recipe, Cell]:
-        return replace(self, sources=self.sources[cell[0] : cell[0] + 2]), (0, cell[1])
-
-    @property
-    def frames(self) -> int:
-        """Pictures of an animation."""
-        count = (len(self.sources) - 1) * self.steps + 1
-        return count if self.one_way else 2 * count - 2
+        return some, cell
 
 
-AnyRecipe = Recipe | EncodeRecipe | FitRecipe | AttributesRecipe
+def _read_others(record: Record, most: int) -> list[Model]:
+    """The models besides the first."""
+    if "more_weights" not in record:
+        return []
+    return [Model.read(model) for model in record.records("more_weights", most)]
+
+
+def _read_seeds(record: Record, most: int) -> list[int]:
+    """The seed, or all of them where there are several."""
+    if "seeds" not in record:
+        return [record.whole("seed", 0, MAX_SEED)]
+    given = record.items("seeds", most)
+    own = Record(dict(enumerate(given)), "seeds")
+    return [own.whole(i, 0, MAX_SEED) for i in range(len(given))] or [0]
+
+
+def _read_points(record: Record) -> tuple[str, ...]:
+    """Which points of the faces are decoded."""
+    if not record.flag("sample"):
+        return ("mu",)
+    return ("mu", "z") if "with_mu" in record and record.flag("with_mu") else ("z",)
+
+
+AnyRecipe = Recipe | store_recipes.FileRecipe
 READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] = {
     (PICTURE, "generate"): Generated.read,
     (PICTURE, "reconstruct"): Reconstructed.read,
     (PICTURE, "edit"): Edited.read,
-    (PICTURE, "morph"): Morphed.read,
+    (PICTURE, "morph"): read_morph,
     (ANIMATION, "morph"): Morphed.read_animation,
     (VIDEO, "morph"): Morphed.read_animation,
     (face_set.FORMAT, "generate"): GeneratedFaces.read,
-    (latent_store.FORMAT, "encode"): EncodeRecipe.read,
-    (sampler_file.FORMAT, "fit"): FitRecipe.read,
-    (attribute_file.FORMAT, "attributes"): AttributesRecipe.read,
+    (latent_store.FORMAT, "encode"): store_recipes.EncodeRecipe.read,
+    (sampler_file.FORMAT, "fit"): store_recipes.FitRecipe.read,
+    (attribute_file.FORMAT, "attributes"): store_recipes.AttributesRecipe.read,
+    (component_file.FORMAT, "attributes"): store_recipes.ComponentsRecipe.read,
 }
 
 

@@ -70,3 +70,25 @@ class AttributesRecipe:
     def read(cls, record: Record, most: int, columns: int | None) -> AttributesRecipe:
         without, least = record.texts("without", MAX_LABELS), record.whole("min_count", 2, MAX_ROW)
         return cls(StoreRecipe.read(record), without, least)
+
+
+@dataclass(frozen=True)
+class ComponentsRecipe:
+    """Of `attributes --unsupervised`; store is None where the weights alone were asked."""
+
+    model: Model
+    store: StoreRecipe | None
+    count: int
+    min_count: int
+
+    @classmethod
+    def read(cls, record: Record, most: int, columns: int | None) -> ComponentsRecipe:
+        return cls(
+            Model.read(record.record("weights")),
+            StoreRecipe.read(record) if "latents" in record else None,
+            record.whole("count", 1, MAX_ROW),
+            record.whole("min_count", 2, MAX_ROW),
+        )
+
+
+FileRecipe = EncodeRecipe | FitRecipe | AttributesRecipe | ComponentsRecipe

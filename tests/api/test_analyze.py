@@ -86,6 +86,7 @@ FAST: dict[str, list[str]] = {
     "radius": [],
     "coordinates": ["--axes", "0,5"],
     "logvar": [],
+    "pca": ["--colour", "Smiling"],
     "clusters": ["--clusters", "2,4"],
     "tsne": ["--perplexity", "10", "--threads", "1", "--engine", "sklearn"],
 }
@@ -108,7 +109,7 @@ def test_a_subcommand_prints_stamped_json_and_draws(
     check_plot(plot, f"analyze {verb}")
 
 
-@pytest.mark.parametrize("verb", ["radius", "coordinates", "logvar", "clusters"])
+@pytest.mark.parametrize("verb", ["radius", "coordinates", "logvar", "pca", "clusters"])
 def test_a_subcommand_prints_text_for_people(verb: str, store: Path):
     result = facegen("analyze", verb, store, *FAST[verb])
     assert result.exit_code == 0

@@ -13,7 +13,7 @@ from PIL import Image
 
 from facegen.api.generate import generate
 from facegen.api.info import info
-from facegen.api.morph import morph_points
+from facegen.api.morph import morph, morph_points
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.images import animation
 from facegen.images.animation import find_ffmpeg, save_animation, there_and_back
@@ -21,10 +21,14 @@ from facegen.images.sheets import read_grid
 from facegen.io.face_set import FaceSet
 from facegen.io.files import sha256_of
 from facegen.io.latent_store import read_latents
-from facegen.io.provenance import read_mp4_provenance, read_provenance
+from facegen.io.provenance import Stamp, read_mp4_provenance, read_provenance
 from facegen.io.temporaries import Temporary
 from facegen.io.weights import Weights
-from facegen.latent.interpolation import linear, path_between, spherical
+from facegen.latent import random_points
+from facegen.latent.directions import Directions
+from facegen.latent.interpolation import linear, mix, path_between, spherical, square
+from facegen.latent.sampler_choice import SamplerChoice
+from facegen.latent.samplers import Sampler
 from facegen.model.codec import Codec
 from facegen.model.named_points import PointReader
 from running import facegen
@@ -81,6 +85,43 @@ def test_a_line_is_a_weighted_mean():
     np.testing.assert_array_equal(found, [[2, 3]])
 
 
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_linear_mix_is_bilinear(seed: int, u: float, v: float):
+    a, b, c, d = corners = np.random.default_rng(seed).standard_normal((4, 16)).astype("f4")
+    expected = (1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * c + u * d)
+    np.testing.assert_allclose(mix(corners, [(u, v)], path="linear")[0], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        mix(corners[:2], [(u,)], path="linear")[0], (1 - u) * a + u * b, atol=1e-5
+    )
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_spherical_mix_has_the_bilinear_radius(seed: int, u: float, v: float):
+    corners = np.random.default_rng(seed).standard_normal((4, 16)).astype("f4")
+    a, b, c, d = np.linalg.norm(corners, axis=1)
+    expected = (1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * c + u * d)
+    assert np.linalg.norm(mix(corners, [(u, v)])) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_square_has_the_faces_in_its_corners_and_arcs_for_edges():
+    a, b, c, d = corners = np.random.default_rng(3).standard_normal((4, 16)).astype("f4")
+    found = mix(corners, square(5)).reshape(5, 5, 16)
+    np.testing.assert_array_equal(found[[0, 0, 4, 4], [0, 4, 0, 4]], corners)
+    edges = [(found[0], a, b), (found[4], c, d), (found[:, 0], a, c), (found[:, 4], b, d)]
+    for edge, start, end in edges:
+        np.testing.assert_array_equal(edge, path_between(np.stack([start, end]), steps=4))
+
+
+@pytest.mark.parametrize(
+    ("count", "place"), [(3, (0.5, 0.5)), (4, (0.5,)), (2, (0.5, 0.5)), (1, ())]
+)
+def test_a_mix_of_other_than_two_or_four_is_refused(count: int, place: tuple[float, ...]):
+    with pytest.raises(InputError, match=f"of two faces at U, or of four at U,V, not of {count}"):
+        mix(np.ones((count, 8), np.float32), [place])
+    with pytest.raises(InputError, match=r"has numbers in 0\.\.1"):
+        mix(np.ones((2, 8), np.float32), [(1.5,)])
+
+
 def test_there_and_back_repeats_neither_end():
     assert there_and_back(np.array([0, 1, 2, 3])).tolist() == [0, 1, 2, 3, 2, 1]
     assert there_and_back(np.array([0, 1])).tolist() == [0, 1]
@@ -110,6 +151,33 @@ def test_points_have_names(
 
 
 @pytest.mark.parametrize(
+    ("behind", "choice"),
+    [
+        ("r-limit=2.5", SamplerChoice(r_limit=2.5)),
+        ("sigma=0.5", SamplerChoice(sigma=0.5)),
+        ("radius=3", SamplerChoice(radius=3.0)),
+        ("radius-percentile=5-95", SamplerChoice(radius_percentile=(5, 95))),
+        ("sampler=sampler.h5,truncation=0.5", SamplerChoice("sampler.h5", truncation=0.5)),
+    ],
+)
+def test_a_name_may_say_its_sampler(
+    behind: str,
+    choice: SamplerChoice,
+    codec: Codec,
+    toy_store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.chdir(toy_store.parent)
+    sampler = choice.make(codec.weights)[0]
+    expected = sampler.sample([0, 2, 3], 8, seed=7)
+    for names in ([f"seed:7:{behind}", f"seed:7:2-3:{behind}"], ["seed:7", "seed:7:2-3"]):
+        reader = PointReader(codec, sampler=Sampler() if behind in names[0] else sampler)
+        points = list(reader.read(names))
+        np.testing.assert_array_equal(np.stack([point.z for point in points]), expected)
+        assert points[1].source == {"seed": 7, "row": 2, "sampler": sampler.provenance}
+
+
+@pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
         ("{store}:300", InputError, "has rows 0 to 299; asked for row 300"),
@@ -117,6 +185,14 @@ def test_points_have_names(
         ("{store}", InputError, "name rows of it, such as"),
         ("{store}:5-3", InputError, "the smaller number comes first"),
         ("seed:9999999999999999999", InputError, "the seed must be in"),
+        ("seed:5:3:limit=2", InputError, "'limit=2' is not one of sigma=, r-limit=, sampler=, ra"),
+        ("seed:5:sigma=2,sigma=3", InputError, "'sigma=3' is not one of .*, each once at most"),
+        ("seed:5:3:r-limit=nan", InputError, "'nan' is no r-limit, in 0..1000"),
+        ("seed:5:3:truncation=1.5", InputError, "'1.5' is no truncation, in 0..1"),
+        ("seed:5:3:radius-percentile=95-5", InputError, "'95-5' is no radius-percentile, LOW-HIGH"),
+        ("seed:5:3:radius-percentile=5", InputError, "'5' is no radius-percentile, LOW-HIGH"),
+        ("seed:5:3:r-limit=2,radius=3", InputError, "--radius goes with --sampler, or alone"),
+        ("seed:5:3:sampler=none.h5", MissingFileError, "none.h5 does not exist"),
         ("nowhere.jpg", MissingFileError, "nowhere.jpg does not exist"),
         ("nowhere.h5:3", MissingFileError, "nowhere.h5 does not exist"),
     ],
@@ -190,10 +266,10 @@ def test_a_morph_goes_there_and_back_and_says_how_it_was_made(
     write = animation.WRITERS[suffix]
 
     def write_and_keep(
-        frames: np.ndarray, path: Temporary, text: str, fps: float, scale: int
+        frames: np.ndarray, path: Temporary, stamp: Stamp, fps: float, scale: int
     ) -> None:
         shown.append(frames)
-        write(frames, path, text, fps, scale)
+        write(frames, path, stamp, fps, scale)
 
     monkeypatch.setitem(animation.WRITERS, suffix, write_and_keep)
     output = tmp_path / f"morph{suffix}"
@@ -260,6 +336,52 @@ def test_a_comment_of_others_is_no_provenance(tmp_path: Path):
         info(tmp_path / "b.gif")
 
 
+def test_a_mix_is_a_tile_of_the_square_of_faces_that_are_edited_first(
+    codec: Codec, toy_store: Path, toy_weights: Path, tmp_path: Path
+):
+    attributes = toy_store.with_name("attributes.h5")
+    common = ["seed:5:0-1", f"{toy_store}:7,9", "--weights", toy_weights, "--radius", 2]
+    common += ["--attributes", attributes, "--attribute", "Smiling=2", "--r-limit", 1.5]
+    sheet, face = tmp_path / "square.png", tmp_path / "face.png"
+    assert facegen("morph", *common, "--square", 3, "--scale", 2, "-o", sheet).exit_code == 0
+    assert facegen("morph", *common, "--mix", "0.5,1", "-o", face).exit_code == 0
+    z = np.concatenate(
+        [
+            random_points.uniform([0, 1], 8, seed=5, r_limit=1.5),
+            read_latents(toy_store, [7, 9], array="mu"),
+        ]
+    )
+    z *= (2 / np.linalg.norm(z, axis=1))[:, None]
+    z += 2 * Directions.read(attributes)["Smiling"]
+    expected = codec.decode(path_between(z[2:], steps=2))[1]
+    with Image.open(face) as picture:
+        assert picture.size == (32, 32)
+        assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1
+        large = np.asarray(picture.resize((64, 64), Image.Resampling.LANCZOS))
+    with Image.open(sheet) as picture:
+        grid = read_grid(read_provenance(picture), picture.size)
+        assert grid is not None
+        left, upper = list(grid.corners())[7]
+        tile = np.asarray(picture)[upper : upper + 64, left : left + 64]
+    np.testing.assert_array_equal(tile, large)
+
+
+def test_a_mix_of_three_says_what_it_takes(toy_weights: Path, tmp_path: Path):
+    arguments = ["morph", "seed:5:0-2", "--weights", toy_weights, "-o", tmp_path / "m.png"]
+    for option in ("--mix=0.5", "--mix=0.5,0.5"):
+        done = facegen(*arguments, option)
+        assert "a mix is of two faces at U, or of four at U,V, not of 3" in str(done.exception)
+    done = facegen(*arguments, "--square", 3)
+    assert "a square has four faces in its corners, not 3" in str(done.exception)
+
+
+def test_a_place_and_a_square_at_once_are_refused(toy_weights: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="choose one of the two"):
+        morph("seed:5:0-3", tmp_path / "m.png", mix=(0.5, 0.5), square=3, weights=toy_weights)
+    with pytest.raises(OutputError, match="the name of a mix must end in"):
+        morph("seed:5:0-3", tmp_path / "m.gif", square=3, weights=toy_weights)
+
+
 def test_a_morph_needs_two_faces(toy_weights: Path, tmp_path: Path):
     arguments = ["--weights", toy_weights, "-o", tmp_path / "m.png"]
     done = facegen("morph", "seed:1", *arguments)
@@ -277,6 +399,13 @@ def test_a_morph_needs_two_faces(toy_weights: Path, tmp_path: Path):
         ("morph seed:1 seed:2 --fps 51 -o m.gif", "51.0 is not in the range 0<x<=50"),
         ("morph seed:1 seed:2 --scale 0", "0 is not in the range 1<=x<=32"),
         ("morph", "Missing argument 'FACE FACE...'"),
+        ("morph seed:1:0-3 --mix 0.5,1.5", "1.5 is not in the range 0<=x<=1"),
+        ("morph seed:1:0-3 --mix 0.5 --square 3", "Choose one of --mix and --square"),
+        ("morph seed:1:0-3 --mix 0.5,0.5,0.5", "--mix is U between two faces, or U,V within"),
+        ("morph seed:1:0-3 --mix 0.5 --scale 2", "--mix is U between two faces, or U,V within"),
+        ("morph seed:1:0-3 --square 3 -o a.gif", "--mix and --square make a .png without --steps"),
+        ("morph seed:1:0-3 --mix 0.5 --steps 3", "--mix and --square make a .png without --steps"),
+        ("morph seed:1 seed:2 --sigma 2 --r-limit 2", "Choose one of --sigma, --r-limit and"),
     ],
 )
 def test_wrong_usage_says_what_would_be_right(line: str, message: str):
@@ -289,7 +418,9 @@ def test_json_tells_the_points(toy_weights: Path, tmp_path: Path):
     output = tmp_path / "m.png"
     done = facegen("morph", "seed:1", "seed:2", "--weights", toy_weights, "-o", output, "--json")
     found = json.loads(done.stdout)
+    z = [random_points.normal([0], 8, seed=seed) for seed in (1, 2)]
     assert found == {
         "path": str(output),
         "points": [{"seed": 1, "row": 0}, {"seed": 2, "row": 0}],
+        "radii": [pytest.approx(np.linalg.norm(point), abs=1e-4) for point in z],
     }

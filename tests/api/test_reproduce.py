@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from facegen.api.encode import encode
 from facegen.errors import FacegenError, InputError
-from facegen.io.provenance import add_provenance, read_provenance
+from facegen.io.provenance import png_texts, read_provenance
 from running import facegen
 from toys import draw_photo
 
@@ -25,6 +25,8 @@ COMMANDS = {
     "stored": "generate --latents latents.h5 --rows 7,3-5 --points mu",
     "moved": "generate --n 3 --seed 5 --attribute Smiling=2 --without Male "
     "--attributes attributes.h5",
+    "along components": "edit seed:5 --attribute pc-1=2,layer-2=-1 --without pc-3 --steps 2 "
+    "--attributes components.h5",
     "nearest": "generate --n 3 --seed 5 --nearest latents.h5 --faces faces.h5",
     "nearest reconstructions": "generate --n 3 --seed 5 --nearest latents.h5",
     "reconstructed": "reconstruct faces.h5 --n 5 --seed 1 --sharpen 3",
@@ -87,8 +89,7 @@ def change(picture: Path, **changes: object) -> None:
     """Changes what a picture says about itself."""
     image = Image.open(picture)
     image.load()
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, {**(read_provenance(image) or {}), **changes})
+    text = png_texts({**(read_provenance(image) or {}), **changes})
     image.save(picture, pnginfo=text)
 
 

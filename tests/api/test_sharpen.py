@@ -18,7 +18,7 @@ from facegen.api.sharpen import sharpen
 from facegen.errors import InputError, OutputError
 from facegen.images import sheets
 from facegen.images.sharpening import Sharpening
-from facegen.images.sheets import make_pair_sheet, make_sheet, open_picture, pair_grid, save_png
+from facegen.images.sheets import make_sheet, make_stack_sheet, open_picture, save_png, stack_grid
 from facegen.io.picture_headers import is_deep
 from running import facegen
 from toys import draw_photo
@@ -266,7 +266,7 @@ def test_a_jpegs_provenance_may_be_longer_than_a_segment(tmp_path: Path):
     sharpen([tmp_path / "a.png"], tmp_path / "b.jpg", Sharpening(3.0))
     found = provenance_of(tmp_path / "b.jpg")
     assert (found["names"], found["grid"]["count"]) == (names, 2)
-    assert len(segments(tmp_path / "b.jpg")) == 5  # JFIF, and 206 KB in four comments
+    assert len(segments(tmp_path / "b.jpg")) == 6  # JFIF, 206 KB in four comments, and XMP
 
 
 def write_16_bit_tiff(path: Path) -> None:
@@ -326,7 +326,7 @@ def test_pages_are_told_from_frames(tmp_path: Path):
 
 
 def test_the_default_limit_holds_ten_thousand_reconstructions():
-    width, height = pair_grid(10_000, 7, 96, 96).sheet_size
+    width, height = stack_grid(10_000, 2, 7, 96, 96).sheet_size
     assert 100_000_000 < width * height == 704 * 285_804 <= sheets.MAX_SHEET_PIXELS
 
 
@@ -356,13 +356,13 @@ def test_no_sheet_is_made_that_could_not_be_read(monkeypatch):
     with pytest.raises(InputError, match=r"30x30 pixels, more than the 899 .*fewer faces"):
         make_sheet(faces, columns=2)
     with pytest.raises(InputError, match=r"30x56 pixels"):
-        make_pair_sheet(faces, faces, columns=2)
+        make_stack_sheet([faces, faces], columns=2)
 
 
 def test_reconstruct_says_before_the_work_that_the_sheet_would_be_too_large(work, monkeypatch):
     monkeypatch.setattr(sheets, "MAX_SHEET_PIXELS", 1000)
     monkeypatch.setattr(
-        "facegen.api.reconstruct.reconstruct_faces", lambda *_, **__: pytest.fail("work")
+        "facegen.api.reconstruct.reconstruct_layers", lambda *_, **__: pytest.fail("work")
     )
     done = facegen("reconstruct", "faces.h5", "--n", 2, "--seed", 1, "-o", "large.png")
     assert done.exit_code == 1

@@ -79,6 +79,18 @@ def test_an_autoencoder_trains_with_xla_and_encodes_without_variance(toys: Path)
     assert np.isneginf(logvar).all()
 
 
+def test_an_upsampling_model_begun_in_bfloat16_goes_on_in_float32_and_says_what_it_is(toys: Path):
+    weights = Weights.load(toys / "other")
+    assert (weights.model.dense, weights.model.decoder_dense) == (12, 0)
+    assert weights.config["model"]["upsampling"] is True
+    assert weights.config["training"]["precision"] == "float32"
+    assert weights.config["metrics"]["last_epoch"]["epoch"] == 2
+    assert weights.config["metrics"]["export_difference"]["picture"] <= 1 / 255
+    assert Codec(weights).decode(np.zeros((1, 8), np.float32)).shape == (1, 32, 32, 3)
+    for values in checkpoint(toys / "other"):
+        assert values.dtype in (np.float32, np.int64)
+
+
 def test_the_model_card_and_config_say_what_the_model_was_made_from(toys: Path):
     weights = Weights.load(toys / "unbroken")
     state = read_state(toys / "unbroken" / "checkpoint.h5")

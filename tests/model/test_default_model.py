@@ -15,6 +15,7 @@ from facegen.api.prepare import prepare
 from facegen.images.pixels import to_float
 from facegen.io.face_set import FaceSet
 from facegen.io.weights import CRISP_FILES, FILES, Weights
+from facegen.latent.components import find_components
 from facegen.latent.directions import find_directions
 from facegen.latent.random_points import normal
 from facegen.model.codec import Codec
@@ -72,6 +73,15 @@ def test_its_directions_are_of_its_own_encoder(weights: Weights):
     directions = find_directions(weights)
     assert len(directions.names) == 40
     assert directions["Smiling"] @ directions["High_Cheekbones"] > 0
+
+
+def test_its_components_are_of_its_own_latent_space(weights: Weights):
+    components = find_components(weights)
+    assert components.names == [f"{kind}-{i}" for kind in ("pc", "layer") for i in range(1, 31)]
+    deviations = [row["deviation"] for row in components.summary()]
+    assert all(0.5 < deviation < 1.3 for deviation in deviations)  # unit normal: at most 1 or so
+    along = dict(zip(components.names, components.labels, strict=True))
+    assert (along["pc-1"], along["pc-4"], along["layer-8"]) == ("Blond_Hair", "Bangs", "Smiling")
 
 
 def test_the_face_at_the_origin_is_symmetric_and_skin_coloured(weights: Weights):

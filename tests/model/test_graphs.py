@@ -54,7 +54,16 @@ OPTIONS = [
         kernels=(5, 4, 3),
         strides=(3, 1, 2),
         dense=10,
+        decoder_dense=9,
         dropout=0.3,
+    ),
+    ModelOptions(
+        image_size=12,
+        latent_dim=4,
+        filters=(4, 20, 8),
+        kernels=(3, 5, 4),
+        strides=(2, 1, 3),
+        upsampling=True,
     ),
     *(
         ModelOptions(

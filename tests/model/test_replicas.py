@@ -79,14 +79,14 @@ def test_replicas_have_the_weights_of_one_device(toys: Path, run: str):
 def test_the_moving_averages_are_those_of_the_whole_batch(toys: Path, run: str):
     """The encoder's first, whose inputs differ least.
 
-    A biased variance would be 29 * 16 * 16 / (29 * 16 * 16 - 1) times smaller: by 1.3e-4, of
-    which 27 steps take up 1 - 0.99^27, a quarter.
+    A biased variance would be 29 * 16 * 16 / (29 * 16 * 16 - 1) times smaller: by 1.3e-4. Of what
+    the averages began as, 27 steps leave 27! 9! / 36!, nothing.
     """
     expected, found = variables(toys, "one"), variables(toys, run)
     for name in ("moving_mean", "moving_variance"):
         path = f"batch_norm_0/{name}"
         largest = np.abs(expected[path]).max()
-        np.testing.assert_allclose(found[path], expected[path], rtol=0, atol=1e-5 * largest)
+        np.testing.assert_allclose(found[path], expected[path], rtol=0, atol=5e-5 * largest)
 
 
 def test_all_replicas_have_the_same_weights_and_optimiser(toys: Path):

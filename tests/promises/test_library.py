@@ -15,8 +15,9 @@ from facegen.api.edit import edit
 from facegen.api.encode import encode
 from facegen.api.info import info
 from facegen.api.morph import morph
+from facegen.api.originals import load_photos
 from facegen.api.prepare import prepare
-from facegen.api.reconstruct import load_photos, reconstruct
+from facegen.api.reconstruct import reconstruct
 from facegen.api.sharpen import sharpen
 from facegen.errors import InputError
 from facegen.images.photo_sources import count_photos, find_photos

@@ -238,7 +238,7 @@ def radius_legend(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The legend of a plot, drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    monkeypatch.setattr(plots, "_picture", lambda figure: figure)
+    monkeypatch.setattr(plots, "picture", lambda figure: figure)
     numbers = radius_numbers(np.linspace(1, 30, 50), 8)
     figure: Any = plots.plot_radius({name: numbers}, [8])
     FigureCanvasAgg(figure).draw()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from facegen.io.face_set_writer import FaceSetWriter
-from facegen.io.provenance import PROVENANCE_KEY, add_provenance
+from facegen.io.provenance import PROVENANCE_KEY, png_texts
 from facegen.recipes.comparison import picture_difference
 from running import facegen
 from toys import TOY_SIZE, draw_photo
@@ -33,7 +33,20 @@ SHEETS = {
         "--attributes attributes.h5",
         "1,2",
     ),
+    "edited with another radius": ("edit seed:5:3 seed:6 --r-limit 2 --radius 3 --steps 2", "2,3"),
     "morphed": ("morph seed:5:0-2 --steps 3 --scale 2", "2,4"),
+    "a square": ("morph seed:5:0-3 --square 4 --scale 2 --path linear --radius 2", "2,4"),
+}
+SINGLE = {
+    "a face of a seed": "edit seed:5:3 --single",
+    "an edited photo": "edit photo.png --align no --attributes attributes.h5 --attribute Smiling=1 "
+    "--without Male --radius 2 --sharpen 3 --single",
+    "a face of a sampler": "edit seed:5:3 --sampler sampler.h5 --truncation 0.7 --single",
+    "a face of a training radius": "edit seed:5:3 --radius-percentile 5-95 --single",
+    "a mix of two": "morph photo.png latents.h5:3 --align no --mix 0.3",
+    "a mix of samplers": "morph seed:5:3:sampler=sampler.h5,radius=3 seed:5:3:r-limit=2 --mix 0.3",
+    "a mix of four": "morph seed:5:0-1 seed:6 faces.h5:4 --r-limit 2 --mix 0.25,0.5 --attribute "
+    "Smiling=1 --attributes attributes.h5",
 }
 
 
@@ -74,6 +87,16 @@ def test_a_face_cut_out_of_a_sheet_is_made_again(
     check_again(large)
 
 
+@pytest.mark.parametrize("command", SINGLE.values(), ids=SINGLE)
+def test_a_single_picture_is_made_again(command: str, work: Path, tmp_path: Path):
+    face, large = tmp_path / "face.png", tmp_path / "large.png"
+    done = facegen(*command.split(), "-o", face)
+    assert done.exit_code == 0, done.exception
+    check_again(face)
+    facegen("reproduce", face, "--size", 100, "-o", large)
+    check_again(large)
+
+
 def test_a_resized_sheet_is_made_again(work: Path, tmp_path: Path):
     sheet, small = tmp_path / "sheet.png", tmp_path / "small.png"
     facegen("generate", "--n", 5, "--seed", 5, "--columns", 3, "-o", sheet)
@@ -98,9 +121,8 @@ def test_an_edited_cut_is_noticed(work: Path, tmp_path: Path):
     sheet, face = tmp_path / "sheet.png", tmp_path / "face.png"
     facegen("generate", "--n", 4, "--seed", 5, "--columns", 2, "-o", sheet)
     facegen("reproduce", sheet, "--cell", "2,2", "-o", face)
-    text = PngImagePlugin.PngInfo()
     made = provenance_of(face)
-    add_provenance(text, {**made, "reproduced": {"cell": [1, 1], "size": None}})
+    text = png_texts({**made, "reproduced": {"cell": [1, 1], "size": None}})
     Image.fromarray(pixels(face)).save(face, pnginfo=text)
     assert "differs from" in str(facegen("reproduce", face).exception)
 
@@ -120,8 +142,7 @@ def test_a_cut_of_an_older_facegen_says_what_to_do(work: Path, tmp_path: Path):
     facegen("reproduce", sheet, "--cell", "2,2", "-o", face)
     made = provenance_of(face)
     del made["reproduced_from"]
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, made)
+    text = png_texts(made)
     Image.fromarray(pixels(face)).save(face, pnginfo=text)
     said = str(facegen("reproduce", face).exception)
     assert said.endswith("it was cut by a facegen that didn't record its sheet; cut it again")
@@ -178,8 +199,7 @@ def test_photos_are_found_where_from_says(
     made = provenance_of(Path("sheet.png"))
     for point in made["points"]:
         del point["within"]
-    text = PngImagePlugin.PngInfo()
-    add_provenance(text, made)
+    text = png_texts(made)
     elsewhere = photos.parent / "elsewhere"
     elsewhere.mkdir()
     Image.fromarray(pixels(Path("sheet.png"))).save(elsewhere / "sheet.png", pnginfo=text)

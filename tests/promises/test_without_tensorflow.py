@@ -75,6 +75,7 @@ def test_the_functions_say_it_too(
         "fit latents.h5 -q -o {}.h5",
         "generate --sampler sampler.h5 --seed 1 -o {}.png",
         "attributes latents.h5 -q -o {}.h5",
+        "attributes latents.h5 --unsupervised -q -o {}.h5",
         "edit photo.png --align no --attributes attributes.h5 --attribute Smiling=1 -o {}.png",
         "morph photo.png seed:1 --align no -o {}.gif",
         "analyze radius latents.h5",

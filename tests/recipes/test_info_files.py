@@ -41,6 +41,7 @@ def folder(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPath
     commands = (
         "fit latents.h5 --kind mixture --components 2 -o sampler.h5",
         "attributes latents.h5 --without Male -o attributes.h5",
+        "attributes latents.h5 --unsupervised --n 2 -o components.h5",
         "generate --n 2 --seed 5 -o new.h5",
         "generate --n 2 --seed 5 --sampler sampler.h5 -o sheet.png",
         "morph seed:5 faces.h5:3 --steps 2 -o morph.gif",
@@ -79,6 +80,11 @@ def folder(toy_faces: Path, toy_weights: Path, tmp_path_factory: pytest.TempPath
             "attributes.h5",
             "facegen-attributes",
             ["provenance.without: Male", "provenance.min_count: 20", "provenance.rows_done: 300"],
+        ),
+        (
+            "components.h5",
+            "facegen-components",
+            ["rows: 270", "provenance.unsupervised: yes", "provenance.weights.name: toy"],
         ),
         ("new.h5", "facegen-faces", ["provenance.command: generate", "provenance.rows: 0,1"]),
         ("sheet.png", "facegen-picture", ["format: PNG", "provenance.sampler.kind: mixture"]),

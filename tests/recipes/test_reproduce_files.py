@@ -24,10 +24,13 @@ from running import facegen
 
 COMMANDS = {
     "a.gif": "morph seed:5 faces.h5:17 latents.h5:3 --steps 3 --fps 12 --scale 2",
-    "b.webp": "morph photo.png seed:5:3 --steps 2 --one-way --align no --sharpen 2 --path linear",
+    "b.webp": "morph photo.png seed:5:3 --steps 2 --one-way --align no --sharpen 2 --path linear "
+    "--radius 2 --r-limit 1.5 --attribute Smiling=1 --attributes attributes.h5",
     "gaussian.h5": "fit latents.h5 --points mu --split all",
     "mixture.h5": "fit latents.h5 --kind mixture --components 3 --seed 4",
     "directions.h5": "attributes latents.h5 --without Male --min-count 25",
+    "knobs.h5": "attributes latents.h5 --unsupervised --n 3",
+    "layers.h5": "attributes --unsupervised --n 2",
     "new.h5": "generate --n 130 --seed 5 --sampler sampler.h5 --unsharp 2,150,3",
     "moved.h5": "generate --n 3 --seed 5 --attribute Smiling=2 --attributes attributes.h5",
     "encoded.h5": "encode faces.h5 --seed 3 --epsilon-scale 0.5",
