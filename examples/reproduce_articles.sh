@@ -111,12 +111,12 @@ reconstruct() {
 # judge NAME: are faces of normal points, and of the fitted Gaussian, like real ones?
 judge() {
     local name=$1
-    print "$name-evaluation.json" facegen evaluate faces.h5 --weights "$name" --decoder plain \
-        -o "$name-evaluated.json" --json
+    make "$name-evaluation.json" facegen evaluate faces.h5 --weights "$name" --decoder plain \
+        -o "$name-evaluation.json"
     make "$name-new.h5" facegen generate --weights "$name" --seed 1 --decoder plain --n 2000 \
         --sampler "$name-gaussian.h5" -o "$name-new.h5"
-    print "$name-gaussian.json" facegen evaluate faces.h5 --images "$name-new.h5" \
-        -o "$name-gaussian-evaluated.json" --json
+    make "$name-gaussian-evaluation.json" facegen evaluate faces.h5 --images "$name-new.h5" \
+        -o "$name-gaussian-evaluation.json"
 }
 
 # What a network that knows faces makes of them, for every way to choose points.
