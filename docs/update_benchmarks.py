@@ -27,6 +27,7 @@ SCRIPTS = (
     "merge",
     "shards",
     "rows",
+    "export",
     "analyze",
     "group",
 )

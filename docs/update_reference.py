@@ -23,7 +23,10 @@ from facegen.cli.main import COMMANDS, cli
 DOCS = Path(__file__).parent
 STUB = DOCS.parent / "facegen" / "__init__.pyi"
 NOTE = "<!-- made by docs/update_reference.py -->"
-NOT_RUN = {"refine": "training against opponents takes hours"}  # by tests of the examples
+NOT_RUN = {
+    "refine": "training against opponents takes hours",
+    "explore": "it serves until Ctrl-C",
+}  # by tests of the examples
 PAGES = {  # of docs/api/: a title, and the room that is shown there; the last has the rest
     "verbs": ("Verbs", "api"),
     "files": ("Files", "io"),

@@ -11,7 +11,9 @@ from .api.components import components as components
 from .api.edit import edit as edit
 from .api.encode import encode as encode
 from .api.evaluate import evaluate as evaluate
+from .api.explore import explore as explore
 from .api.export import export as export
+from .api.export_onnx import export_onnx as export_onnx
 from .api.fit import fit as fit
 from .api.generate import GeneratedFile as GeneratedFile
 from .api.generate import generate as generate

@@ -7,7 +7,7 @@ checkpoint share one list of names.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from facegen.errors import InputError
@@ -21,6 +21,11 @@ ACTIVATIONS = ("leaky_relu", "relu", "elu", "selu", "gelu", "silu", "tanh")
 def _check(condition: bool, message: str) -> None:
     if not condition:
         raise InputError(message)
+
+
+def recorded(options: ModelOptions | TrainingOptions | CrispOptions) -> dict[str, Any]:
+    """Options as config.json and checkpoints record them: without those that are not chosen."""
+    return {name: value for name, value in asdict(options).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,9 @@ class TrainingOptions:
         precision: "float32", or "bfloat16" for the arithmetic of training steps: faster where the
             processor has it (AVX512-BF16, AMX), slow elsewhere. Weights, losses and the statistics
             of batch normalisation stay float32, and so does what is stored.
+        limit: train on the first so many training images in a seeded order; None for all.
+        patience: end when the test loss has not fallen for so many epochs, and keep the arrays of
+            the epoch where it was lowest; None for neither.
     """
 
     epochs: int = 24
@@ -139,8 +147,13 @@ class TrainingOptions:
     learning_rate: float = 5e-4
     flip: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
+    limit: int | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("limit", "patience"):
+            value = getattr(self, name)
+            _check(value is None or value >= 1, f"{name} must be at least 1, not {value}")
         _check(self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}")
         _check(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
         _check(

@@ -9,11 +9,13 @@ import gzip
 import io
 import json
 import os
+import sqlite3
 import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -401,6 +403,16 @@ def listed(end: bytes, *names: str) -> Make:
 def all_of(*makes: Make) -> Make:
     """One after the other."""
     return lambda folder: [make(folder) for make in makes]
+
+
+def sqlite(name: str, script: str) -> Make:
+    """A SQLite database that a script makes."""
+
+    def make(folder: Path) -> None:
+        with closing(sqlite3.connect(folder / name)) as database:
+            database.executescript(script)
+
+    return make
 
 
 def folder(name: str) -> Make:

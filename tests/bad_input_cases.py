@@ -705,6 +705,20 @@ WEIGHTS = [
         "facegen: no weights in w: config.json is missing; name a folder that ...",
     ),
     Case(
+        "weights-start-missing",
+        "`--start-from` a folder that isn't there",
+        "train faces.h5 -o new --start-from w",
+        "facegen: no weights in w: config.json is missing; name a folder that ...",
+        make=bad.faces,
+    ),
+    Case(
+        "weights-start-not-crisp",
+        "`refine --start-from` weights that have no crisp decoder",
+        "refine w faces.h5 --start-from w",
+        "facegen: the weights w have no crisp decoder; 'facegen refine' trains one",
+        make=bad.together(bad.faces, bad.weights),
+    ),
+    Case(
         "weights-digest",
         "a decoder that was changed",
         WITH_W,
@@ -897,6 +911,7 @@ HARD_LINK = bad.all_of(
 )
 SYMBOLIC_LINK = bad.all_of(bad.store, lambda folder: (folder / "link.png").symlink_to("latents.h5"))
 PHOTO = bad.file("photo.png", bad.picture())
+EXPLORER = "explore --static explorer"
 NO_LOCK = "no lock file of facegen's; name another"
 OUTPUTS = [
     Case(
@@ -999,6 +1014,43 @@ OUTPUTS = [
         "evaluate faces.h5 --plot a.png",
         "facegen: a.png exists already; choose another name or add --force",
         make=bad.all_of(bad.faces, bad.file("a.png", b"precious")),
+    ),
+    *(
+        Case(f"explorer-{name}", given, f"{EXPLORER}{force}", f"facegen: {says}", make=make)
+        for name, given, force, says, make in (
+            (
+                "exists",
+                "a folder with something in it for a static explorer",
+                "",
+                "explorer exists already; choose another name or add --force",
+                bad.all_of(bad.folder("explorer"), bad.file("explorer/notes.txt", b"precious")),
+            ),
+            (
+                "another-s",
+                "a folder of somebody's, even with --force",
+                " --force",
+                "explorer is no static explorer that facegen made; name another folder",
+                bad.all_of(bad.folder("explorer"), bad.file("explorer/notes.txt", b"precious")),
+            ),
+            (
+                "with-notes",
+                "a static explorer with a file of somebody's in it, even with --force",
+                " --force",
+                "explorer/notes.txt is not facegen's; move it away, or name another folder",
+                bad.all_of(
+                    bad.folder("explorer"),
+                    bad.file("explorer/facegen.json", b'{"kind": "static explorer", "files": {}}'),
+                    bad.file("explorer/notes.txt", b"precious"),
+                ),
+            ),
+            (
+                "file",
+                "a file in its place, even with --force",
+                " --force",
+                "explorer is a file; name a folder",
+                bad.file("explorer", b"precious"),
+            ),
+        )
     ),
     *(
         Case(
@@ -1583,6 +1635,150 @@ CLUSTERS = [
     ),
 ]
 
+OF_TABLES, OF_INFO = "api/test_export_tables.py::test_", "recipes/test_export_info.py::test_"
+EXPORTS = [
+    Case(
+        "export-no-kind",
+        "a store without a format to export it to",
+        "export latents.h5",
+        "Error: Choose one of --npy, --csv, --parquet, --sqlite, --projector and --onnx.",
+        USAGE,
+    ),
+    Case(
+        "export-no-store",
+        "a table without a store",
+        "export --sqlite",
+        "Error: --sqlite needs a store, such as latents.h5.",
+        USAGE,
+    ),
+    Case(
+        "export-faces-of-csv",
+        "faces for anything but the projector",
+        "export latents.h5 --csv --faces faces.h5",
+        "Error: --faces goes with --projector.",
+        USAGE,
+    ),
+    Case(
+        "export-other-faces",
+        "faces that the store was not made from",
+        "export latents.h5 --projector --faces faces.h5",
+        "facegen: latents.h5 was not made from faces.h5: their fingerprints differ",
+        make=bad.all_of(bad.faces, bad.store),
+    ),
+    Case(
+        "export-too-many-faces",
+        "a store of more than 1,048,576 rows, shown as faces",
+        "export latents.h5 --projector --faces faces.h5",
+        "facegen: a sprite sheet has room for 1048576 faces, not for 1048577",
+        test=f"{OF_TABLES}a_sprite_sheet_is_never_larger_than_the_projector_takes",
+    ),
+    Case(
+        "export-odd-labels",
+        "labels named as other columns, or alike but for the case: they get `_`",
+        "export latents.h5 --sqlite",
+        "",
+        DONE,
+        test=f"{OF_TABLES}labels_of_any_name_are_columns_of_sqlite",
+    ),
+    Case(
+        "export-odd-names",
+        "names with tabs, line breaks and SQL: what they are",
+        "export latents.h5 --sqlite",
+        "",
+        DONE,
+        test=f"{OF_TABLES}sqlite_has_blobs_of_float32_and_null_where_there_is_no_radius",
+    ),
+    Case(
+        "export-full-disk",
+        "a full disk under SQLite: nothing is left",
+        "export latents.h5 --sqlite",
+        "facegen: cannot write latents.db: database or disk is full",
+        test=f"{OF_TABLES}a_full_disk_is_one_line_and_leaves_nothing",
+    ),
+    Case(
+        "export-no-pyarrow",
+        "Parquet without pyarrow",
+        "export latents.h5 --parquet",
+        "facegen: Parquet needs pyarrow: pip install 'facegen[parquet]'",
+        test=f"{OF_TABLES}without_its_library_an_export_says_what_to_install",
+    ),
+    Case(
+        "export-no-onnx",
+        "ONNX without onnx",
+        "export weights --onnx",
+        "facegen: ONNX is not installed: pip install 'facegen[onnx]'",
+        test=f"{OF_TABLES}without_its_library_an_export_says_what_to_install",
+    ),
+    Case(
+        "export-other-network",
+        "arrays that don't fit the options in config.json",
+        "export weights --onnx",
+        "facegen: weights/encoder.h5 belongs to another network: its arrays don't fit",
+        test="model/test_onnx_graphs.py::test_arrays_of_another_network_are_refused",
+    ),
+    Case(
+        "export-other-sqlite",
+        "SQLite of another program",
+        "info other.db",
+        "facegen: other.db: SQLite, but damaged or none of facegen's: no such table: provenance",
+        make=bad.sqlite("other.db", "create table t (a)"),
+    ),
+    Case(
+        "export-stranger",
+        "SQLite in which a view never ends: refused at once",
+        "info other.db",
+        "facegen: other.db: SQLite, but damaged or none of facegen's: interrupted",
+        test=f"{OF_INFO}a_database_of_a_stranger_is_refused_at_once",
+    ),
+    Case(
+        "export-damaged",
+        "an export that was cut short or changed",
+        "info points.parquet",
+        "facegen: points.parquet: damaged: ...",
+        test=f"{OF_INFO}a_damaged_export_is_one_clear_line",
+    ),
+]
+
+EXPLORER_PAGE = [
+    Case(
+        "explore-faces-alone",
+        "the photos of a map without its store",
+        "explore --faces faces.h5",
+        "Error: --faces and --map go with --latents.",
+        USAGE,
+    ),
+    Case(
+        "explore-port",
+        "a port that another program listens at",
+        "explore --port 8000",
+        "facegen: can't listen at 127.0.0.1:8000: Address already in use; choose another --port, "
+        "or none for a free one",
+        test="api/test_explore.py::test_a_port_that_is_taken_is_told_so",
+    ),
+    Case(
+        "explore-host",
+        "an address that is another machine's",
+        "explore --no-browser --host 192.0.2.1",
+        "facegen: can't listen at 192.0.2.1:0: Cannot assign requested address; choose another "
+        "--host",
+        test="api/test_explore.py::test_another_machine_s_address_is_told_so",
+    ),
+    Case(
+        "explore-map",
+        "another file than a map",
+        "explore --latents latents.h5 --map notes.csv",
+        "facegen: notes.csv is no map of 'facegen analyze tsne --csv'",
+        test="api/test_explore.py::test_a_file_that_is_no_map_is_refused",
+    ),
+    Case(
+        "explore-other-faces",
+        "another face set than the store's",
+        "explore --latents latents.h5 --faces other.h5",
+        "facegen: other.h5 is not the face set that latents.h5 was made of",
+        test="api/test_explore.py::test_another_face_set_than_the_store_s_is_refused",
+    ),
+]
+
 TABLES = {
     "Pictures": PICTURES,
     "Pictures to sharpen": SHARPENING,
@@ -1599,5 +1795,7 @@ TABLES = {
     "Parts": PARTS,
     "Files that grow": GROWING,
     "A Ray cluster": CLUSTERS,
+    "Exports": EXPORTS,
+    "The explorer": EXPLORER_PAGE,
 }
 CASES = [case for cases in TABLES.values() for case in cases]

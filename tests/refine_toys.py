@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facegen.api.refine import refine
+from facegen.api.refine import read_start_options, refine
 from facegen.errors import FacegenError
 from facegen.io.checkpoint import read_state
+from facegen.io.weights import Weights
 from facegen.model import adversarial_trainer
 from facegen.model.devices import limit_hardware
 from facegen.model.trainer import Progress
@@ -35,6 +36,22 @@ OPTIONS = CrispOptions(
 
 class StoppedError(Exception):
     """Stands for a kill in the middle of an epoch."""
+
+
+def started(faces: str, here: Path) -> None:
+    """Begins with the crisp decoder of another model, and is exported again from its checkpoint."""
+    from facegen.model.arrays import load_start
+    from facegen.model.crisp_decoder import CrispDecoder
+
+    start = here / "unbroken"
+    options = replace(read_start_options(start), epochs=1, learning_rate=1e-12, seed=3)
+    refine(here / "started", faces, options=options, start_from=start)
+    refine(here / "started", faces, start_from=start, resume=True)
+    shallow = CrispDecoder(TOY_MODEL, replace(options, residual_blocks=(0, 0)))
+    try:
+        load_start({"crisp_decoder.h5": shallow}, Weights.load(start))
+    except FacegenError as error:
+        (here / "refused.json").write_text(json.dumps(str(error)))
 
 
 def stop(progress: Progress) -> None:
@@ -142,6 +159,7 @@ def main(faces: str, folder: str) -> None:
     limit_hardware(cpu_only=True, cpu_threads=1)
     layers(Path(folder) / "layers.npz")
     runs(faces, Path(folder))
+    started(faces, Path(folder))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ from running import REPOSITORY, facegen, python_environment
 from toys import TOY_ATTRIBUTES
 
 FACES = 100
-MOST_MARKERS = 20
+MOST_MARKERS = 25
 SEED = 5  # that is drawn where a command names none: some of its rows are near the origin
 BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?"

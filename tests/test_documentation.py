@@ -54,6 +54,18 @@ def test_every_link_of_the_readme_leads_somewhere():
     assert missing == []
 
 
+def test_the_metadata_tell_the_codes_licence_from_the_default_models(tmp_path: Path):
+    pytest.importorskip("setuptools", "77.0.3")
+    built = metadata(tmp_path)
+    assert built["License-Expression"] == "MIT AND LicenseRef-CelebA-noncommercial-research"
+    assert built.get_all("License-File") == ["LICENSE", "weights/LICENSE"]
+    assert (
+        (REPOSITORY / "weights" / "LICENSE")
+        .read_text()
+        .startswith("LicenseRef-CelebA-noncommercial-research: ")
+    )
+
+
 @pytest.mark.parametrize("url", ["", ADDRESS])
 def test_no_link_in_the_built_metadata_is_relative(url: str, tmp_path: Path):
     built = metadata(tmp_path, url=url)

@@ -6,6 +6,7 @@ import configparser
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import signal
@@ -150,6 +151,17 @@ def test_the_systemd_unit_runs(home: Path, toy_weights: Path):
             ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
         )
         assert "Unknown" not in done.stderr
+
+
+def test_the_small_face_set_of_start_from_has_no_person_on_both_sides():
+    choose_rows = runpy.run_path(str(EXAMPLES / "start_from.py"))["choose_rows"]
+    people = np.arange(3000) // 3
+    is_test = people % 2 == 1  # 500 people with 3 images each
+    rows, train = choose_rows(is_test, people, 0)
+    assert train == 501  # whole people
+    assert len(rows) == len(set(rows.tolist())) == 1500
+    assert is_test[rows].all()
+    assert not set(people[rows[:train]]) & set(people[rows[train:]])
 
 
 def test_the_soak_runs(toy_weights: Path, tmp_path: Path):

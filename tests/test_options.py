@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen.errors import InputError
-from facegen.options import ModelOptions, TrainingOptions
+from facegen.options import ModelOptions, TrainingOptions, recorded
 
 
 @st.composite
@@ -59,10 +59,33 @@ def test_what_was_recorded_before_there_was_a_decoder_s_dense_layer_has_it_on_bo
 PRECISIONS = st.sampled_from(["float32", "bfloat16"])
 
 
-@given(st.integers(1, 99), st.integers(1, 999), st.floats(1e-9, 1), st.booleans(), PRECISIONS)
-def test_training_options_survive_json(epochs, batch_size, learning_rate, flip, precision):
-    options = TrainingOptions(epochs, batch_size, learning_rate, flip, precision)
-    assert TrainingOptions(**json.loads(json.dumps(asdict(options)))) == options
+@given(
+    st.integers(1, 99),
+    st.integers(1, 999),
+    st.floats(1e-9, 1),
+    st.booleans(),
+    PRECISIONS,
+    st.none() | st.integers(1, 9999),
+    st.none() | st.integers(1, 99),
+)
+def test_training_options_survive_json(
+    epochs, batch_size, learning_rate, flip, precision, limit, patience
+):
+    options = TrainingOptions(epochs, batch_size, learning_rate, flip, precision, limit, patience)
+    for record in (asdict(options), recorded(options)):
+        assert TrainingOptions(**json.loads(json.dumps(record))) == options
+
+
+def test_what_is_not_chosen_is_not_recorded():
+    usual = {
+        "epochs": 24,
+        "batch_size": 128,
+        "learning_rate": 5e-4,
+        "flip": True,
+        "precision": "float32",
+    }
+    assert recorded(TrainingOptions()) == usual
+    assert recorded(TrainingOptions(patience=3)) == usual | {"patience": 3}
 
 
 def test_the_defaults_are_the_articles():
@@ -168,6 +191,8 @@ def test_the_ends_of_the_ranges_are_allowed(change):
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
         ({"learning_rate": float("inf")}, "learning_rate must be above 0"),
         ({"precision": "float16"}, "precision must be one of float32, bfloat16, not 'float16'"),
+        ({"limit": 0}, "limit must be at least 1, not 0"),
+        ({"patience": -1}, "patience must be at least 1, not -1"),
     ],
 )
 def test_impossible_trainings_are_refused(change, message):

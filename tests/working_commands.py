@@ -25,6 +25,7 @@ COMMANDS = {
     "attributes": "attributes latents.h5 -o OUT/attributes.h5",
     "edit": "edit latents.h5:17 --attribute Smiling=1 --attributes attributes.h5 -o OUT/e.png",
     "morph": "morph latents.h5:17 seed:5 -o OUT/m.png",
+    "explore": "explore --static OUT/explorer",
     "reproduce": "reproduce sheet.png -o OUT/again.png",
     "analyze radius": "analyze radius latents.h5",
     "analyze coordinates": "analyze coordinates latents.h5",

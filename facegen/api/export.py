@@ -1,4 +1,4 @@
-"""export: rows of an encoded store, handed to other programs."""
+"""export: rows of an encoded store, handed to other programs; `export_onnx` has trained models."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
+from facegen.api.export_tables import (
+    BATCH,
+    export_projector,
+    write_parquet_table,
+    write_sqlite_table,
+)
 from facegen.api.query import SPLIT_NAMES
 from facegen.errors import InputError
+from facegen.io.face_set import FaceSet
 from facegen.io.files import atomic_output
 from facegen.io.inputs import keep_inputs
 from facegen.io.latent_store import Latents, check_array
 from facegen.io.temporaries import Temporary
-
-BATCH = 4096  # rows in memory at a time
 
 
 def _write_npy(
@@ -54,6 +60,15 @@ def csv_line(fields: Iterable[Any]) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
+WRITERS = {
+    "npy": _write_npy,
+    "csv": _write_csv,
+    "parquet": write_parquet_table,
+    "sqlite": write_sqlite_table,
+}
+PROJECTOR = "projector"
+
+
 @keep_inputs()
 def export(
     latents: str | os.PathLike,
@@ -61,17 +76,26 @@ def export(
     *,
     kind: str,
     points: str = "z",
+    faces: str | os.PathLike | None = None,
     force: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
     """Writes the points of a store for other programs, as a stream in flat memory.
 
+    Tables have the columns row, name, split, radius (not of logvar), identity and the labels (1, -1
+    and 0), where the store has them, and one of the points, of the name that `points` has.
+
     Args:
         latents: latents.h5; of an incomplete one, the rows that are there.
         output: the file to write; it appears when all is done.
-        kind: "npy", NumPy's format 1.0: float32 (rows, latent_dim), little-endian, C order. Or
-            "csv": a header, then row, name, split and the coordinates, with nine digits.
+        kind: one of
+            "npy", NumPy's format 1.0: float32 (rows, latent_dim), little-endian, C order;
+            "csv", a header, then row, name, split and the coordinates, with nine digits;
+            "parquet", a table for DuckDB and its like (`facegen.io.parquet_file`);
+            "sqlite", one for datasette and sqlite-utils (`facegen.io.sqlite_file`);
+            "projector", one for TensorBoard, a folder (`facegen.io.projector_files`).
         points: "z", "mu" or "logvar".
+        faces: for "projector": faces.h5, the set that was encoded; its faces are shown then.
         force: overwrite what exists.
         progress: called with the number of rows written since the last call.
 
@@ -79,13 +103,22 @@ def export(
         The number of rows.
 
     Raises:
-        MissingFileError, InputError: no store.
+        MissingFileError, InputError: no store, no face set, or not the store's, or one with too
+            many faces to be shown.
         OutputError: the output exists (without `force`) or can't be written.
+        FacegenError: pyarrow is not installed, for "parquet".
     """
     check_array(points)
-    writers = {"npy": _write_npy, "csv": _write_csv}
-    if kind not in writers:
-        raise InputError(f"kind must be npy or csv, not {kind!r}")
-    with Latents.open(latents) as store, atomic_output(output, force=force) as temporary:
-        writers[kind](store, points, temporary, progress)
+    if kind not in (*WRITERS, PROJECTOR):
+        raise InputError(f"kind must be one of {', '.join((*WRITERS, PROJECTOR))}, not {kind!r}")
+    if faces is not None and kind != PROJECTOR:
+        raise InputError(f"faces are shown by the projector alone, not by {kind}")
+    with ExitStack() as stack:
+        store = stack.enter_context(Latents.open(latents))
+        if kind == PROJECTOR:
+            shown = stack.enter_context(FaceSet.open(faces)) if faces is not None else None
+            export_projector(store, points, output, faces=shown, force=force, progress=progress)
+        else:
+            temporary = stack.enter_context(atomic_output(output, force=force))
+            WRITERS[kind](store, points, temporary, progress)
         return len(store)

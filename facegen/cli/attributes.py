@@ -93,7 +93,7 @@ def command(
     weights: Path | None,
     force: bool,
 ) -> None:
-    """Find the direction of each label, such as Smiling, or directions without labels.
+    """Find directions: those of labels, or without labels.
 
     A label's direction is the mean of mu of the training faces with it, less the mean of those
     without. The table says how many faces there are of each, how far the two groups lie apart

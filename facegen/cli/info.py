@@ -67,8 +67,8 @@ def command(file: Path | None, hardware: bool, as_json: bool) -> None:
 
     FILE is anything that facegen wrote: a face set, a store (latents.h5), a sampler, directions
     (attributes.h5), a folder of weights, a checkpoint, a picture, an animation, a report, JSON of
-    evaluate or analyze. Of a Keras file it says what it is, without running it. Of weights it
-    tells the layers, too, and their parameters.
+    evaluate or analyze, an export as Parquet, SQLite, ONNX or for the projector. Of a Keras file it
+    says what it is, without running it. Of weights it tells the layers, too, and their parameters.
 
     \b
     Examples:

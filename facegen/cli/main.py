@@ -31,6 +31,7 @@ COMMANDS = (
     "attributes",
     "edit",
     "morph",
+    "explore",
     "reproduce",
     "analyze",
     "evaluate",

@@ -135,7 +135,9 @@ def command(
     weights: Path | None,
     threads: int | None,
 ) -> None:
-    """Turn one face into the next, as a strip or as an animation, or mix two or four.
+    """Turn one face into the next, or mix two faces or four.
+
+    As a strip of pictures or as an animation.
 
     FACE is a photo, or a row of a file or a seed: latents.h5:17, faces.h5:3, seed:5:3 (face 3 of
     'facegen generate --seed 5'); several rows are several faces, as in seed:5:0-3.

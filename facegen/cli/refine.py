@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from facegen.cli.options import (
     with_options,
 )
 from facegen.cli.terminal import Console
+from facegen.cli.training_bar import TrainingBar, start_option, start_path
 from facegen.options import CrispOptions
 from facegen.seeds import seed_or_draw
 
@@ -149,6 +151,7 @@ COUNTS = NumberList(click.IntRange(0, 64))
     "[default: the Lite0 of 'facegen[train]']",
 )
 @click.option("--seed", type=SEED, help="Of weights, order and points; by default a fresh one.")
+@start_option
 @resume_option
 @click.option("--note", default="", help="About the training, for the model card.")
 @hardware_options
@@ -160,6 +163,7 @@ def command(
     faces: Path,
     resume: bool,
     note: str,
+    start_from: Path | None,
     feature_network: Path | None,
     cpu_only: bool,
     cpu_threads: int | None,
@@ -177,35 +181,34 @@ def command(
     Every few minutes a checkpoint is written into WEIGHTS, after each epoch a sheet of samples.
     Whatever stops the training, the same command with --resume goes on from there.
 
+    With --start-from the decoder begins as the other model's crisp decoder, which nothing imitates
+    first: for a model that itself began with that one.
+
     \b
     Examples:
         facegen refine weights/mine faces.h5
         facegen refine weights/mine faces.h5 --precision bfloat16
         facegen refine weights/mine faces.h5 --resume
+        facegen refine weights/mine faces.h5 --start-from default
     """
     if resume and force:
         raise click.UsageError("Choose one of --resume and --force.")
 
-    from facegen.api.refine import read_crisp_options, refine
+    from facegen.api.refine import read_crisp_options, read_start_options, refine
     from facegen.model.devices import check_tensorflow, limit_hardware
 
     check_tensorflow()
+    start_from = start_path(start_from)
     if resume:
         options = read_crisp_options(weights)
     else:
-        options = DEFAULT
-        arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
-    options = with_options(options, arguments, only_given=resume)
+        options = DEFAULT if start_from is None else read_start_options(start_from)
+        seed = seed_or_draw(arguments["seed"], console.seed)
+        options = replace(options, seed=seed)
+    options = with_options(options, arguments, only_given=True)
 
     limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
-    with console.progress(None, "step") as advance:
-
-        def report(progress: Progress) -> None:
-            if progress.test_metrics is None:
-                advance(1)
-            else:
-                console.say(losses_line(progress))
-
+    with TrainingBar(console, losses_line, decimals=3) as bar:
         result = refine(
             weights,
             faces,
@@ -213,8 +216,9 @@ def command(
             resume=resume,
             force=force,
             note=note,
+            start_from=start_from,
             feature_network=feature_network,
-            report=report,
+            report=bar.report,
         )
     console.result(weights, metrics=result.config["crisp"]["metrics"])
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from facegen.errors import FacegenError, InputError
 from facegen.strict_json import to_json_line
@@ -185,7 +185,9 @@ class Console:
             write_messages(lines)
 
     def _above_bar(self) -> AbstractContextManager[None]:
-        return self._bar.external_write_mode(self._bar.fp) if self._bar else nullcontext()
+        if self._bar is None:  # a bar without a total has no truth value
+            return nullcontext()
+        return self._bar.external_write_mode(self._bar.fp)
 
     def result(self, path: Path, **summary: Any) -> None:
         """The path written, or with --json one JSON object on one line.
@@ -209,8 +211,14 @@ class Console:
         write_records([to_json_line(found)] if self.as_json else map(printable, text(found)))
 
     @contextmanager
-    def progress(self, total: int | None, unit: str) -> Iterator[Callable[[int], Any]]:
-        """Gives a function that counts items up, on a bar if stderr is a terminal."""
+    def progress(
+        self, total: int | None, unit: str, *, initial: int = 0
+    ) -> Iterator[Callable[[int], Any]]:
+        """Gives a function that counts items up, on a bar if stderr is a terminal.
+
+        Args:
+            initial: how many of the items an earlier run has done.
+        """
         if self.quiet or not sys.stderr.isatty():
             yield lambda done: None
             return
@@ -218,10 +226,21 @@ class Console:
 
         file = bars()
         with tqdm(
-            total=total, unit=unit, unit_scale=True, dynamic_ncols=True, file=file
+            total=total,
+            initial=initial,
+            unit=unit,
+            unit_scale=True,
+            dynamic_ncols=True,
+            file=file,
         ) as self._bar:
             yield self._bar.update
         self._bar = None
+
+    def describe(self, before: str, behind: str) -> None:
+        """Sets what stands before and behind the bar, if there is one."""
+        if self._bar is not None:
+            self._bar.set_description_str(before, refresh=False)
+            self._bar.set_postfix_str(behind, refresh=False)
 
 
 class Bars:
@@ -232,15 +251,16 @@ class Bars:
         self._stack = ExitStack()
         self._update: Callable[[int], object] = lambda done: None
 
-    def start(self, total: int | None, unit: str) -> None:
+    def start(self, total: int | None, unit: str, *, initial: int = 0) -> None:
         """Begins a bar, below the last one."""
-        self._update = self._stack.enter_context(self._console.progress(total, unit))
+        bar = self._console.progress(total, unit, initial=initial)
+        self._update = self._stack.enter_context(bar)
 
     def count(self, done: int) -> None:
         """Counts items up on the last bar."""
         self._update(done)
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,11 +20,15 @@ from facegen.cli.options import (
     with_options,
 )
 from facegen.cli.terminal import Console
+from facegen.cli.training_bar import (
+    TrainingBar,
+    best_line,
+    epoch_line,
+    start_option,
+    start_path,
+)
 from facegen.options import PRECISIONS, ModelOptions, TrainingOptions
 from facegen.seeds import seed_or_draw
-
-if TYPE_CHECKING:
-    from facegen.model.trainer import Progress
 
 TRAINING = TrainingOptions()
 
@@ -73,9 +77,29 @@ TRAINING = TrainingOptions()
     help="Of a step's arithmetic; bfloat16 is faster where the processor has it. What is stored is "
     "float32.",
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train on N images, the first in an order that the seed gives; the test images stay.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    metavar="N",
+    help="End when the test loss has not fallen for N epochs. The weights are then, and at the "
+    "last epoch too, those of the epoch where it was lowest.",
+)
 @click.option("--seed", type=SEED, help="Of weights, order and noise; by default a fresh one.")
+@start_option
 @resume_option
 @click.option("--note", default="", help="About the data and its licence, for the model card.")
+@click.option(
+    "--log-dir",
+    type=PATH,
+    metavar="FOLDER",
+    help="Write the losses and the samples of every epoch for TensorBoard.",
+)
 @network_options
 @hardware_options
 @click.option(
@@ -95,6 +119,8 @@ def command(
     output: Path,
     resume: bool,
     note: str,
+    start_from: Path | None,
+    log_dir: Path | None,
     cpu_only: bool,
     cpu_threads: int | None,
     gpu_memory: int | None,
@@ -105,14 +131,17 @@ def command(
 ) -> None:
     """Train a model on a face set.
 
-    After each epoch a checkpoint and a sheet of samples are in the folder. Whatever stops the
-    training, the same command with --resume goes on from there; with a larger --epochs it trains
-    a finished model further.
+    After each epoch a checkpoint, the losses and a sheet of samples are in the folder. Whatever
+    stops the training, the same command with --resume goes on from there; with a larger --epochs
+    it trains a finished model further.
+
+    With --start-from the network is that of the other model, but for the options that are given.
 
     \b
     Examples:
         facegen train faces.h5 -o weights/mine
         facegen train faces.h5 -o weights/mine --resume --epochs 30
+        facegen train faces.h5 -o weights/mine --start-from default --patience 5
         facegen train faces.h5 -o weights/ae --kind ae --latent-dim 1600 \\
             --filters 64,64,128,128 --kernels 5,5,3,3
     """
@@ -125,18 +154,18 @@ def command(
     from facegen.model.devices import check_tensorflow, limit_hardware
 
     check_tensorflow()
+    start_from = start_path(start_from)
     if resume:
         model, training = read_checkpoint_options(output)
+        model = with_options(model, arguments, only_given=True)
     else:
-        model, training = ModelOptions(kind=arguments["kind"]), TRAINING
-        arguments["seed"] = seed_or_draw(arguments["seed"], console.seed)
-    model = with_options(model, arguments, only_given=resume)
+        model, training = new_network(console, start_from, arguments), TRAINING
     training = with_options(training, arguments, only_given=resume)
 
     limit_hardware(
         cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory, replicas=replicas
     )
-    with console.progress(None, "step") as advance:
+    with TrainingBar(console, epoch_line, decimals=1) as bar:
         weights = train(
             faces,
             output,
@@ -147,25 +176,27 @@ def command(
             replicas=replicas,
             jit=jit,
             note=note,
-            report=reporter(console, advance),
+            start_from=start_from,
+            log_dir=log_dir,
+            report=bar.report,
         )
-    console.result(output, metrics=weights.config["metrics"])
+    metrics = weights.config["metrics"]
+    if "best_epoch" in metrics:
+        console.say(best_line(metrics))
+    console.result(output, metrics=metrics)
 
 
-def reporter(console: Console, advance: Callable[[int], None]) -> Callable[[Progress], None]:
-    """What moves the bar at each step, and says the losses of each epoch."""
+def new_network(
+    console: Console, start_from: Path | None, arguments: dict[str, Any]
+) -> ModelOptions:
+    """The network of a new run: as the options say, or as the other model's but for those given."""
+    if start_from is None:
+        model = with_options(ModelOptions(kind=arguments["kind"]), {**arguments, "seed": 0})
+    else:
+        from facegen.io.weights import Weights
 
-    def report(progress: Progress) -> None:
-        if progress.test_metrics is None:
-            advance(1)
-        else:
-            console.say(epoch_line(progress))
-
-    return report
-
-
-def epoch_line(progress: Progress) -> str:
-    """An epoch's losses on one line."""
-    train = " ".join(f"{name} {value:.1f}" for name, value in progress.metrics.items())
-    test = " ".join(f"{name} {value:.1f}" for name, value in (progress.test_metrics or {}).items())
-    return f"epoch {progress.epoch}/{progress.epochs}: {train}" + (test and f"; test: {test}")
+        old = Weights.load(start_from).model
+        model = with_options(old, arguments, only_given=True)
+        if model.loss != old.loss and arguments["kl_weight"] is None:
+            model = replace(model, kl_weight=None)  # type: ignore[arg-type]  # its own default
+    return replace(model, seed=seed_or_draw(arguments["seed"], console.seed))

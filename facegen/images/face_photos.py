@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,17 +59,15 @@ def load_faces(
             except InputError as error:
                 on_skip(photo.name, str(error))
                 continue
-            recorded = _source(photo.name, data, align, box, source)
+            recorded = photo_source(photo.name, data, align=align, box=box)
+            if photo.name != as_text(str(source)) and Path(source).name:  # a folder, an archive
+                recorded["within"] = as_text(Path(source).name)
             yield FacePhoto(photo.name, face, recorded, note)
 
 
-def _source(
-    name: str, data: bytes, align: str, box: Box | None, source: str | os.PathLike
+def photo_source(
+    name: str, data: bytes, *, align: str = "auto", box: Box | None = None
 ) -> dict[str, Any]:
-    """source: the folder or archive that the photo was in, or the photo itself."""
+    """What is recorded of a photo's bytes: enough to find it again and to crop it alike."""
     digest = hashlib.sha256(data).hexdigest()
-    found: dict[str, Any] = {"photo": name, "sha256": digest, "align": align}
-    found["box"] = list(box) if box else None
-    if name != as_text(str(source)) and Path(source).name:
-        found["within"] = as_text(Path(source).name)
-    return found
+    return {"photo": name, "sha256": digest, "align": align, "box": list(box) if box else None}

@@ -25,8 +25,7 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
-from facegen.io.files import atomic_output
-from facegen.io.hdf5_provenance import write_file_provenance
+from facegen.io.hdf5_provenance import new_file
 
 FORMAT = "facegen-attributes"
 FORMAT_VERSION = 1
@@ -110,11 +109,8 @@ def write_directions(
     Raises:
         OutputError: it exists (without `force`) or can't be written.
     """
-    with atomic_output(path, force=force) as temporary, hdf5.create_file(temporary) as file:
-        hdf5.set_format(file, FORMAT, FORMAT_VERSION)
-        file.attrs.update(asdict(arrays.source))
-        if provenance is not None:
-            write_file_provenance(file, provenance)
+    head = asdict(arrays.source)
+    with new_file(path, (FORMAT, FORMAT_VERSION), head, provenance, force=force) as file:
         file.create_dataset("names", data=arrays.names, dtype=hdf5.TEXT)
         file.create_dataset("directions", data=arrays.vectors)
         file.create_dataset("with", data=arrays.counts[0])

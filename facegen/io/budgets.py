@@ -48,6 +48,10 @@ class BudgetedFile(io.RawIOBase):
         self._size -= len(data)
         return data
 
+    def readable(self) -> bool:
+        """As of any file."""
+        return True
+
     def seek(self, offset: int, whence: int = 0) -> int:
         """As of any file."""
         return self._file.seek(offset, whence)

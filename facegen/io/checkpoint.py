@@ -1,6 +1,7 @@
 """Checkpoints: the variables of a training run and its state, in one file.
 
 /variables/0000, 0001, ...   arrays, in the order in which the network gives them
+/kept/0000, 0001, ...        those of the best epoch so far, where a run keeps them
 attributes of the root: format, format_version, facegen_version, and state, which is JSON
 """
 
@@ -26,23 +27,28 @@ FORMAT_VERSION = 1
 Options = TypeVar("Options", bound=Any)
 
 
-def save_checkpoint(path: Path, variables: Sequence[Any], state: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path, variables: Sequence[Any], state: dict[str, Any], *, kept: Sequence[np.ndarray] = ()
+) -> None:
     """Writes a checkpoint in place of an older one.
 
     Args:
         variables: arrays, or what np.asarray turns into one.
         state: JSON values.
+        kept: other arrays, for `read_kept`.
 
     Raises:
         OutputError: it can't be written; an older one stays.
     """
     values = [np.asarray(variable) for variable in variables]
     with atomic_output(path) as temporary, hdf5.create_file(temporary) as file:
-        hdf5.reserve(file, sum(value.nbytes for value in values))
+        hdf5.reserve(file, sum(value.nbytes for value in (*values, *kept)))
         hdf5.set_format(file, FORMAT, FORMAT_VERSION)
         file.attrs["state"] = to_json(state)
         for i, value in enumerate(values):
             file.create_dataset(f"variables/{i:04}", data=value)
+        for i, value in enumerate(kept):
+            file.create_dataset(f"kept/{i:04}", data=value)
 
 
 def _state(file: h5py.File) -> dict[str, Any]:
@@ -93,15 +99,36 @@ def restore_checkpoint(
         for key, value in same.items():
             if state.get(key) != value:
                 raise InputError(f"{path} was trained with another {key.replace('_', ' ')}")
-        if len(hdf5.members(file, "variables")) != len(variables):
-            raise InputError(f"{path} belongs to another network")
-        values = [
-            _value(file, f"variables/{i:04}", tuple(variable.shape))
-            for i, variable in enumerate(variables)
-        ]
+        values = _values(file, "variables", variables)
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     return state
+
+
+def read_kept(path: str | os.PathLike, like: Sequence[Any]) -> list[np.ndarray]:
+    """The arrays that a checkpoint keeps besides its variables.
+
+    Args:
+        like: as many arrays or variables, of the same shapes.
+
+    Raises:
+        MissingFileError, InputError: there are none, or they are damaged or of another network.
+    """
+    with hdf5.open_file(path, FORMAT, FORMAT_VERSION) as file:
+        return _values(file, "kept", like)
+
+
+def _values(file: h5py.File, group: str, like: Sequence[Any]) -> list[np.ndarray]:
+    """The arrays of a group.
+
+    Raises:
+        InputError: they are not as many, or have other shapes.
+    """
+    if len(hdf5.members(file, group)) != len(like):
+        raise InputError(f"{file.filename} belongs to another network")
+    return [
+        _value(file, f"{group}/{i:04}", tuple(variable.shape)) for i, variable in enumerate(like)
+    ]
 
 
 def _value(file: h5py.File, name: str, shape: tuple[int, ...]) -> np.ndarray:

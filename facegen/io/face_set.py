@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -45,6 +45,7 @@ class FaceSet:
     Attributes:
         images: uint8 (N, size, size, 3), on disk.
         is_test: bool (N).
+        is_train: bool (N); all that are not test images, unless `with_training_rows` chose some.
         fingerprint: SHA-256 of images, names and split.
         rows_fingerprint: SHA-256 of row digests, names and split; "" in format 1.
         options: how photos became the faces; None of others, and in format 1.
@@ -56,6 +57,7 @@ class FaceSet:
     images: h5py.Dataset
     names: h5py.Dataset
     is_test: np.ndarray
+    is_train: np.ndarray
     size: int
     crop: str
     source: str
@@ -82,12 +84,14 @@ class FaceSet:
             if images.shape[1] != images.shape[2] or images.shape[3] != 3:
                 raise InputError(f"{path}: images are {images.shape}; expected (N, size, size, 3)")
             with hdf5.read_errors(path):
+                is_test = split[:] == hdf5.SPLITS["test"]
                 return cls(
                     path=Path(path),
                     file=file,
                     images=images,
                     names=names,
-                    is_test=split[:] == hdf5.SPLITS["test"],
+                    is_test=is_test,
+                    is_train=~is_test,
                     size=images.shape[1],
                     crop=str(hdf5.attribute(file, "crop", "")),
                     source=str(hdf5.attribute(file, "source", "")),
@@ -107,7 +111,13 @@ class FaceSet:
         """Row numbers, int64: of "train" or "test", or all."""
         if split is None:
             return np.arange(len(self))
-        return np.flatnonzero(self.is_test == (split == "test"))
+        return np.flatnonzero(self.is_test if split == "test" else self.is_train)
+
+    def with_training_rows(self, rows: np.ndarray) -> FaceSet:
+        """This face set with some of its training rows, int (n), as the only ones."""
+        is_train = np.zeros(len(self), bool)
+        is_train[rows] = True
+        return replace(self, is_train=is_train & self.is_train)
 
     def check_size(self, size: int, of: str) -> None:
         """Raises InputError unless faces have size x size pixels; `of` says whose size that is."""

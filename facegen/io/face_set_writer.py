@@ -20,6 +20,7 @@ from facegen.io.hdf5_provenance import write_file_provenance
 from facegen.io.parts import Part
 from facegen.io.prepare_options import PrepareOptions
 from facegen.io.temporaries import Temporary
+from facegen.signals import undisturbed
 
 
 class FaceSetWriter:
@@ -137,6 +138,7 @@ class FaceSetWriter:
     def __enter__(self) -> FaceSetWriter:
         return self
 
+    @undisturbed
     def __exit__(
         self,
         kind: type[BaseException] | None,

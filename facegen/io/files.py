@@ -1,6 +1,6 @@
 """Outputs that appear whole or not at all.
 
-Besides `facegen.io.temporaries` and `facegen.io.locks` no other module opens a file for writing,
+Besides this one, `temporaries`, `folders` and `locks` beside it no module opens a file for writing,
 renames, removes or locks one; a test walks through them all. An output is written into a temporary
 file beside it.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from facegen.errors import FacegenError, MissingFileError, OutputError
@@ -77,6 +77,36 @@ def atomic_output(
         check_output(path, force=force)  # by now it may be there, or known to be an input
         temporary.publish(path, force=force)
         sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_outputs(
+    folder: str | os.PathLike, names: Sequence[str], *, force: bool = True
+) -> Iterator[list[Temporary]]:
+    """Gives temporary files for those of a folder, which appear together, the last name last.
+
+    The folder is made if it is not there.
+
+    Raises:
+        OutputError: as `atomic_output`.
+    """
+    folder = Path(folder)
+    made = not os.path.lexists(folder)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with ExitStack() as stack:  # it ends with what it began with
+            outputs = (atomic_output(folder / name, force=force) for name in reversed(names))
+            temporaries = [stack.enter_context(output) for output in outputs]
+            yield temporaries[::-1]
+            for temporary in temporaries:  # the disk may turn out to be full
+                with output_errors(folder):
+                    temporary.sync()
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 @contextmanager

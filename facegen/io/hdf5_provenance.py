@@ -6,6 +6,9 @@ says so as they do, in the attribute "digital_source_type". latents.h5 has its `
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -13,6 +16,7 @@ import h5py
 from facegen.errors import InputError
 from facegen.io import hdf5
 from facegen.io.digital_source import digital_source_type
+from facegen.io.files import atomic_output
 from facegen.io.provenance import parse_provenance, with_version
 from facegen.strict_json import to_json
 
@@ -48,3 +52,30 @@ def read_file_provenance(file: h5py.File) -> dict[str, Any] | None:
         return parse_provenance(text)
     except InputError as error:
         raise InputError(f"{file.filename}: {error}") from error
+
+
+@contextmanager
+def new_file(
+    path: str | os.PathLike,
+    kind: tuple[str, int],
+    record: Mapping[str, Any],
+    provenance: dict[str, Any] | None,
+    *,
+    force: bool,
+) -> Iterator[h5py.File]:
+    """Gives an HDF5 file that has its head, and appears whole when the block succeeds.
+
+    Args:
+        kind: format and its version.
+        record: further attributes of the root.
+        provenance: all that is needed to make it again.
+
+    Raises:
+        OutputError: it exists (without `force`) or can't be written.
+    """
+    with atomic_output(path, force=force) as temporary, hdf5.create_file(temporary) as file:
+        hdf5.set_format(file, *kind)
+        file.attrs.update(record)
+        if provenance is not None:
+            write_file_provenance(file, provenance)
+        yield file

@@ -20,12 +20,18 @@ class Record:
     it was asked for is an InputError that names the value.
     """
 
-    def __init__(self, values: Any, name: str = ""):
-        """name: of the object inside the provenance."""
+    def __init__(
+        self, values: Any, name: str = "", *, complaint: str = "the provenance is damaged"
+    ):
+        """name: of the object inside the whole; complaint: what begins an error's message."""
         self.name = name
+        self._complaint = complaint
         if not isinstance(values, dict):
-            raise InputError(f"the provenance is damaged: its {name} is no JSON object")
+            raise InputError(f"{complaint}: its {name} is no JSON object")
         self.values: dict[Key, Any] = values
+
+    def _inner(self, values: Any, name: str) -> Record:
+        return Record(values, name, complaint=self._complaint)
 
     def __contains__(self, name: Key) -> bool:
         return name in self.values
@@ -36,11 +42,9 @@ class Record:
     def fail(self, name: Key, expected: str) -> InputError:
         """What to raise if a value is another than expected."""
         if name not in self.values:
-            return InputError(f"the provenance is damaged: it has no {self._path(name)}")
+            return InputError(f"{self._complaint}: it has no {self._path(name)}")
         found = reprlib.repr(self.values[name])
-        return InputError(
-            f"the provenance is damaged: its {self._path(name)} is {found}, not {expected}"
-        )
+        return InputError(f"{self._complaint}: its {self._path(name)} is {found}, not {expected}")
 
     def value(self, name: Key, default: Any = REQUIRED) -> Any:
         """A value of any type."""
@@ -83,7 +87,7 @@ class Record:
     def numbers(self, name: Key, count: int, least: float, most: float) -> tuple[float, ...]:
         """A list of so many finite numbers."""
         found = self.items(name, count)
-        own = Record(dict(enumerate(found)), self._path(name))
+        own = self._inner(dict(enumerate(found)), self._path(name))
         if len(found) != count:
             raise self.fail(name, f"a list of {count} numbers")
         return tuple(own.number(i, least, most) for i in range(count))
@@ -105,17 +109,17 @@ class Record:
     def texts(self, name: Key, most: int) -> list[str]:
         """A list of at most so many texts."""
         found = self.items(name, most)
-        own = Record(dict(enumerate(found)), self._path(name))
+        own = self._inner(dict(enumerate(found)), self._path(name))
         return [own.text(i) for i in range(len(found))]
 
     def record(self, name: Key) -> Record:
         """An object."""
-        return Record(self.value(name), self._path(name))
+        return self._inner(self.value(name), self._path(name))
 
     def records(self, name: Key, most: int) -> Iterator[Record]:
         """Yields the objects of a list of at most so many."""
         for number, item in enumerate(self.items(name, most), 1):
-            yield Record(item, f"{self._path(name)} {number}")
+            yield self._inner(item, f"{self._path(name)} {number}")
 
     def amounts(self, name: Key, count: int, most: float) -> dict[str, float]:
         """An object of at most so many names with numbers in -most..most."""

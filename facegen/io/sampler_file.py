@@ -22,8 +22,7 @@ import numpy as np
 
 from facegen.errors import InputError
 from facegen.io import hdf5
-from facegen.io.files import atomic_output
-from facegen.io.hdf5_provenance import write_file_provenance
+from facegen.io.hdf5_provenance import new_file
 
 FORMAT = "facegen-sampler"
 FORMAT_VERSION = 1
@@ -117,11 +116,8 @@ def write_sampler(
     Raises:
         OutputError: it exists (without `force`) or can't be written.
     """
-    with atomic_output(path, force=force) as temporary, hdf5.create_file(temporary) as file:
-        hdf5.set_format(file, FORMAT, FORMAT_VERSION)
-        file.attrs.update(asdict(arrays.fit))
-        if provenance is not None:
-            write_file_provenance(file, provenance)
+    head = asdict(arrays.fit)
+    with new_file(path, (FORMAT, FORMAT_VERSION), head, provenance, force=force) as file:
         hdf5.reserve(file, arrays.means.nbytes + arrays.factors.nbytes)
         file.create_dataset("weights", data=arrays.weights, dtype=np.float64)
         file.create_dataset("means", data=arrays.means, dtype=np.float32)

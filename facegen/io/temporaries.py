@@ -59,7 +59,7 @@ class Temporary:
     as it is there; who wants to remove a temporary asks for it alone.
 
     Attributes:
-        path: for HDF5 and ffmpeg, which open it by name. All others write into `file`.
+        path: for HDF5, SQLite and ffmpeg, which open it by name. All others write into `file`.
         file: open for reading and writing.
     """
 

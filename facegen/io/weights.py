@@ -7,15 +7,18 @@ The folder holds
     encoder.tflite    the same as LiteRT graphs
     decoder.tflite
     history.csv       losses of every epoch
+    history.png       the same drawn, where that could be done
     samples.png       28 faces from normal points, seed 0
     MODEL_CARD.md     what it was made from, what it may be used for, what it can't do
 and, once `refine` is done, a second decoder for the same latent space:
-    crisp_decoder.h5, crisp_decoder.tflite, crisp_history.csv, crisp_samples.png
+    crisp_decoder.h5, crisp_decoder.tflite, crisp_history.csv, crisp_history.png,
+    crisp_samples.png
 and, where they worked, checkpoint.h5 and crisp_checkpoint.h5, which only --resume needs.
 
 While `train` or `refine` is at work, the history and the samples of what is not finished yet are
-in (crisp_)checkpoint_history.csv and (crisp_)checkpoint_samples.png; what belongs to a finished
-model changes only when the next one is finished. One of them works in a folder at a time.
+in (crisp_)checkpoint_history.csv, (crisp_)checkpoint_history.png and
+(crisp_)checkpoint_samples.png; what belongs to a finished model changes only when the next one is
+finished. One of them works in a folder at a time.
 """
 
 from __future__ import annotations
@@ -51,6 +54,8 @@ CRISP_FILES = (
     "crisp_history.csv",
     "crisp_samples.png",
 )
+# The losses drawn, of `train` and `refine`. A model may lack them: older ones do.
+HISTORY_PLOT, CRISP_HISTORY_PLOT = "history.png", "crisp_history.png"
 DECODERS = {"plain": "decoder", "crisp": "crisp_decoder"}  # the user's name: the files' stem
 ENVIRONMENT_VARIABLE = "FACEGEN_WEIGHTS"
 DEFAULT_NAME = "celeba-vae"

@@ -10,7 +10,16 @@ from typing import Any
 from facegen.errors import InputError, MissingFileError
 from facegen.io.files import atomic_output, output_errors, remove, sha256_of
 from facegen.io.temporaries import Temporary
-from facegen.io.weights import CONFIG, CRISP_FILES, FILES, FORMAT, FORMAT_VERSION, Weights
+from facegen.io.weights import (
+    CONFIG,
+    CRISP_FILES,
+    CRISP_HISTORY_PLOT,
+    FILES,
+    FORMAT,
+    FORMAT_VERSION,
+    HISTORY_PLOT,
+    Weights,
+)
 from facegen.strict_json import to_json
 from facegen.version import __version__
 
@@ -28,6 +37,10 @@ class ModelStage:
         if name not in self._files:
             self._files[name] = self._stack.enter_context(atomic_output(self._folder / name))
         return self._files[name]
+
+    def names(self, *names: str, drawn: str) -> list[str]:
+        """The names of files, and that of a plot if it was drawn."""
+        return [*names, *([drawn] if drawn in self._files else [])]
 
     def digest(self, name: str) -> str:
         """The SHA-256 of a file's content.
@@ -70,15 +83,18 @@ def write_config(
     training: dict[str, Any],
     data: dict[str, Any],
     metrics: dict[str, Any],
+    ancestors: list[dict[str, Any]] | None = None,
     keep: Weights | None = None,
 ) -> None:
     """Writes config.json with the digests of the files that `publish_model` has staged.
 
     Args:
+        ancestors: what the training began with (`facegen.model.ancestry`), if not from scratch.
         keep: weights with the same encoder, whose crisp decoder stays valid.
     """
     crisp = {} if keep is None else {"crisp": keep.config["crisp"]}
-    kept = {} if keep is None else {name: keep.digest(name) for name in CRISP_FILES}
+    kept = {} if keep is None else {name: keep.digest(name) for name in _crisp_files(keep)}
+    names = stage.names(*FILES, drawn=HISTORY_PLOT)
     config = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -86,11 +102,18 @@ def write_config(
         "model": model,
         "training": training,
         "data": data,
+        **({"ancestors": ancestors} if ancestors else {}),
         "metrics": metrics,
-        "files": {**{name: stage.digest(name) for name in FILES}, **kept},
+        "files": {**{name: stage.digest(name) for name in names}, **kept},
         **crisp,
     }
     _write(stage(CONFIG), config)
+
+
+def _crisp_files(weights: Weights) -> list[str]:
+    """The files of the crisp decoder of weights that have one."""
+    drawn = CRISP_HISTORY_PLOT in weights.config["files"]
+    return [*CRISP_FILES, *([CRISP_HISTORY_PLOT] * drawn)]
 
 
 def add_crisp(stage: ModelStage, weights: Weights, crisp: dict[str, Any]) -> None:
@@ -101,8 +124,9 @@ def add_crisp(stage: ModelStage, weights: Weights, crisp: dict[str, Any]) -> Non
         weights: as they are in the folder now.
         crisp: JSON values: options, data and metrics of the crisp decoder.
     """
-    digests = {name: stage.digest(name) for name in (*CRISP_FILES, "MODEL_CARD.md")}
-    files = {**weights.config["files"], **digests}
+    names = stage.names(*CRISP_FILES, "MODEL_CARD.md", drawn=CRISP_HISTORY_PLOT)
+    files = {k: v for k, v in weights.config["files"].items() if k != CRISP_HISTORY_PLOT}
+    files |= {name: stage.digest(name) for name in names}
     _write(stage(CONFIG), {**weights.config, "crisp": crisp, "files": files})
 
 
@@ -110,10 +134,14 @@ def _write(temporary: Temporary, config: dict[str, Any]) -> None:
     temporary.write_text(to_json(config, indent=2) + "\n")
 
 
-def unfinished(folder: Path, checkpoint: str) -> tuple[Path, Path]:
-    """Where history and samples of a run are until it is finished: beside its checkpoint."""
+def unfinished(folder: Path, checkpoint: str) -> tuple[Path, Path, Path]:
+    """Where table and plot of the losses and the samples of a run are until it is finished: beside
+    its checkpoint.
+    """
     stem = checkpoint.removesuffix(".h5")
-    return folder / f"{stem}_history.csv", folder / f"{stem}_samples.png"
+    names = ("history.csv", "history.png", "samples.png")
+    table, plot, samples = (folder / f"{stem}_{name}" for name in names)
+    return table, plot, samples
 
 
 def remove_unfinished(folder: Path, checkpoint: str) -> None:

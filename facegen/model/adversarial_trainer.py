@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,10 @@ from facegen.io.hdf5 import read_errors
 from facegen.io.temporaries import Temporary
 from facegen.io.weights import CRISP_CHECKPOINT, Weights
 from facegen.io.weights_writer import unfinished
-from facegen.model.trainer import Metrics, Progress, count_batches, history_csv, training_batches
+from facegen.model.ancestry import CRISP_ARRAYS, Ancestor, ancestors_of
+from facegen.model.batches import count_batches, training_batches
+from facegen.model.history import Metrics, draw_history, history_csv
+from facegen.model.trainer import Progress
 from facegen.options import CrispOptions
 from facegen.prefetch import prefetch
 
@@ -42,6 +46,9 @@ METRICS = (
     "variety",
     "real_variety",
 )
+PANELS = {name: {name: name} for name in METRICS[:-2]} | {  # of crisp_history.png
+    "variety": {"variety": "of the faces", "real_variety": "of real ones"}
+}
 
 
 def illness(means: Metrics, plain_variety: float) -> str | None:
@@ -94,6 +101,7 @@ class AdversarialTrainer:
         self.history: list[Metrics] = []
         self.step = 0  # of the epoch that is not done yet
         self.sums: Metrics = {}  # of its metrics
+        self.ancestors: list[Ancestor] = []  # of what the run began with
         self._recent: list[Metrics] = []
         self._plain_variety = self.model.plain_variety()
         self._seed = lambda number: tf.constant([options.seed, number], tf.int64)
@@ -104,6 +112,18 @@ class AdversarialTrainer:
     @property
     def epochs_done(self) -> int:
         return len(self.history)
+
+    def start_from(self, weights: Weights) -> None:
+        """Begins with the crisp decoder of other weights.
+
+        Raises:
+            InputError: there is none, or some of its layers don't fit.
+        """
+        from facegen.model.arrays import load_start
+
+        self.ancestors = ancestors_of(weights, crisp=True)
+        for decoder in (self.model.decoder, self.model.average):
+            load_start(dict.fromkeys(CRISP_ARRAYS, decoder), weights)
 
     def _same(self) -> dict[str, str]:
         """What a checkpoint must have in common with this run."""
@@ -122,6 +142,7 @@ class AdversarialTrainer:
             "history": self.history,
             "step": self.step,
             "sums": self.sums,
+            **({"ancestors": self.ancestors} if self.ancestors else {}),
         }
         save_checkpoint(self.path, self.model.variables, state)
         self._saved = time.monotonic()
@@ -137,6 +158,7 @@ class AdversarialTrainer:
         with read_errors(self.path):
             # Without the NaNs that stood for missing metrics once.
             self.history = [{k: v for k, v in row.items() if v == v} for row in state["history"]]
+            self.ancestors = [dict(ancestor) for ancestor in state.get("ancestors", [])]
             self.step, self.sums = int(state["step"]), dict(state["sums"])
             batch_size = int(state["options"]["batch_size"])
         if self.step and batch_size != self.options.batch_size:
@@ -172,8 +194,8 @@ class AdversarialTrainer:
         self.history.append(row | means)
         self.step, self.sums = 0, {}
         self.save()
-        self._save_unfinished()
-        report(Progress(epoch, options.epochs, self.steps, self.steps, means, {}))
+        warning = self._save_unfinished()
+        report(Progress(epoch, options.epochs, self.steps, self.steps, means, {}, warning))
 
     def _means(self) -> Metrics:
         """The metrics of the epoch so far."""
@@ -213,13 +235,24 @@ class AdversarialTrainer:
                 "try a smaller --learning-rate or another --seed"
             )
 
-    def _save_unfinished(self) -> None:
-        """Shows how far the run is, apart from what belongs to a finished decoder."""
-        history, samples = unfinished(self.weights.path, CRISP_CHECKPOINT)
-        with atomic_output(history) as temporary:
+    def _save_unfinished(self) -> str:
+        """Shows how far the run is, apart from what belongs to a finished decoder.
+
+        Returns:
+            Why the history could not be drawn, or "".
+        """
+        table, plot, samples = unfinished(self.weights.path, CRISP_CHECKPOINT)
+        with atomic_output(table) as temporary:
             self.write_history(temporary)
         with atomic_output(samples) as temporary:
             self.write_samples(temporary)
+        return draw_history(plot, self.history, self.history_provenance, PANELS)
+
+    @property
+    def history_provenance(self) -> dict[str, Any]:
+        """What the picture of the history says of itself."""
+        face_set, epochs = self.faces.fingerprint, self.epochs_done
+        return {"command": "refine", "face_set": face_set, "epochs": epochs}
 
     def write_history(self, temporary: Temporary) -> None:
         """Writes the metrics of every epoch as CSV."""

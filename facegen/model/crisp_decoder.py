@@ -32,6 +32,19 @@ def he_initializer(seed: int, name: str, gain: float = 1.0) -> keras.initializer
     return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", int(state[0]))
 
 
+def nearer(z):
+    """Takes points that lie beyond the radius R of a unit normal, sqrt(latent_dim), nearer to it.
+
+    |z| becomes R (|z| / R)^(1/4), the direction stays: so faces of far points hold together, and
+    no two points become one.
+
+    Args:
+        z: float32 (batch, latent_dim).
+    """
+    ratio = tf.sqrt(tf.maximum(tf.reduce_mean(z * z, axis=1, keepdims=True), 1.0))
+    return z * (tf.sqrt(tf.sqrt(ratio)) / ratio)
+
+
 class SmoothInitializer(keras.initializers.Initializer):
     """Kernels that begin as bilinear interpolation, with some noise.
 
@@ -101,7 +114,8 @@ def _convolution(name: str, filters: int, initializer, dtype: str) -> keras.laye
 class CrispDecoder:
     """The crisp decoder: a point, mixed, to a small map, doubled until it is a picture.
 
-    z + mapping(z) -> dense -> (residual blocks, doubling and convolution) for each stride -> RGB.
+    z = nearer(z)
+    z + mapping(z) -> dense -> (residual blocks, doubling and convolution) for each stride -> RGB
 
     With the precision "mixed_bfloat16" it computes in bfloat16; its weights stay float32.
 
@@ -188,7 +202,7 @@ class CrispDecoder:
         Returns:
             float32 (batch, image_size, image_size, channels).
         """
-        w = z = tf.cast(z, self.dtype)
+        w = z = tf.cast(nearer(z), self.dtype)
         for i, layer in enumerate(self.mapping):
             w = apply(layer, w if i == 0 else tf.nn.leaky_relu(w, SLOPE))
         w = z + w

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +18,27 @@ from facegen.images.sheets import make_sheet, write_png
 from facegen.io.face_set import FaceSet
 from facegen.io.files import remove
 from facegen.io.temporaries import Temporary
-from facegen.io.weights import CRISP_CHECKPOINT, CRISP_FILES, Weights, existing_weights
-from facegen.io.weights_writer import add_crisp, publish_model, remove_unfinished, write_config
+from facegen.io.weights import (
+    CRISP_CHECKPOINT,
+    CRISP_FILES,
+    CRISP_HISTORY_PLOT,
+    HISTORY_PLOT,
+    Weights,
+    existing_weights,
+)
+from facegen.io.weights_writer import publish_model, write_config
 from facegen.latent import random_points
 from facegen.model.arrays import round_to_float16, write_arrays
 from facegen.model.autoencoder import Autoencoder
 from facegen.model.codec import Graph
-from facegen.model.graphs import export_crisp_decoder, export_decoder, export_encoder
+from facegen.model.graphs import export_decoder, export_encoder
+from facegen.model.history import history_csv, history_picture
 from facegen.model.losses import kl_divergence, reconstruction_loss
 from facegen.model.model_card import model_card, with_crisp_section
-from facegen.model.trainer import history_csv
-from facegen.options import TrainingOptions
+from facegen.options import recorded
 
 if TYPE_CHECKING:
-    from facegen.model.adversarial_trainer import AdversarialTrainer
+    from facegen.model.trainer import Trainer
 
 SAMPLES = 28  # faces in samples.png, four rows of seven as in article XI
 CHECK_IMAGES = 64
@@ -63,7 +68,7 @@ def write_samples(
     write_png(sheet, temporary, provenance, grid=grid)
 
 
-def _check_difference(largest: float) -> float:
+def check_difference(largest: float) -> float:
     """Returns by how much graphs' pictures, values in [0, 1], differ from those of Keras.
 
     Raises:
@@ -100,7 +105,7 @@ def check_graphs(
     for z_keras, z in ((mu_keras, mu), (points, points)):
         expected = np.asarray(tf.sigmoid(model.decoder(z_keras, training=False)))
         largest = max(largest, float(np.abs(decoder_graph.run(z) - expected).max()))
-    return {"picture": _check_difference(largest), "mu": float(np.abs(mu - mu_keras).max())}
+    return {"picture": check_difference(largest), "mu": float(np.abs(mu - mu_keras).max())}
 
 
 def final_figures(model: Autoencoder, faces: FaceSet, split: str) -> dict[str, float]:
@@ -160,16 +165,10 @@ def latent_radii(model: Autoencoder, faces: FaceSet) -> dict[str, float]:
     return quantiles(np.concatenate(radii), digits=4)
 
 
-def export(
-    model: Autoencoder,
-    folder: Path,
-    faces: FaceSet,
-    training: TrainingOptions,
-    history: list[dict[str, float]],
-    *,
-    note: str = "",
-) -> None:
+def export(trainer: Trainer, *, note: str = "") -> None:
     """Writes everything a folder of weights holds; it appears when all is written.
+
+    The arrays are those of the best epoch, if the run has kept it, else of the last one.
 
     A crisp decoder that is there already stays if the encoder is still the one that it was
     trained for.
@@ -178,25 +177,19 @@ def export(
         FacegenError: the exported graphs don't give Keras' pictures.
         OutputError: a file can't be written.
     """
-    rows = faces.rows("test") if faces.is_test.any() else faces.rows("train")
-    pixels = faces.read(np.sort(random_points.select(rows, CHECK_IMAGES, seed=0)))
-    encoder, decoder = export_encoder(model), export_decoder(model)
-    differences = check_graphs(model, encoder, decoder, pixels)
+    model, folder = trainer.model, trainer.folder
+    trainer.take_best()
+    encoder, decoder, differences = _checked_graphs(model, trainer.faces)
     round_to_float16(model.encoder.weights)
     round_to_float16(model.decoder.weights)
-    metrics = {
-        "train": final_figures(model, faces, "train"),
-        "test": final_figures(model, faces, "test"),
-        "last_epoch": history[-1],
-        "radius_quantiles": latent_radii(model, faces),
-        "export_difference": differences,
-    }
-    data = _describe_data(faces, note)
+    metrics = {**_figures(trainer), "export_difference": differences}
+    data = _describe_data(trainer.faces, note)
     old = _same_encoder(folder, hashlib.sha256(encoder).hexdigest())
     keep = old if old is not None and "crisp" in old.config else None
-    card = model_card(model.options, training, data, metrics)
+    card = model_card(model.options, trainer.options, data, metrics, trainer.ancestors)
     if keep is not None:
         card = with_crisp_section(card, keep.config["crisp"])
+    plot = history_picture(trainer.history, best=trainer.best.epoch if trainer.best else None)
     with publish_model(folder) as stage:
         stage("encoder.tflite").write_bytes(encoder)
         stage("decoder.tflite").write_bytes(decoder)
@@ -205,19 +198,48 @@ def export(
         write_samples(
             model.pictures, model.options.latent_dim, stage("samples.png"), command="train"
         )
-        stage("history.csv").write_text(history_csv(history))
+        stage("history.csv").write_text(history_csv(trainer.history))
+        if plot:
+            write_png(plot, stage(HISTORY_PLOT), trainer.history_provenance)
         stage("MODEL_CARD.md").write_text(card)
         write_config(
             stage,
-            model=asdict(model.options),
-            training=asdict(training),
+            model=recorded(model.options),
+            training=recorded(trainer.options),
             data=data,
+            ancestors=trainer.ancestors,
             metrics=metrics,
             keep=keep,
         )
+    if not plot:
+        remove(folder / HISTORY_PLOT)
     if old is None:  # what was made for another encoder
-        for name in (*CRISP_FILES, CRISP_CHECKPOINT):
+        for name in (*CRISP_FILES, CRISP_HISTORY_PLOT, CRISP_CHECKPOINT):
             remove(folder / name)
+
+
+def _checked_graphs(model: Autoencoder, faces: FaceSet) -> tuple[bytes, bytes, dict[str, float]]:
+    """The graphs of encoder and decoder, and by how much they differ from Keras on some faces.
+
+    Raises:
+        FacegenError: a picture differs by more than 1/255.
+    """
+    rows = faces.rows("test") if faces.is_test.any() else faces.rows("train")
+    pixels = faces.read(np.sort(random_points.select(rows, CHECK_IMAGES, seed=0)))
+    encoder, decoder = export_encoder(model), export_decoder(model)
+    return encoder, decoder, check_graphs(model, encoder, decoder, pixels)
+
+
+def _figures(trainer: Trainer) -> dict[str, Any]:
+    """What config.json records of how good a model is."""
+    model, faces, best = trainer.model, trainer.faces, trainer.best
+    return {
+        "train": final_figures(model, faces, "train"),
+        "test": final_figures(model, faces, "test"),
+        "last_epoch": trainer.history[-1],
+        **({"best_epoch": trainer.history[best.epoch - 1]} if best else {}),
+        "radius_quantiles": latent_radii(model, faces),
+    }
 
 
 def _describe_data(faces: FaceSet, note: str) -> dict[str, Any]:
@@ -226,7 +248,7 @@ def _describe_data(faces: FaceSet, note: str) -> dict[str, Any]:
         "source": faces.source,
         "crop": faces.crop,
         "size": faces.size,
-        "training_images": int((~faces.is_test).sum()),
+        "training_images": int(faces.is_train.sum()),
         "test_images": int(faces.is_test.sum()),
         "fingerprint": faces.fingerprint,
         "note": note,
@@ -241,37 +263,3 @@ def _same_encoder(folder: Path, encoder_sha256: str) -> Weights | None:
     except InputError:  # damaged, and about to be replaced
         return None
     return weights if same else None
-
-
-def export_crisp(trainer: AdversarialTrainer, note: str = "") -> Weights:
-    """Writes the moving average as arrays and graph, checks them, and records them.
-
-    Raises:
-        FacegenError: the graph doesn't give Keras' pictures.
-    """
-    folder, model = trainer.weights.path, trainer.model
-    graph = export_crisp_decoder(model.average)
-    z = random_points.normal(range(CHECK_IMAGES), trainer.weights.model.latent_dim, seed=0)
-    difference = float(np.abs(Graph(graph).run(z) - model.pictures(z)).max())
-    _check_difference(difference)
-    round_to_float16(model.average.weights)
-    last = {k: v for k, v in trainer.history[-1].items() if math.isfinite(v)}
-    crisp = {
-        "options": asdict(trainer.options),
-        "data": {
-            "fingerprint": trainer.faces.fingerprint,
-            "feature_network_sha256": trainer.network_sha256,
-            "note": note,
-        },
-        "metrics": {"last_epoch": last, "export_difference": difference},
-    }
-    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    with publish_model(folder) as stage:
-        stage("crisp_decoder.tflite").write_bytes(graph)
-        write_arrays(model.average.weights, stage("crisp_decoder.h5"))
-        trainer.write_history(stage("crisp_history.csv"))
-        trainer.write_samples(stage("crisp_samples.png"))
-        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp))
-        add_crisp(stage, trainer.weights, crisp)
-    remove_unfinished(folder, CRISP_CHECKPOINT)
-    return Weights.load(folder)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from facegen.options import ModelOptions, TrainingOptions
+from facegen.model.ancestry import Ancestor, ancestry
+from facegen.options import ModelOptions, TrainingOptions, recorded
 
 CRISP_HEADING = "## The crisp decoder"
+# https://huggingface.co/docs/hub/model-cards: YAML between lines of dashes.
+HUB_HEAD = """\
+---
+# For model hubs, which read it in README.md: publish this card under that name. What others may do
+# with the weights depends on the photos that they were made from; say it here.
+license: unknown
+library_name: facegen
+pipeline_tag: unconditional-image-generation
+tags:
+- autoencoder
+- faces
+- tflite
+---
+"""
 
 
 def model_card(
@@ -15,10 +29,11 @@ def model_card(
     training: TrainingOptions,
     data: dict[str, Any],
     metrics: dict[str, Any],
+    ancestors: list[Ancestor],
 ) -> str:
     """The text of MODEL_CARD.md."""
-    note = f"\n{data['note']}\n" if data["note"] else ""
-    return f"""# Model card
+    return f"""{HUB_HEAD}
+# Model card
 
 A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
 {data["size"]}x{data["size"]} pixels, with a latent space of {options.latent_dim} dimensions, \
@@ -28,7 +43,7 @@ trained with facegen.
 
 {data["training_images"]} training images and {data["test_images"]} test images from \
 {data["source"]}; crop: {data["crop"]}. Fingerprint of the face set: `{data["fingerprint"]}`.
-{note}
+{_notes(data, ancestors)}
 ## Losses
 
 In nats per image, reconstructing from mu with the weights as published. The floor is the \
@@ -41,10 +56,10 @@ includes the factor kl_weight.
 
 The LiteRT graphs give Keras' pictures to within {metrics["export_difference"]["picture"]:.1e} \
 (1/255 is {1 / 255:.1e}).
-
+{_kept(training, metrics)}
 ## Options
 
-{_listed({**asdict(options), **asdict(training)})}
+{_listed({**recorded(options), **recorded(training)})}
 
 ## What it can't do
 
@@ -56,6 +71,23 @@ rare there come out wrong, or as something more common.
 break up.
 - Identify anybody: a reconstruction resembles, it does not prove.
 """
+
+
+def _notes(data: dict[str, Any], ancestors: list[Ancestor]) -> str:
+    """What is to be said of the data, the model's own and those of its ancestors."""
+    note = f"\n{data['note']}\n" if data["note"] else ""
+    return note + (f"\n## Ancestors\n\n{ancestry(ancestors)}\n" if ancestors else "")
+
+
+def _kept(training: TrainingOptions, metrics: dict[str, Any]) -> str:
+    """Of which epoch the weights are, where that is not the last one by rule."""
+    if "best_epoch" not in metrics:
+        return ""
+    best, last = (int(metrics[name]["epoch"]) for name in ("best_epoch", "last_epoch"))
+    return (
+        f"\nThe weights are those of epoch {best} of {last}, whose test loss was the lowest "
+        f"(--patience {training.patience}).\n"
+    )
 
 
 def _listed(values: dict[str, Any]) -> str:
@@ -76,12 +108,18 @@ def _table(metrics: dict[str, Any]) -> str:
 def with_crisp_section(card: str, crisp: dict[str, Any]) -> str:
     """A model card that ends with what is to be said of the crisp decoder, once.
 
+    An older card gets the head that hubs read; one that is there stays, as somebody may have said
+    the licence in it.
+
     Args:
         crisp: options, data and metrics, as config.json records them.
     """
     card = card.partition(CRISP_HEADING)[0].rstrip()
+    head = "" if card.startswith("---\n") else f"{HUB_HEAD}\n"
     note = f"\n{crisp['data']['note']}\n" if crisp["data"]["note"] else ""
-    return f"""{card}
+    if crisp.get("ancestors"):
+        note += f"\n{ancestry(crisp['ancestors'])}\n"
+    return f"""{head}{card}
 
 {CRISP_HEADING}
 

@@ -7,37 +7,34 @@ unbroken one: the order of the images and their flips (`training_batches`), epsi
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facegen.errors import InputError, TrainingError
-from facegen.io.checkpoint import restore_checkpoint, save_checkpoint
+from facegen.errors import TrainingError
+from facegen.io.checkpoint import read_kept, restore_checkpoint, save_checkpoint
 from facegen.io.face_set import FaceSet
 from facegen.io.files import atomic_output
 from facegen.io.hdf5 import read_errors
-from facegen.io.weights import CHECKPOINT
+from facegen.io.weights import CHECKPOINT, Weights
 from facegen.io.weights_writer import unfinished
-from facegen.latent.random_points import EPOCH, generator
-from facegen.options import ModelOptions, TrainingOptions
+from facegen.model.ancestry import ARRAYS, Ancestor, ancestors_of
+from facegen.model.batches import count_batches, training_batches
+from facegen.model.history import Metrics, draw_history, history_csv
+from facegen.options import ModelOptions, TrainingOptions, recorded
 from facegen.prefetch import prefetch
-
-SHUFFLE_BYTES = 256 << 20  # images that are mixed at a time
-
-Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Progress:
     """Where a training run is: step of steps in epoch of epochs, and the epoch's mean losses.
 
-    `test_metrics` is set on the last report of an epoch, when its checkpoint has been written.
+    `test_metrics` is set on the last report of an epoch, when its checkpoint has been written;
+    `warning` is what went wrong then that a training needn't stop for.
     """
 
     epoch: int
@@ -46,57 +43,16 @@ class Progress:
     steps: int
     metrics: Metrics
     test_metrics: Metrics | None = None
+    warning: str = ""
 
 
-def count_batches(faces: FaceSet, batch_size: int) -> int:
-    """How many batches an epoch has; what is left of the training images is dropped.
+@dataclass(frozen=True)
+class BestEpoch:
+    """The epoch with the lowest test loss so far, and its arrays of encoder and decoder."""
 
-    Raises:
-        InputError: there is not one.
-    """
-    count = int((~faces.is_test).sum())
-    if count < batch_size:
-        raise InputError(
-            f"{faces.path} has {count} training images, fewer than one batch of {batch_size}; add "
-            "photos or lower --batch-size"
-        )
-    return count // batch_size
-
-
-def training_batches(
-    faces: FaceSet, *, batch_size: int, flip: bool, seed: int, epoch: int
-) -> Iterator[np.ndarray]:
-    """Yields the shuffled training images of an epoch, a pure function of (seed, epoch).
-
-    The HDF5 chunks are read in random order, and the images of 256 MiB of them mixed, so memory
-    does not grow with the face set. What is left after the last whole batch is dropped: other
-    images in every epoch.
-
-    Yields:
-        uint8 (batch_size, size, size, 3).
-    """
-    random = generator(seed, row=epoch, stream=EPOCH)
-    chunk_rows = faces.images.chunks[0] if faces.images.chunks else len(faces)
-    chunk_bytes = chunk_rows * math.prod(faces.images.shape[1:])
-    chunks = random.permutation(math.ceil(len(faces) / chunk_rows))
-    chunks_at_once = max(1, SHUFFLE_BYTES // chunk_bytes)
-    left = np.empty((0, *faces.images.shape[1:]), np.uint8)
-    for start in range(0, len(chunks), chunks_at_once):
-        parts = [left]
-        for chunk in chunks[start : start + chunks_at_once]:
-            first, last = chunk * chunk_rows, (chunk + 1) * chunk_rows
-            parts.append(faces.read_range(first, last)[~faces.is_test[first:last]])
-        images = np.concatenate(parts)
-        parts.clear()
-        order = random.permutation(len(images))
-        whole = len(order) - len(order) % batch_size
-        for rows in order[:whole].reshape(-1, batch_size):
-            batch = images[rows]
-            if flip:
-                mirrored = random.random(batch_size) < 0.5
-                batch[mirrored] = batch[mirrored, :, ::-1]
-            yield batch
-        left = images[order[whole:]]
+    epoch: int
+    test_total_loss: float
+    arrays: list[np.ndarray]
 
 
 class Trainer:
@@ -122,6 +78,8 @@ class Trainer:
         self.options = options
         self.model_options = model_options
         self.history: list[Metrics] = []
+        self.best: BestEpoch | None = None  # only with options.patience
+        self.ancestors: list[Ancestor] = []  # of what the run began with
         strategy = make_strategy(replicas)
         self.model = Autoencoder(model_options, strategy=strategy, precision=options.precision)
         with strategy.scope():
@@ -135,6 +93,46 @@ class Trainer:
     def epochs_done(self) -> int:
         return len(self.history)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all epochs are done, or the test loss has not fallen for `patience` epochs."""
+        return self.epochs_done >= self.options.epochs or (
+            self.best is not None
+            and self.options.patience is not None
+            and self.epochs_done - self.best.epoch >= self.options.patience
+        )
+
+    def start_from(self, weights: Weights) -> None:
+        """Begins with the arrays of a trained model.
+
+        Raises:
+            InputError: some of its layers don't fit.
+        """
+        from facegen.model.arrays import load_start
+
+        parts = zip(ARRAYS, (self.model.encoder, self.model.decoder), strict=True)
+        load_start(dict(parts), weights)
+        self.ancestors = ancestors_of(weights)
+
+    def _weights(self) -> list[Any]:
+        """The variables that are published."""
+        return [*self.model.encoder.weights, *self.model.decoder.weights]
+
+    def _keep_best(self) -> None:
+        """Keeps the arrays of the epoch just done, if its test loss is the lowest."""
+        if self.options.patience is None:
+            return
+        loss = self.history[-1]["test_total_loss"]
+        if self.best is None or loss < self.best.test_total_loss:
+            arrays = [np.array(np.asarray(variable)) for variable in self._weights()]
+            self.best = BestEpoch(self.epochs_done, loss, arrays)
+
+    def take_best(self) -> None:
+        """Goes back to the arrays of the best epoch, if that is kept."""
+        if self.best is not None:
+            for variable, array in zip(self._weights(), self.best.arrays, strict=True):
+                variable.assign(array)
+
     def _variables(self) -> list[Any]:
         return [
             *self.model.encoder.variables,
@@ -143,20 +141,31 @@ class Trainer:
         ]
 
     def save(self) -> None:
-        """Writes checkpoint.h5 and the history so far."""
+        """Writes checkpoint.h5."""
         state = {
-            "model": asdict(self.model_options),
-            "training": asdict(self.options),
+            "model": recorded(self.model_options),
+            "training": recorded(self.options),
             "face_set": self.faces.fingerprint,
             "history": self.history,
+            **({"ancestors": self.ancestors} if self.ancestors else {}),
+            **({"best_epoch": self.best.epoch} if self.best else {}),
         }
-        save_checkpoint(self.folder / CHECKPOINT, self._variables(), state)
-        self._write_history()
+        kept = self.best.arrays if self.best else ()
+        save_checkpoint(self.folder / CHECKPOINT, self._variables(), state, kept=kept)
 
-    def _write_history(self) -> None:
-        history, _ = unfinished(self.folder, CHECKPOINT)
-        with atomic_output(history) as temporary:
+    def _write_history(self) -> str:
+        """Writes the history so far and draws it; returns why it could not be drawn, or ""."""
+        table, plot, _ = unfinished(self.folder, CHECKPOINT)
+        with atomic_output(table) as temporary:
             temporary.write_text(history_csv(self.history))
+        best = self.best.epoch if self.best else None
+        return draw_history(plot, self.history, self.history_provenance, best=best)
+
+    @property
+    def history_provenance(self) -> dict[str, Any]:
+        """What the picture of the history says of itself."""
+        face_set, epochs = self.faces.fingerprint, self.epochs_done
+        return {"command": "train", "face_set": face_set, "epochs": epochs}
 
     def restore(self) -> None:
         """Goes back to the last whole epoch; the learning rate stays the one of the options.
@@ -168,6 +177,14 @@ class Trainer:
         state = restore_checkpoint(self.folder / CHECKPOINT, self._variables(), same)
         with read_errors(self.folder / CHECKPOINT):
             self.history = [dict(row) for row in state["history"]]
+            self.ancestors = [dict(ancestor) for ancestor in state.get("ancestors", [])]
+            best = int(state.get("best_epoch", 0))
+            loss = self.history[best - 1]["test_total_loss"] if best else 0.0
+        if self.options.patience is not None and best:
+            arrays = read_kept(self.folder / CHECKPOINT, self._weights())
+            self.best = BestEpoch(best, loss, arrays)
+        elif self.history:  # patience counts from here
+            self._keep_best()
         self.optimizer.learning_rate = self.options.learning_rate
         self._write_history()  # a kill may have come between the checkpoint and it
 
@@ -192,11 +209,7 @@ class Trainer:
             train = self._step(self._train_step, batch, where=f"epoch {epoch}, step {step}")
             report(Progress(epoch, options.epochs, step, steps, train))
         self.model.reset_metrics()
-        test: Metrics = {}
-        test_batches = (images for _, images in self.faces.iterate("test", options.batch_size))
-        for batch in prefetch(test_batches):
-            test = self._step(self._test_step, batch, where=f"epoch {epoch}, test")
-        self.model.reset_metrics()
+        test = self.test(epoch)
         self.history.append(
             {
                 "epoch": epoch,
@@ -205,9 +218,20 @@ class Trainer:
                 **{f"test_{name}": value for name, value in test.items()},
             }
         )
+        self._keep_best()
         self.save()
+        warning = self._write_history()
         self._save_samples()
-        report(Progress(epoch, options.epochs, steps, steps, train, test))
+        report(Progress(epoch, options.epochs, steps, steps, train, test, warning))
+
+    def test(self, epoch: int) -> Metrics:
+        """The losses of the test images; none if there are none."""
+        losses: Metrics = {}
+        batches = (images for _, images in self.faces.iterate("test", self.options.batch_size))
+        for batch in prefetch(batches):
+            losses = self._step(self._test_step, batch, where=f"epoch {epoch}, test")
+        self.model.reset_metrics()
+        return losses
 
     def _step(self, step: Callable, batch: np.ndarray, where: str) -> Metrics:
         metrics = {name: float(value) for name, value in step(batch).items()}
@@ -221,23 +245,14 @@ class Trainer:
             )
         return metrics
 
+    @property
+    def samples(self) -> Path:
+        """The sheet of the last epoch."""
+        return unfinished(self.folder, CHECKPOINT)[-1]
+
     def _save_samples(self) -> None:
         from facegen.model.export import write_samples
 
-        _, samples = unfinished(self.folder, CHECKPOINT)
-        with atomic_output(samples) as temporary:
+        with atomic_output(self.samples) as temporary:
             latent_dim = self.model_options.latent_dim
             write_samples(self.model.pictures, latent_dim, temporary, command="train")
-
-
-def history_csv(history: list[Metrics], names: Sequence[str] = ()) -> str:
-    """The losses of every epoch as CSV with a header; nan where an epoch has none.
-
-    Args:
-        names: of the columns; by default those of the first epoch.
-    """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names or list(history[0]), restval="nan", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: f"{v:.10g}" for k, v in row.items()} for row in history)
-    return text.getvalue()

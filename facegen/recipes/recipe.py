@@ -1,9 +1,8 @@
 """Recipes: what an output says of how it was made, read into checked values.
 
-Provenance may be a stranger's. It is read here, in `facegen.recipes.edit_recipes`,
-`facegen.recipes.store_recipes` and `facegen.recipes.ingredients` alone: every value has its type
-and range, and every list at most as many values as the output can need. How much there is to make
-is then compared with the output (`grid`, `frames`), before anything is made.
+Provenance may be a stranger's. It is read here and in the modules of recipes beside it alone: every
+value has its type and range, and every list at most as many values as the output can need. How much
+there is to make is then compared with the output (`grid`, `frames`), before anything is made.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from facegen.io.records import Record
 from facegen.recipes import store_recipes
 from facegen.recipes.document_info import ANIMATION, PICTURE, VIDEO
 from facegen.recipes.edit_recipes import Edited, Morphed, read_morph
+from facegen.recipes.export_recipes import EXPORTS, AnyExport
 from facegen.recipes.ingredients import (
     Model,
     Nearest,
@@ -184,7 +184,7 @@ def _read_points(record: Record) -> tuple[str, ...]:
     return ("mu", "z") if "with_mu" in record and record.flag("with_mu") else ("z",)
 
 
-AnyRecipe = Recipe | store_recipes.FileRecipe
+AnyRecipe = Recipe | store_recipes.FileRecipe | AnyExport
 READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] = {
     (PICTURE, "generate"): Generated.read,
     (PICTURE, "reconstruct"): Reconstructed.read,
@@ -197,6 +197,7 @@ READERS: dict[tuple[str, str], Callable[[Record, int, int | None], AnyRecipe]] =
     (sampler_file.FORMAT, "fit"): store_recipes.FitRecipe.read,
     (attribute_file.FORMAT, "attributes"): store_recipes.AttributesRecipe.read,
     (component_file.FORMAT, "attributes"): store_recipes.ComponentsRecipe.read,
+    **EXPORTS,
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegen.api.refine import read_crisp_options, refine
+from facegen.api.refine import read_crisp_options, read_start_options, refine
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.io.provenance import read_provenance
 from facegen.io.torch_files import INSTALLED, installed_network
@@ -34,7 +34,7 @@ def runs(
 ) -> Path:
     """A folder with the runs of refine_toys.py."""
     folder = tmp_path_factory.mktemp("refined")
-    for name in ("unbroken", "resumed", "wild"):
+    for name in ("unbroken", "resumed", "wild", "started"):
         shutil.copytree(toy_weights, folder / name)
     script = TESTS / "refine_toys.py"
     done = run_python(script, toy_faces, folder)
@@ -145,6 +145,39 @@ def test_a_resumed_run_equals_the_unbroken_one(runs: Path):
     assert stopped_at == {"epoch": 2, "step": 3}
 
 
+def test_a_crisp_decoder_begins_as_another_model_s(runs: Path):
+    # With next to no learning rate it stays what it was.
+    begun, started = (Weights.load(runs / name) for name in ("unbroken", "started"))
+    files = [weights.file("crisp_decoder.h5") for weights in (begun, started)]
+    with h5py.File(files[0]) as expected, h5py.File(files[1]) as found:
+        for layer in expected:
+            for name in expected[layer]:
+                np.testing.assert_allclose(found[layer][name], expected[layer][name], atol=1e-9)
+    (ancestor,) = started.config["crisp"]["ancestors"]
+    assert ancestor["name"] == "unbroken"
+    assert ancestor["files"] == {"crisp_decoder.h5": begun.digest("crisp_decoder.h5")}
+    assert "ancestors" not in begun.config["crisp"]
+    card = (runs / "started" / "MODEL_CARD.md").read_text()
+    section = card.partition("## The crisp decoder")[2]
+    assert "The training began with the arrays of unbroken (crisp_decoder.h5 `" in section
+    assert "> Synthetic faces." in section
+
+
+def test_a_crisp_decoder_whose_layers_differ_is_refused_by_name(runs: Path):
+    refused = json.loads((runs / "refused.json").read_text())
+    assert "these layers differ: " in refused
+    assert "residual_0_0_narrow (no " in refused
+    assert "mapping_0" not in refused
+
+
+def test_a_start_has_the_other_model_s_network_and_no_imitation(runs: Path, toy_weights: Path):
+    options = read_start_options(runs / "unbroken")
+    assert (options.filters, options.mapping, options.residual_blocks) == ((16, 8), (16,), (1, 0))
+    assert options.imitation_epochs == 0
+    with pytest.raises(InputError, match="have no crisp decoder"):
+        read_start_options(toy_weights)
+
+
 def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):
     before, after = Weights.load(toy_weights), Weights.load(runs / "unbroken")
     old = dict(before.config["files"])
@@ -154,6 +187,7 @@ def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):
         "crisp_decoder.h5",
         "crisp_decoder.tflite",
         "crisp_history.csv",
+        "crisp_history.png",
         "crisp_samples.png",
     }
     for name in after.config["files"]:
@@ -315,7 +349,8 @@ def test_the_model_card_tells_of_the_crisp_decoder_once(runs: Path):
     for name in ("unbroken", "twice"):
         weights = Weights.load(runs / name)
         card = weights.file("MODEL_CARD.md").read_text()  # which compares its digest
-        assert card.startswith("# Model card")
+        assert card.startswith("---\n")
+        assert card.count("\n# Model card") == card.count("library_name: facegen") == 1
         assert card.count("## The crisp decoder") == 1
         assert "- feature_weight: 0.5" in card
     assert "Exported twice." in card

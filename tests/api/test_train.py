@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
-from facegen.api.train import read_checkpoint_options, train
+from facegen.api.train import _limit, read_checkpoint_options, train
+from facegen.cli.terminal import Console
+from facegen.cli.train import command, new_network
+from facegen.cli.training_bar import start_path
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.io.checkpoint import read_state
 from facegen.io.face_set import FaceSet
-from facegen.io.weights import Weights
+from facegen.io.face_set_writer import FaceSetWriter
+from facegen.io.provenance import read_provenance
+from facegen.io.weights import Weights, default_weights_path
+from facegen.model.batches import training_batches
 from facegen.model.codec import Codec
-from facegen.model.trainer import training_batches
 from facegen.options import ModelOptions, TrainingOptions
 from facegen.prefetch import prefetch
 from running import TESTS, python_environment, run_python
@@ -39,7 +49,8 @@ def toys(with_tensorflow, toy_faces: Path, tmp_path_factory: pytest.TempPathFact
 
 def checkpoint(folder: Path) -> list[np.ndarray]:
     with h5py.File(folder / "checkpoint.h5") as file:
-        return [file["variables"][name][()] for name in sorted(file["variables"])]
+        groups = [file[name] for name in ("variables", "kept") if name in file]
+        return [group[name][()] for group in groups for name in sorted(group)]
 
 
 def test_a_resumed_run_equals_the_unbroken_one_to_the_bit(toys: Path):
@@ -49,6 +60,173 @@ def test_a_resumed_run_equals_the_unbroken_one_to_the_bit(toys: Path):
         np.testing.assert_array_equal(found, expected)
     first, second = (Weights.load(folder) for folder in (unbroken, resumed))
     assert first.config["files"] == second.config["files"]
+
+
+def test_a_run_with_patience_ends_and_keeps_the_best_epoch(toys: Path):
+    weights = Weights.load(toys / "patient")
+    metrics = weights.config["metrics"]
+    assert (metrics["best_epoch"]["epoch"], metrics["last_epoch"]["epoch"]) == (2, 4)
+    # Equal runs are equal to the bit: the same arrays as those of a run of two epochs.
+    two = Weights.load(toys / "two")
+    for name in ("encoder.h5", "decoder.h5", "encoder.tflite", "decoder.tflite", "samples.png"):
+        assert weights.digest(name) == two.digest(name)
+    assert "best_epoch" not in two.config["metrics"]
+    card = (toys / "patient" / "MODEL_CARD.md").read_text()
+    assert "The weights are those of epoch 2 of 4, whose test loss was the lowest" in card
+
+
+def test_a_run_with_patience_is_killed_and_resumed_to_the_same_files(toys: Path):
+    unbroken, killed = (toys / name for name in ("patient", "patient_killed"))
+    first, second = (Weights.load(folder) for folder in (unbroken, killed))
+    assert first.config == second.config
+    for expected, found in zip(checkpoint(unbroken), checkpoint(killed), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_limit_is_what_the_model_is_made_from(toys: Path):
+    config = Weights.load(toys / "two").config
+    assert config["data"]["training_images"] == 200
+    assert config["data"]["test_images"] == 30
+    assert config["metrics"]["train"]["images"] == 200
+    assert config["training"] == {
+        "epochs": 2,
+        "batch_size": 32,
+        "learning_rate": 0.0005,
+        "flip": True,
+        "precision": "float32",
+        "limit": 200,
+    }
+
+
+def test_the_first_images_of_a_seeded_order_are_those_of_every_larger_limit(toy_faces: Path):
+    def rows(limit: int, seed: int = 1) -> set[int]:
+        options = TrainingOptions(limit=limit)
+        with FaceSet.open(toy_faces) as faces:
+            limited = _limit(faces, options, seed=seed)
+            assert not (limited.is_train & faces.is_test).any()
+            return set(limited.rows("train").tolist())
+
+    assert len(rows(50)) == 50
+    assert rows(50) < rows(60)
+    assert rows(50) != rows(50, seed=2)
+    assert len(rows(1000)) == 270
+
+
+def test_batches_hold_only_the_images_of_the_limit(toy_faces: Path):
+    with FaceSet.open(toy_faces) as faces:
+        limited = _limit(faces, TrainingOptions(limit=70), seed=1)
+        batches = list(training_batches(limited, batch_size=32, flip=False, seed=1, epoch=1))
+        assert len(batches) == 2
+        assert as_set(np.concatenate(batches)) <= as_set(faces.read(limited.rows("train")))
+
+
+def test_the_history_is_drawn_and_says_what_it_is_of(toys: Path):
+    with Image.open(toys / "patient" / "history.png") as picture:
+        provenance = read_provenance(picture)
+    assert provenance is not None
+    assert (provenance["command"], provenance["epochs"]) == ("train", 4)
+    assert "history.png" in Weights.load(toys / "patient").config["files"]
+
+
+def test_a_history_that_cannot_be_drawn_costs_no_epoch(toys: Path):
+    warnings = json.loads((toys / "warnings.json").read_text())
+    assert warnings == ["checkpoint_history.png is not drawn: ValueError: no ink"] * 2
+    weights = Weights.load(toys / "two")
+    assert "history.png" not in weights.config["files"]
+    assert not (toys / "two" / "history.png").exists()
+    assert len((toys / "two" / "history.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["patient", "patient_killed"])
+def test_tensorboard_gets_the_losses_and_the_samples_of_every_epoch(toys: Path, name: str):
+    events = json.loads((toys / f"{name}_events.json").read_text())
+    with (toys / name / "history.csv").open() as file:
+        history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    assert len(history) == 4
+    for row in history:
+        there = {tag: value for tag, step, value in events if step == row["epoch"]}
+        for loss in ("total_loss", "reco_loss", "kl_loss"):
+            assert there[f"train/{loss}"] == pytest.approx(row[loss], rel=1e-6)
+        assert there["test/total_loss"] == row["test_total_loss"]
+        if name == "patient" or row["epoch"] != 4:  # killed before that was logged
+            with Image.open(toys / name / "samples.png") as sheet:
+                assert there["train/samples"] == [*sheet.size, b"\x89PNG".hex()]
+
+
+def test_a_started_run_begins_where_the_other_model_is(toys: Path):
+    losses = {}
+    for name in ("two", "started"):
+        with (toys / name / "history.csv").open() as file:
+            losses[name] = [float(row["total_loss"]) for row in csv.DictReader(file)]
+    assert losses["started"][0] < losses["two"][1] < losses["two"][0]
+
+
+def test_a_started_run_is_killed_and_resumed_to_the_same_files(toys: Path):
+    first, second = (Weights.load(toys / name) for name in ("started", "started_killed"))
+    assert first.config == second.config
+
+
+def test_the_ancestors_are_recorded_and_told(toys: Path):
+    two, started = (Weights.load(toys / name) for name in ("two", "started"))
+    (ancestor,) = started.config["ancestors"]
+    assert ancestor["name"] == "two"
+    assert ancestor["files"] == {n: two.digest(n) for n in ("encoder.h5", "decoder.h5")}
+    assert ancestor["data"] == two.config["data"]
+    assert "ancestors" not in two.config
+    older = Weights.load(toys / "grandchild").config["ancestors"]
+    assert [each["name"] for each in older] == ["started", "two"]
+    card = (toys / "grandchild" / "MODEL_CARD.md").read_text()
+    assert f"(encoder.h5 `{started.digest('encoder.h5')}`" in card
+    assert "The training of started began with the arrays of two" in card
+
+
+def test_what_a_run_cannot_start_from_is_refused_by_name(toys: Path):
+    refused = json.loads((toys / "refused.json").read_text())
+    assert (
+        "these layers differ: mu (kernel (1024, 8) there, (1024, 4) here), logvar ("
+        in (refused["misfit"])
+    )
+    assert "to_pixels (" in refused["misfit"]
+    assert "convolution" not in refused["misfit"]
+    assert "did not begin with the arrays that started has now" in refused["other"]
+    assert "can't be both what the training starts from and its output" in refused["itself"]
+    assert refused["log"].startswith("OutputError: cannot write the log in ")
+    assert refused["log"].endswith("faces.h5 is not a directory")
+    assert not any("\n" in message for message in refused.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "changes"),
+    [
+        ("", {}),
+        ("--latent-dim 4 --dropout 0.1", {"latent_dim": 4, "dropout": 0.1}),
+        ("--loss mse", {"loss": "mse", "kl_weight": 0.02}),  # no factor for another loss
+        ("--loss mse --kl-weight 0.03", {"loss": "mse", "kl_weight": 0.03}),
+    ],
+)
+def test_a_started_run_has_the_other_network_but_for_what_is_given(
+    toy_weights: Path, given: str, changes: dict[str, Any]
+):
+    words = ["f.h5", "-o", "w", "--seed", "7", "--start-from", str(toy_weights), *given.split()]
+    with command.make_context("train", words) as context:
+        model = new_network(Console(quiet=True), toy_weights, context.params)
+    assert model == replace(Weights.load(toy_weights).model, seed=7, **changes)
+
+
+def test_the_model_of_facegen_may_be_named_default(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("FACEGEN_WEIGHTS", raising=False)
+    assert start_path(Path("default")) == default_weights_path()
+    assert start_path(Path("./mine/default")) == Path("mine/default")
+    assert start_path(None) is None
+
+
+def test_patience_needs_test_images(with_tensorflow, tmp_path: Path):
+    path = tmp_path / "faces.h5"
+    with FaceSetWriter(path, size=32, source="x", crop="none") as writer:
+        writer.append(np.zeros((40, 32, 32, 3), np.uint8), [str(i) for i in range(40)])
+    options = TrainingOptions(batch_size=32, patience=1)
+    with pytest.raises(InputError, match="has no test images, whose loss --patience goes by"):
+        train(path, tmp_path / "w", options=options)
 
 
 def test_the_losses_fall(toys: Path):
@@ -99,6 +277,10 @@ def test_the_model_card_and_config_say_what_the_model_was_made_from(toys: Path):
     assert test["excess"] == pytest.approx(test["reco_loss"] - test["floor"])
     assert test["total_loss"] == pytest.approx(test["reco_loss"] + test["kl_loss"])
     card = (toys / "unbroken" / "MODEL_CARD.md").read_text()
+    head, title, _ = card.partition("\n# Model card\n")
+    assert title
+    assert re.fullmatch(r"---\n.*\n---\n", head, re.S)
+    assert "\nlicense: unknown\n" in head  # facegen doesn't know whose photos they were
     assert "270 training images and 30 test images from toy faces" in card
     assert f"| test | 30 | {test['total_loss']:.1f} " in card
     radii = list(weights.config["metrics"]["radius_quantiles"].values())
@@ -125,7 +307,7 @@ def as_set(images: np.ndarray) -> set[bytes]:
 def test_an_epoch_sees_each_training_image_at_most_once_and_no_test_image(
     toy_faces: Path, monkeypatch: pytest.MonkeyPatch, shuffle_bytes: int
 ):
-    monkeypatch.setattr("facegen.model.trainer.SHUFFLE_BYTES", shuffle_bytes)
+    monkeypatch.setattr("facegen.model.batches.SHUFFLE_BYTES", shuffle_bytes)
     with FaceSet.open(toy_faces) as faces:
         batches = list(training_batches(faces, batch_size=32, flip=False, seed=1, epoch=1))
         train_images = as_set(faces.read(faces.rows("train")))

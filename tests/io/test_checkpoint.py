@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facegen.errors import InputError, MissingFileError
-from facegen.io.checkpoint import read_state, restore_checkpoint, save_checkpoint
+from facegen.io.checkpoint import read_kept, read_state, restore_checkpoint, save_checkpoint
 
 
 class Variable:
@@ -42,6 +42,22 @@ def test_what_is_saved_comes_back(path: Path):
     assert state == read_state(path) == {"face_set": "abc", "history": [{"loss": 1.5}]}
     for expected, found in zip(VALUES, restored, strict=True):
         np.testing.assert_array_equal(found.value, expected)
+
+
+def test_what_is_kept_besides_comes_back_and_must_fit(tmp_path: Path):
+    kept = [np.ones((2, 3)), np.arange(6.0).reshape(3, 2)]
+    save_checkpoint(tmp_path / "c.h5", VALUES, {}, kept=kept)
+    for expected, found in zip(kept, read_kept(tmp_path / "c.h5", kept), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    restore_checkpoint(tmp_path / "c.h5", variables(), {})
+    for like in (kept[:1], kept[::-1]):
+        with pytest.raises(InputError, match="belongs to another network"):
+            read_kept(tmp_path / "c.h5", like)
+
+
+def test_a_checkpoint_that_keeps_nothing_says_so(path: Path):
+    with pytest.raises(InputError, match=r"c\.h5 is damaged: it has no group 'kept'"):
+        read_kept(path, VALUES)
 
 
 def test_another_face_set_or_network_is_refused_and_nothing_changes(path: Path):

@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import facegen
 from facegen.errors import InputError, MissingFileError
 from facegen.images.sheets import read_grid
 from facegen.io import weights as weights_module
 from facegen.io.provenance import read_provenance
-from facegen.io.weights import CRISP_FILES, FILES, Weights, default_weights_path
+from facegen.io.weights import CRISP_FILES, FILES, HISTORY_PLOT, Weights, default_weights_path
 from facegen.io.weights_writer import add_crisp, publish_model, write_config
 from facegen.options import ModelOptions
 
@@ -42,7 +41,6 @@ def test_trained_weights_are_loaded(toy_weights):
     assert weights.model == ModelOptions(
         image_size=32, latent_dim=8, filters=(8, 16), kernels=(3, 3), strides=(2, 2), seed=1
     )
-    assert weights.config["facegen_version"] == facegen.__version__
     assert weights.config["data"]["training_images"] == 270
     assert weights.config["data"]["test_images"] == 30
     assert weights.config["data"]["note"] == "Synthetic faces."
@@ -55,8 +53,8 @@ def test_the_name_is_the_folders_own(toy_weights, monkeypatch):
 
 def test_every_file_has_the_recorded_digest(toy_weights):
     weights = Weights.load(toy_weights)
-    assert set(weights.config["files"]) == set(FILES)
-    for name in FILES:
+    assert set(weights.config["files"]) == {*FILES, HISTORY_PLOT}
+    for name in (*FILES, HISTORY_PLOT):
         path = weights.file(name)
         assert path == toy_weights / name
         assert weights.digest(name) == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -234,7 +232,7 @@ def test_a_crisp_decoder_that_is_not_recorded_is_not_used(copy: Path):
         add_crisp(stage, weights, {"note": "made up"})
     recorded = Weights.load(copy)
     assert recorded.decoder() == "crisp_decoder"
-    assert set(recorded.config["files"]) == {*FILES, *CRISP_FILES}
+    assert set(recorded.config["files"]) == {*FILES, HISTORY_PLOT, *CRISP_FILES}
     assert recorded.config["crisp"] == {"note": "made up"}
 
 

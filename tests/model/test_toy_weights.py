@@ -12,6 +12,7 @@ from facegen.io.weights import Weights
 from facegen.latent.random_points import normal
 from facegen.model.codec import Codec
 from facegen.options import TrainingOptions
+from facegen.version import __version__
 from running import TESTS, run_python
 
 
@@ -32,6 +33,7 @@ def test_the_toy_weights_are_up_to_date(made, toy_weights: Path):
     made_with, kept_with = (TrainingOptions(**each.config["training"]) for each in (weights, kept))
     assert made_with == kept_with
     assert weights.config.keys() == kept.config.keys()
+    assert weights.config["facegen_version"] == __version__
     assert {path.name for path in toy_weights.iterdir()} == {path.name for path in folder.iterdir()}
 
 

@@ -1,8 +1,8 @@
-"""Only io/temporaries.py, io/files.py and io/locks.py open for writing, rename, remove or lock.
+"""Only temporaries, files, folders and locks in io/ open for writing, rename, remove or lock.
 
-Every other module writes into what `atomic_output` gives: its `write_text`, `write_bytes` or
-`file`. HDF5 and ffmpeg open that by its name; io/hdf5.py alone has HDF5 write. Folders are
-made anywhere, and Python's TemporaryDirectory is no output.
+Every other module writes into what `atomic_output` or `atomic_folder` gives: its `write_text`,
+`write_bytes` or `file`. HDF5, SQLite and ffmpeg open that by its name; io/hdf5.py alone has HDF5
+write. Folders are made anywhere, and Python's TemporaryDirectory is no output.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import pytest
 import facegen
 
 HOME = Path(facegen.__file__).parent
-PUBLISHERS = {"io/temporaries.py", "io/files.py", "io/locks.py"}
+PUBLISHERS = {"io/temporaries.py", "io/files.py", "io/folders.py", "io/locks.py"}
 HDF5 = "io/hdf5.py"
-# Where a temporary is opened by its name: by HDF5 or ffmpeg, or to be read.
+# Where a temporary is opened by its name: by HDF5, SQLite or ffmpeg, or to be read.
 BY_NAME = {HDF5, "images/animation.py", "api/encode.py", "api/prepare_changes.py"}
-BY_NAME |= {"io/weights_writer.py"}
+BY_NAME |= {"io/weights_writer.py", "io/sqlite_file.py"}
 
-GIVERS = {"atomic_output", "temporary_file", "publish_model", "successor"}
+GIVERS = {"atomic_output", "atomic_folder", "temporary_file", "publish_model", "successor"}
 OF_PATHS = {"unlink", "rename", "rmdir", "touch", "symlink_to", "hardlink_to", "removedirs"}
 OF_PATHS |= {"rmtree", "savefig", "tofile", "to_csv", "savetxt", "memmap", "flock", "lockf"}
 OF_MODULES = {
@@ -41,12 +41,12 @@ def names_of_temporaries(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.withitem) and node.optional_vars is not None:
             if re.match(
-                "(atomic_output|temporary_file|publish_model|successor)[(]",
+                "(atomic_output|atomic_folder|temporary_file|publish_model|successor)[(]",
                 ast.unparse(node.context_expr),
             ):
                 found.add(ast.unparse(node.optional_vars))
         elif isinstance(node, ast.arg) and node.annotation is not None:
-            if ast.unparse(node.annotation) in ("Temporary", "ModelStage"):
+            if ast.unparse(node.annotation) in ("Temporary", "ModelStage", "FolderStage"):
                 found.add(node.arg)
         elif isinstance(node, ast.Assign) and "atomic_output(" in ast.unparse(node.value):
             found |= {ast.unparse(target) for target in node.targets}

@@ -211,6 +211,7 @@ SAME = {
     "components": ("latents.h5", "attributes {input} --unsupervised -o {output}"),
     "export": ("latents.h5", "export {input} --npy -o {output}"),
     "csv": ("latents.h5", "export {input} --csv -o {output}"),
+    "sqlite": ("latents.h5", "export {input} --sqlite -o {output}"),
     "encode": ("faces.h5", "encode {input} -o {output}"),
     "stored": ("latents.h5", "generate --latents {input} --rows 1 -o {output}"),
     "sampler": ("sampler.h5", "generate --n 2 --sampler {input} -o {output}"),

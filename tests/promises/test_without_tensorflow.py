@@ -24,7 +24,7 @@ sys.argv[0] = "facegen"
 runpy.run_module("facegen", run_name="__main__", alter_sys=True)
 """
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert"}
-OPTIONAL = {"openTSNE", "ray"}
+OPTIONAL = {"openTSNE", "ray", "pyarrow", "onnx", "starlette", "uvicorn"}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,8 @@ def test_the_functions_say_it_too(
         "encode faces.h5 --seed 1 -q -o {}.h5",
         "query latents.h5 --limit 2",
         "export latents.h5 --csv -o {}.csv",
+        "export latents.h5 --sqlite -o {}.db",
+        "export latents.h5 --projector -o {}",
         "fit latents.h5 -q -o {}.h5",
         "generate --sampler sampler.h5 --seed 1 -o {}.png",
         "attributes latents.h5 -q -o {}.h5",

@@ -1,0 +1,84 @@
+"""The bar of train and refine: all steps of a run, the time that is left, the running losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facegen.cli.options import PATH
+from facegen.cli.terminal import Bars, Console
+
+if TYPE_CHECKING:
+    from facegen.model.trainer import Progress
+
+DEFAULT_START = "default"
+
+
+class TrainingBar(Bars):
+    """Shows where a training run is; give its `report` to `train` or `refine`.
+
+    Args:
+        line: an epoch's losses on one line, which stays above the bar.
+        decimals: of the running losses.
+    """
+
+    def __init__(self, console: Console, line: Callable[[Progress], str], *, decimals: int):
+        super().__init__(console)
+        self._console = console
+        self._line = line
+        self._decimals = decimals
+        self._started = False
+
+    def report(self, progress: Progress) -> None:
+        """Counts a step, or says the losses of an epoch and what went wrong in it."""
+        if progress.test_metrics is not None:
+            self._console.say(self._line(progress))
+            if progress.warning:
+                self._console.warn(progress.warning)
+            return
+        if not self._started:  # the number of steps is known with the first one
+            done = (progress.epoch - 1) * progress.steps + progress.step - 1
+            self.start(progress.epochs * progress.steps, "step", initial=done)
+            self._started = True
+        losses = " ".join(
+            f"{name.removesuffix('_loss')} {value:.{self._decimals}f}"
+            for name, value in progress.metrics.items()
+        )
+        self._console.describe(f"epoch {progress.epoch}/{progress.epochs}", losses)
+        self.count(1)
+
+
+def start_path(start_from: Path | None) -> Path | None:
+    """The folder that --start-from names."""
+    if start_from != Path(DEFAULT_START):
+        return start_from
+
+    from facegen.io.weights import default_weights_path
+
+    return default_weights_path()
+
+
+start_option = click.option(
+    "--start-from",
+    type=PATH,
+    metavar="WEIGHTS",
+    help="Begin with the arrays of a trained model, not from scratch: a folder, or 'default' for "
+    "the model that commands take without --weights.",
+)
+
+
+def best_line(metrics: dict[str, Any]) -> str:
+    """Which epoch's weights were kept."""
+    best, last = (int(metrics[name]["epoch"]) for name in ("best_epoch", "last_epoch"))
+    loss = metrics["best_epoch"]["test_total_loss"]
+    return f"the weights are those of epoch {best} of {last}, with the lowest test loss: {loss:.1f}"
+
+
+def epoch_line(progress: Progress) -> str:
+    """An epoch's losses on one line."""
+    train = " ".join(f"{name} {value:.1f}" for name, value in progress.metrics.items())
+    test = " ".join(f"{name} {value:.1f}" for name, value in (progress.test_metrics or {}).items())
+    return f"epoch {progress.epoch}/{progress.epochs}: {train}" + (test and f"; test: {test}")

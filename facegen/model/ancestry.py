@@ -1,0 +1,86 @@
+"""What a training began with, if not from scratch: the ancestors of a model.
+
+config.json records them in "ancestors", the nearest first, each with its name, the digests of the
+arrays that were taken, and what its own data were, the note on their licence included.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facegen.errors import InputError
+from facegen.io.weights import CONFIG, DECODERS, Weights
+
+Ancestor = dict[str, Any]
+ARRAYS = ("encoder.h5", "decoder.h5")
+CRISP_ARRAYS = (f"{DECODERS['crisp']}.h5",)
+
+
+def ancestors_of(weights: Weights, *, crisp: bool = False) -> list[Ancestor]:
+    """What a training records that begins with the arrays of these weights.
+
+    Args:
+        crisp: with those of the crisp decoder alone.
+
+    Raises:
+        InputError: config.json records no such arrays, or is damaged.
+    """
+    config = weights.config
+    own = _read(weights, {"ancestors": [], **config}, {"data": dict, "ancestors": list})
+    data, found = dict(_read(weights, own["data"], {"note": str})), own["ancestors"]
+    names: tuple[str, ...] = ARRAYS
+    if crisp:
+        weights.decoder("crisp")  # or there is none to begin with
+        added = {"ancestors": [], **_read(weights, config.get("crisp"), {})}
+        added = _read(weights, added, {"data": dict, "ancestors": list})
+        note = _read(weights, added["data"], {"note": str})["note"]
+        data["note"] = "\n\n".join(filter(None, (data["note"], note)))
+        names, found = CRISP_ARRAYS, [*added["ancestors"], *found]
+    files = {name: weights.digest(name) for name in names}
+    for ancestor in found:
+        _read(weights, ancestor, {"name": str, "files": dict, "data": dict})
+        _read(weights, ancestor["data"], {"note": str})
+    return [{"name": weights.name, "files": files, "data": data}, *found]
+
+
+def _read(weights: Weights, value: Any, kinds: dict[str, type]) -> dict[str, Any]:
+    """A part of config.json, if it is an object that has such values.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not isinstance(value, dict) or not all(
+        isinstance(value.get(name), kind) for name, kind in kinds.items()
+    ):
+        raise InputError(
+            f"{weights.path / CONFIG} is damaged: it doesn't say what the model was made from"
+        )
+    return value
+
+
+def check_start(began_with: list[Ancestor], start: list[Ancestor], folder: Path) -> None:
+    """Raises InputError if a run that is to be resumed began with other arrays than `start` has."""
+    if [ancestor["files"] for ancestor in began_with[:1]] != [start[0]["files"]]:
+        raise InputError(
+            f"the training in {folder} did not begin with the arrays that {start[0]['name']} has "
+            "now; leave --start-from out to go on with it"
+        )
+
+
+def ancestry(ancestors: list[Ancestor]) -> str:
+    """What a model card tells of the ancestors: Markdown, "" of a model trained from scratch."""
+    told, child = [], "The training"
+    for ancestor in ancestors:
+        data = ancestor["data"]
+        files = ", ".join(f"{name} `{digest}`" for name, digest in ancestor["files"].items())
+        told.append(
+            f"{child} began with the arrays of {ancestor['name']} ({files}), which was trained on "
+            f"{data.get('training_images')} images from {data.get('source')} (face set "
+            f"`{data.get('fingerprint')}`)."
+        )
+        if data["note"]:
+            told.append("What was said there of the data and their licence holds here, too:")
+            told.append("\n".join(f"> {line}".rstrip() for line in data["note"].splitlines()))
+        child = f"The training of {ancestor['name']}"
+    return "\n\n".join(told)

@@ -1,0 +1,1 @@
+"""The explorer: its server, and the page that it serves."""
