@@ -69,6 +69,11 @@ numbers() {
     mv numbers.csv.tmp numbers.csv
 }
 
+# A store grows in place, so it gets its name when it is whole.
+encode() {
+    facegen encode faces.h5 -o "$1-part.h5" --weights "$1" --seed 1 && mv "$1-part.h5" "$1.h5"
+}
+
 # train NAME SEED OPTIONS...: a model, from its last checkpoint if there is one, and its points.
 train() {
     local name=$1 seed=$2
@@ -79,7 +84,7 @@ train() {
         make "$name/config.json" facegen train faces.h5 -o "$name" --seed "$seed" \
             --epochs "$epochs" "$@"
     fi
-    make "$name.h5" facegen encode faces.h5 -o "$name.h5" --weights "$name" --seed 1
+    make "$name.h5" encode "$name"
 }
 
 # A model of the controls, the weights and the seeds, whoever needs it first.
@@ -219,11 +224,11 @@ part_neighbours() {
     print neighbours.json facegen analyze neighbours vae-1.h5 ae-1.h5 tiny-1.h5 --weights vae-1 \
         --weights ae-1 --weights tiny-1 --json -o neighbours.png --sheet neighbours-sheet.png --force
     # Part XI: faces that are in no set of photos; here they are generated ones.
-    make own/6.png facegen generate --seed 17 --n 7 -o own.png --individual own --force
+    make own/face-6.png facegen generate --seed 17 --n 7 --individual own --force
     print own-faces.json facegen reconstruct own --align no --weights ae-1 --weights vae-1 \
         --decoder plain --json -o own-faces.png --force
     print reconstructions.json facegen reconstruct faces.h5 --weights ae-1 --weights tiny-1 \
-        --weights vae-1 --points mu,z --seed 1 --seed 2 --seed 3 -n 7 --json \
+        --weights vae-1 --points mu,z --seed 1 --seed 2 --seed 3 --json \
         -o reconstructions.png --force
 }
 

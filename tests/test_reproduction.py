@@ -34,7 +34,7 @@ command=$1
 while [ $# -gt 0 ]; do
     case $1 in
         -o | --sheet) made=$2; [ "$command" = train ] || : > "$2" ;;
-        --individual) mkdir "$2"; : > "$2/6.png" ;;
+        --individual) mkdir "$2"; : > "$2/face-6.png" ;;
         --sweep) sweep=yes ;;
     esac
     shift
