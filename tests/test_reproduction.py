@@ -149,6 +149,7 @@ def figures(tmp_path: Path) -> Path:
     )
     (tmp_path / "radius.json").write_text('{"files": [{"quantiles": {"0.5": 1.5}}]}')
     (tmp_path / "table.md").write_text("# A\n\n| | found |\n|---|---|\n| r-limit 0.5 | 8.5 % |\n")
+    (tmp_path / "networks.md").write_text("| | test loss |\n|---|---|\n| plain | 5 +- 1 |\n")
     return tmp_path
 
 
@@ -171,6 +172,7 @@ def figures(tmp_path: Path) -> Path:
         ("{radius.json/files/0/quantiles/0.5 .2f}", "1.50"),
         ("{table.md/r-limit 0.5/found}", "8.5 %"),
         ("{start-from.md/scratch/5 epochs}", "pending"),
+        ("{networks.md/dense/test loss}", "pending"),
         ("![a plot](reproduction/weights.png)", "a plot (pending)"),
         ("[numbers](reproduction/numbers.csv)", "[numbers](reproduction/numbers.csv)"),
     ],
@@ -186,6 +188,7 @@ def test_a_figure_comes_from_its_file(words: str, page: str, figures: Path):
         "{numbers.csv/a-1/radus .1f}",
         "{nmbers.csv/a-1/radius .1f}",
         "{numbers.csv/a-?/radius}",
+        "{networks.md/plain/test los}",
         "{radius.json/files/1/quantiles/0.5 .2f}",
         "[numbers](reproduction/nmbers.csv)",
     ],
