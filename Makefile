@@ -3,8 +3,10 @@ PYTHON ?= python
 
 FUZZ_SECONDS ?= 60
 DIST ?= dist
+CELEBA ?= celeba
+ARTICLES ?= articles
 
-.PHONY: test lint format reference docs dist toy bench fuzz soak
+.PHONY: test lint format reference docs dist toy bench figures fuzz soak
 
 test:
 	$(PYTHON) -m pytest
@@ -18,6 +20,7 @@ lint:
 	$(PYTHON) docs/update_manual.py --check
 	$(PYTHON) docs/update_model_card.py --check
 	$(PYTHON) docs/update_bad_input.py --check
+	$(PYTHON) docs/update_reproduction.py --check
 
 format:
 	$(PYTHON) -m ruff check --fix .
@@ -28,6 +31,7 @@ reference:
 	$(PYTHON) docs/update_manual.py
 	$(PYTHON) docs/update_model_card.py
 	$(PYTHON) docs/update_bad_input.py
+	$(PYTHON) docs/update_reproduction.py
 
 # Warnings are errors. The site begins at docs/_build/html/index.html.
 docs:
@@ -51,6 +55,13 @@ toy:
 
 bench:
 	$(PYTHON) docs/update_benchmarks.py
+
+# The articles' experiments, and the figures of docs/reproduction.md. Ten hours on two cores; whatever
+# stops it, the same command goes on. CELEBA holds CelebA's archive and its two tables. It runs the
+# installed facegen and the python on the PATH.
+figures:
+	examples/reproduce_articles.sh $(ARTICLES) $(CELEBA)
+	$(PYTHON) docs/update_reproduction.py --from $(ARTICLES)
 
 # Half an hour. The second needs Linux, and root or user namespaces.
 soak:
