@@ -7,7 +7,7 @@ DIST ?= dist
 .PHONY: test lint format reference docs dist toy bench fuzz soak
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 lint:
 	$(PYTHON) -m ruff check .
