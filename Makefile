@@ -9,7 +9,7 @@ ARTICLES ?= articles
 .PHONY: test lint format reference docs dist toy bench figures fuzz soak
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 lint:
 	$(PYTHON) -m ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -22,6 +23,20 @@ from toys import draw_photo, write_photos, write_toy_faces
 # The machine may be busy with a training run, and a slow example is no failure.
 settings.register_profile("facegen", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("facegen")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With -n, a file's tests run in one worker, so that what they share is made once.
+
+    The files come in their usual order: trainings, which take longest, are of few tests.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getoption("dist") != "load":  # something else is asked for
+        return None
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from facegen.model.devices import limit_hardware
 from facegen.model.trainer import Progress
 from facegen.options import CrispOptions
 from make_toy_weights import TOY_MODEL
+from toys import undrawn
 
 OPTIONS = CrispOptions(
     epochs=3,
@@ -38,6 +39,7 @@ class StoppedError(Exception):
     """Stands for a kill in the middle of an epoch."""
 
 
+@undrawn()
 def started(faces: str, here: Path) -> None:
     """Begins with the crisp decoder of another model, and is exported again from its checkpoint."""
     from facegen.model.arrays import load_start
@@ -72,10 +74,15 @@ def runs(faces: str, here: Path) -> None:
     shutil.copytree(here / "resumed", here / "twice")
     refine(here / "twice", faces, resume=True, note="Exported twice.")  # it was done
     adversarial_trainer.CHECKPOINT_SECONDS = 1000
-    wild = replace(OPTIONS, imitation_epochs=0)
-    refine(here / "wild", faces, options=replace(wild, epochs=1))
+
+
+@undrawn()
+def diverged(faces: str, here: Path) -> None:
+    """Goes on with the unbroken run at a rate that is far too high."""
+    shutil.copytree(here / "unbroken", here / "wild")
+    wild = replace(OPTIONS, epochs=4, learning_rate=1e30)
     try:
-        refine(here / "wild", faces, options=replace(wild, learning_rate=1e30), resume=True)
+        refine(here / "wild", faces, options=wild, resume=True)
     except FacegenError as error:
         (here / "error.json").write_text(json.dumps([type(error).__name__, str(error)]))
 
@@ -159,6 +166,7 @@ def main(faces: str, folder: str) -> None:
     limit_hardware(cpu_only=True, cpu_threads=1)
     layers(Path(folder) / "layers.npz")
     runs(faces, Path(folder))
+    diverged(faces, Path(folder))
     started(faces, Path(folder))
 
 

@@ -174,7 +174,7 @@ class Page:
     def run(self, command: str) -> str:
         """Runs a command of a shell; returns what it said."""
         words = shlex.split(command, comments=True)
-        if not words or words == ["pytest"]:
+        if not words or words[0] == "pytest":
             return ""
         if words[:2] == ["pip", "install"]:
             check_extras(words[2:])

@@ -85,17 +85,25 @@ def add_photos(home: Path, numbers: Iterable[int]) -> None:
         Image.fromarray(noise).save(folder / f"{number:04}.png")
 
 
-def kill_a_night(job: str, home: Path, weights: Path, stage: str) -> None:
-    """Starts the chain and kills it, with all that it has started, once a file is there."""
+def is_held(lock: Path) -> bool:
+    """Whether a process has written its number into a lock file; an empty one would stay."""
+    try:
+        return lock.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def kill_a_night(job: str, home: Path, weights: Path, lock: str) -> None:
+    """Starts the chain and kills it, with all that it has started, once a lock is held."""
     environment = python_environment() | {"FACEGEN_WEIGHTS": str(weights)}
     environment["PATH"] = f"{home / 'bin'}:{os.environ['PATH']}"
     command = ["sh", "-c", job]
     folder = home / "faces"
     with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as night:
         for _ in range(6000):
-            if list(folder.glob(stage)):
+            if is_held(folder / lock):
                 break
-            assert night.poll() is None, f"the night was over before {stage} was there"
+            assert night.poll() is None, f"the night was over before {lock} was held"
             time.sleep(0.005)
         os.killpg(night.pid, signal.SIGKILL)
 

@@ -22,6 +22,7 @@ from facegen.io.face_set import FaceSet
 from facegen.model.devices import limit_hardware
 from facegen.model.trainer import Trainer
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
+from toys import undrawn
 
 THREE = replace(TOY_TRAINING, epochs=3, batch_size=29)
 
@@ -43,6 +44,7 @@ def copies_differ(variable: Any) -> bool:
     return bool((first != second).any())
 
 
+@undrawn()
 def main(faces_path: str, folder: str) -> None:
     here = Path(folder)
     (here / "gpus.json").write_text(json.dumps([too_few_gpus(found) for found in range(3)]))

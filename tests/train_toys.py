@@ -22,6 +22,7 @@ from facegen.model.devices import limit_hardware
 from facegen.model.event_log import EventLog
 from facegen.model.trainer import Progress, Trainer
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
+from toys import undrawn
 
 TEST_LOSSES = (9.0, 5.0, 7.0, 6.0)  # of the epochs of runs with patience, by which 2 is the best
 PATIENT = replace(TOY_TRAINING, epochs=9, limit=200, patience=2)
@@ -118,11 +119,8 @@ def started_runs(faces: str, here: Path) -> None:
     (here / "refused.json").write_text(json.dumps(refused))
 
 
-def main(faces: str, folder: str) -> None:
-    limit_hardware(cpu_only=True, cpu_threads=1)
-    here = Path(folder)
-    patient_runs(faces, here)
-    started_runs(faces, here)
+def other_runs(faces: str, here: Path) -> None:
+    """A run that is resumed and then diverges, networks of other kinds, and a kill in an export."""
     three = replace(TOY_TRAINING, epochs=3)
     model = replace(TOY_MODEL, dropout=0.1)
     train(faces, here / "unbroken", model_options=model, options=three)
@@ -142,6 +140,15 @@ def main(faces: str, folder: str) -> None:
     train(faces, here / "ae", model_options=ae, options=TOY_TRAINING, jit=True)
     with suppress(StoppedError), patch("facegen.model.export.model_card", side_effect=StoppedError):
         train(faces, here / "half_exported", model_options=ae, options=TOY_TRAINING)
+
+
+def main(faces: str, folder: str) -> None:
+    limit_hardware(cpu_only=True, cpu_threads=1)
+    here = Path(folder)
+    patient_runs(faces, here)
+    with undrawn():
+        started_runs(faces, here)
+        other_runs(faces, here)
 
 
 if __name__ == "__main__":

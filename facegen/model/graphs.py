@@ -139,8 +139,10 @@ def inference(x, layers: list[keras.layers.Layer]):
 
 def _convert(function, shape: tuple[int, ...]) -> bytes:
     signature = tf.TensorSpec([None, *shape], tf.float32)
-    concrete = tf.function(function, input_signature=[signature]).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
+    traced = tf.function(function, input_signature=[signature], autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], tf.Module()
+    )
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     with silence():

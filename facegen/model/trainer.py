@@ -86,8 +86,8 @@ class Trainer:
             self.optimizer = Adam(options.learning_rate)
             self.optimizer.build(self.model.trainable_variables)
         self.model.optimizer = self.optimizer
-        self._train_step = tf.function(self.model.train_step, jit_compile=jit)
-        self._test_step = tf.function(self.model.test_step, jit_compile=jit)
+        self._train_step = tf.function(self.model.train_step, autograph=False, jit_compile=jit)
+        self._test_step = tf.function(self.model.test_step, autograph=False, jit_compile=jit)
 
     @property
     def epochs_done(self) -> int:

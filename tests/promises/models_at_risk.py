@@ -24,6 +24,7 @@ from facegen.model.adversarial_trainer import AdversarialTrainer
 from facegen.model.devices import limit_hardware
 from make_toy_weights import TOY_MODEL, TOY_TRAINING
 from refine_toys import OPTIONS
+from toys import undrawn
 
 TWO = replace(TOY_TRAINING, epochs=2)
 OTHER = replace(TOY_MODEL, seed=77)
@@ -41,24 +42,22 @@ def stop(progress: object) -> None:
 def cases(faces: str) -> dict[str, tuple[str, Callable[[Path], object]]]:
     """By name: the folder that a case begins with, and what is done to a copy of it."""
 
-    def refine_until(path: Path, step: int) -> None:
-        """Refines until a checkpoint of this step of an epoch is written, and is killed there."""
+    def at_the_last_step(path: Path) -> None:
+        """Refines, killed at the last step of the epoch; the third leaves a copy of the folder."""
         save = AdversarialTrainer.save
 
         def save_and_die(trainer: AdversarialTrainer) -> None:
             save(trainer)
-            if trainer.step in (step, step + trainer.steps):
+            if trainer.step == 3:
+                shutil.copytree(path, path.with_name("at_the_third_step"))
+            if trainer.step == trainer.steps:
                 raise StoppedError
 
         with suppress(StoppedError), patch.object(AdversarialTrainer, "save", save_and_die):
             refine(path, faces, options=ONE_EPOCH)
-
-    def at_the_last_step(path: Path) -> None:
-        refine_until(path, step=0)  # of the steps of an epoch, counted from its end
         refine(path, faces, resume=True)
 
     def other_batch_size(path: Path) -> None:
-        refine_until(path, step=3)
         refine(path, faces, options=replace(ONE_EPOCH, batch_size=16), resume=True)
 
     def stopped_while_exporting(path: Path) -> None:
@@ -74,7 +73,7 @@ def cases(faces: str) -> dict[str, tuple[str, Callable[[Path], object]]]:
 
     return {
         "at_the_last_step": ("toy", at_the_last_step),
-        "other_batch_size": ("toy", other_batch_size),
+        "other_batch_size": ("at_the_third_step", other_batch_size),
         "refined": ("toy", lambda path: refine(path, faces, options=ONE_EPOCH)),
         "refined_again": ("refined", lambda path: refine(path, faces, resume=True, note="Twice.")),
         "trained_on": ("refined", lambda path: train(faces, path, options=TWO, resume=True)),
@@ -110,7 +109,8 @@ def main(faces: str, folder: str) -> None:
     for name, (start, act) in cases(faces).items():
         shutil.copytree(here / start, here / name)
         try:
-            act(here / name)
+            with undrawn():
+                act(here / name)
             outcomes[name] = None
         except Exception as error:
             outcomes[name] = [type(error).__name__, str(error)]

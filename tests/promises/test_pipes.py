@@ -20,7 +20,8 @@ import pytest
 from running import python_environment
 from toys import draw_photo
 
-CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
+CLOSED = ["<&- >&- 2>&-", "<&-", ">&-", "2>&-"]
+STARTING = ["prepare", "video"]  # they start processes, which get streams of their own
 MAKING = {
     "generate": "generate --n 3 --seed 1 -o OUT.png",
     "face set": "generate --n 3 --seed 1 -o OUT.h5",
@@ -85,7 +86,7 @@ def test_with_closed_streams_the_same_file_is_made(name: str, work: Path):
     output = work / words[words.index("-o") + 1]
     assert shell(f"facegen {line}", cwd=work).returncode == 0
     whole = content(output)
-    for closed in CLOSED:
+    for closed in CLOSED if name in ["generate", *STARTING] else CLOSED[:1]:
         output.unlink()
         done = shell(f"facegen {line} {closed}", cwd=work)
         assert (closed, done.returncode) == (closed, 0), done.stderr

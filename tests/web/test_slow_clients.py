@@ -101,7 +101,7 @@ def test_a_slow_client_is_ended_by_a_limit_of_time(
     with connect(site) as connection:
         client(site, connection)
         assert site.ask("faces", FACE.encode()).status == 200
-        answered = end_of(connection, 5)
+        answered = end_of(connection, 30)
         assert answered is not None
         assert b" 408 " in answered
 
@@ -126,7 +126,7 @@ def test_who_doesn_t_read_an_answer_is_ended(site: Site, monkeypatch: pytest.Mon
         connection.connect(("127.0.0.1", site.address.port))
         connection.sendall((head(site, "faces", len(many)) + many.encode()) * 64)
         time.sleep(6 * SHORT)
-        found = end_of(connection, 5)
+        found = end_of(connection, 30)
         assert found is not None
         assert found.count(b"200 OK") < 64
 
