@@ -45,7 +45,7 @@ def measure_rates(
     from facegen.model.codec import BATCH_SIZE, Graph
 
     weights = Weights.load(weights_path)
-    graph = Graph(weights.file("encoder.tflite").read_bytes(), threads=threads)
+    graph = Graph(weights.read("encoder.tflite"), threads=threads)
     with FaceSet.open(faces_path) as faces:
         rows = len(faces)
         batches = [

@@ -92,13 +92,13 @@ class Codec:
         """
         codec = copy(self)
         codec._threads, codec._graphs = threads, {}
-        codec._carried = {f"{half}.tflite": self.weights.file(f"{half}.tflite").read_bytes()}
+        codec._carried = {f"{half}.tflite": self.weights.read(f"{half}.tflite")}
         return codec
 
     def _graph(self, name: str) -> Graph:
         if name not in self._graphs:
             path = self.weights.path / name
-            content = self._carried.get(name) or self.weights.file(name).read_bytes()
+            content = self._carried.get(name) or self.weights.read(name)
             try:
                 graph = Graph(content, threads=self._threads)
             except (ValueError, RuntimeError) as error:
