@@ -99,17 +99,21 @@ class ProcessRun:
     cpu: float
 
 
-def run_process(command: Sequence[str], *, cwd: str | Path | None = None) -> ProcessRun:
-    """Runs a command to its end.
+def run_process(
+    command: Sequence[str], *, cwd: str | Path | None = None, checkout: Path = REPOSITORY
+) -> ProcessRun:
+    """Runs a command to its end, with the facegen of a checkout.
 
     Raises:
         RuntimeError: it failed; the message has its output.
     """
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what pip installs is compiled, too
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

@@ -47,6 +47,11 @@ class Block:
         """Least and largest logvar."""
         return float(self.logvar.min()), float(self.logvar.max())
 
+    @cached_property
+    def logvar_sums(self) -> np.ndarray:
+        """Of every coordinate, float32 (latent_dim)."""
+        return column_sums(self.logvar)
+
     def sound(self, *, autoencoder: bool) -> np.ndarray:
         """Which rows have only numbers that are finite, as are sums of them, bool (n).
 
@@ -126,7 +131,7 @@ class Coordinates:
         """Adds sound rows."""
         self.mu.add(block.mu)
         self.z.add(block.z)
-        self._logvars += column_sums(block.logvar)
+        self._logvars += block.logvar_sums
         self._variances += column_sums(np.exp(block.logvar))
         self._count_axes(block.z if self.points == "z" else block.mu)
 
@@ -179,12 +184,15 @@ class Noise:
     def add(self, block: Block) -> None:
         """Adds sound rows."""
         self.rows += len(block.mu)
-        self.logvar_sum += column_sums(block.logvar)
+        self.logvar_sum += block.logvar_sums
         (least, largest), (low, high) = self.logvar_range, block.logvar_range
         self.logvar_range = min(least, low), max(largest, high)
-        usual = (block.logvar >= USUAL_LOGVAR[0]) & (block.logvar <= USUAL_LOGVAR[1])
-        self.outside += int(usual.size - np.count_nonzero(usual))
-        noise = np.abs(block.z - block.mu)
+        if low < USUAL_LOGVAR[0]:
+            self.outside += int(np.count_nonzero(block.logvar < USUAL_LOGVAR[0]))
+        if high > USUAL_LOGVAR[1]:
+            self.outside += int(np.count_nonzero(block.logvar > USUAL_LOGVAR[1]))
+        noise = block.z - block.mu
+        np.abs(noise, out=noise)
         self.largest = max(self.largest, float(noise.max()))
         self.above += int(np.count_nonzero(noise > self.limit))
         self._radii.append(block.radii)

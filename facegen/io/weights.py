@@ -23,6 +23,7 @@ finished. One of them works in a folder at a time.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -195,9 +196,26 @@ class Weights:
             InputError: it is not the file that was written with this config.
         """
         path = self.path / name
-        if sha256_of(path) != self.digest(name):
-            raise InputError(f"{path} is damaged: its digest is not the one in {CONFIG}")
+        self._check(name, sha256_of(path))
         return path
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file, once their digest is found right.
+
+        Raises:
+            MissingFileError, InputError: as `file`.
+        """
+        try:
+            content = (self.path / name).read_bytes()
+        except FileNotFoundError as error:
+            raise MissingFileError(f"{self.path / name} does not exist") from error
+        self._check(name, hashlib.sha256(content).hexdigest())
+        return content
+
+    def _check(self, name: str, sha256: str) -> None:
+        if sha256 != self.digest(name):
+            path = self.path / name
+            raise InputError(f"{path} is damaged: its digest is not the one in {CONFIG}")
 
 
 def existing_weights(folder: Path) -> Weights | None:

@@ -85,7 +85,7 @@ def _files(explorer: Explorer) -> Iterator[tuple[str, bytes]]:
             yield path.relative_to(STATIC).as_posix(), path.read_bytes()
     for codec in explorer.codecs.values():
         name = f"{codec.decoder}.tflite"
-        yield name, with_batch_of_one(explorer.weights.file(name).read_bytes())
+        yield name, with_batch_of_one(explorer.weights.read(name))
     yield INDEX, _index((PAGE / INDEX).read_text(encoding="utf-8")).encode()
 
 
