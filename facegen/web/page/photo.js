@@ -1,6 +1,8 @@
 /* A photo of one's own: dropped, or chosen. It is sent to the engine, which is on this machine. */
 
 import { button, make } from "./elements.js";
+import { patiently } from "./pictures.js";
+import { opened } from "./state.js";
 
 /** Takes photos that are dropped anywhere; gives a button that asks for one. */
 export function takePhotos(page) {
@@ -21,8 +23,8 @@ export function takePhotos(page) {
     if (!photo) return;
     try {
       page.tell("Reading the photo ...");
-      const { source, note } = await page.engine.photo(photo);
-      page.change({ view: "face", source, attribute: {}, without: [], radius: null });
+      const { source, note } = await patiently(page.engine.photo(photo));
+      page.change(opened(source));
       page.tell(note ?? "This is what the model makes of it. The photo stays on this machine.");
     } catch (error) {
       page.fail(error);
