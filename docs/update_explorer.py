@@ -118,14 +118,15 @@ def save(name: str, image: Image.Image) -> None:
 
 
 def smile(page: Any) -> None:
-    """Brings the slider of a label into view."""
-    page.get_by_role("slider", name="Smiling", exact=True).scroll_into_view_if_needed()
-    page.evaluate("scrollBy(0, 150)")
+    """Brings the slider of a label under the face."""
+    slider = page.get_by_role("slider", name="Smiling", exact=True)
+    slider.evaluate("element => element.scrollIntoView({ block: 'center' })")
+    page.evaluate("scrollBy(0, -100)")
 
 
 def down(page: Any) -> None:
     """Scrolls until the whole pad is seen."""
-    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.locator(".pad").evaluate("element => element.scrollIntoView({ block: 'end' })")
 
 
 def make_map(page: Any) -> None:
