@@ -100,13 +100,16 @@ export class FaceView {
 
   async paint(state) {
     const { engine, about } = this.page;
-    const point = facePoint(state, about);
-    const [picture] = await engine.faces([point], look(state, about));
-    paint(this.canvas, picture, SCALE);
-    this.canvas.dataset.painted = JSON.stringify(point);
-    this.usual = picture.radius;
-    this.radius.setUsual(picture.radius);
-    this.radius.show(state.radius ?? picture.radius);
+    const asked = [facePoint(state, about), look(state, about)];
+    const text = JSON.stringify(asked);
+    if (text !== this.canvas.dataset.painted) {
+      const [picture] = await engine.faces([asked[0]], asked[1]);
+      paint(this.canvas, picture, SCALE);
+      this.usual = picture.radius;
+      this.canvas.dataset.painted = text;
+    }
+    this.radius.setUsual(this.usual);
+    this.radius.show(state.radius ?? this.usual);
   }
 
   async paintOriginal(source) {

@@ -62,9 +62,12 @@ export class MixView {
 
   async paint(state) {
     const { engine, about } = this.page;
-    const [picture] = await engine.faces([mixPoint(state)], look(state, about));
+    const asked = [mixPoint(state), look(state, about)];
+    const text = JSON.stringify(asked);
+    if (text === this.canvas.dataset.painted) return;
+    const [picture] = await engine.faces([asked[0]], asked[1]);
     paint(this.canvas, picture, SCALE);
-    this.canvas.dataset.painted = state.at.join(",");
+    this.canvas.dataset.painted = text;
     this.facts.textContent = `radius ${short(picture.radius, 1)}`;
   }
 

@@ -27,7 +27,7 @@ export function takePhotos(page) {
       page.change(opened(source));
       page.tell(note ?? "This is what the model makes of it. The photo stays on this machine.");
     } catch (error) {
-      page.fail(error);
+      page.fail(new Error(`${photo.name}: ${error.message}`));
     }
   }
 
