@@ -99,6 +99,7 @@ class Page {
     const isMap = this.state.view === "map";
     this.line.textContent = command || "No command makes this here.";
     this.copy.disabled = !command;
+    this.download.textContent = isMap ? "Download the rows" : "Download";
     this.download.hidden = isMap ? !this.rows?.length : this.state.view === "faces";
     this.undo.disabled = this.undone === 0;
   }

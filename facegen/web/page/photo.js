@@ -6,7 +6,6 @@ import { opened } from "./state.js";
 
 /** Takes photos that are dropped anywhere; gives a button that asks for one. */
 export function takePhotos(page) {
-  const cover = document.querySelector(".drop");
   const file = make("input", {
     type: "file",
     accept: "image/*",
@@ -17,7 +16,6 @@ export function takePhotos(page) {
       file.value = "";
     },
   });
-  let inside = 0;
 
   async function take(photo) {
     if (!photo) return;
@@ -31,26 +29,25 @@ export function takePhotos(page) {
     }
   }
 
-  const carries = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => {
-    if (!carries(event)) return;
-    inside += 1;
-    cover.hidden = false;
-  });
-  addEventListener("dragleave", (event) => {
-    if (!carries(event)) return;
-    inside = Math.max(0, inside - 1);
-    cover.hidden = inside === 0;
-  });
-  addEventListener("dragover", (event) => {
-    if (carries(event)) event.preventDefault();
-  });
-  addEventListener("drop", (event) => {
-    if (!carries(event)) return;
+  whenDropped(take);
+  return make("span", {}, button("Your photo", () => file.click()), file);
+}
+
+/** Calls `take` with a file that is dropped anywhere on the page. */
+function whenDropped(take) {
+  const cover = document.querySelector(".drop");
+  let inside = 0; // elements that the file is over
+  const listen = (name, act) =>
+    addEventListener(name, (event) => {
+      if (event.dataTransfer?.types.includes("Files")) act(event);
+      cover.hidden = inside === 0;
+    });
+  listen("dragenter", () => (inside += 1));
+  listen("dragleave", () => (inside = Math.max(0, inside - 1)));
+  listen("dragover", (event) => event.preventDefault());
+  listen("drop", (event) => {
     event.preventDefault();
     inside = 0;
-    cover.hidden = true;
     take(event.dataTransfer.files[0]);
   });
-  return make("span", {}, button("Your photo", () => file.click()), file);
 }
