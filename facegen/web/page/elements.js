@@ -82,7 +82,7 @@ export function slider(options) {
   };
   range.addEventListener("input", () => tell(Number(range.value), false));
   range.addEventListener("dblclick", () => tell(usual, true));
-  whenChanged(range, (done) => tell(Number(range.value), done));
+  whenChanged(range, (done) => done && tell(Number(range.value), done));
   whenChanged(field, (done) => {
     const value = Number.isFinite(field.valueAsNumber) ? field.valueAsNumber : usual;
     tell(value, done);
