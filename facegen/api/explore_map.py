@@ -78,6 +78,7 @@ class StoreMap:
         self._store = store
         self.found = None if path is None else Places.read(path, store)
         self._kind = None if path is None else path.name
+        self._making = ""  # the kind of the one that is being made
         self._lock = threading.Lock()
         self._began = 0.0
         self._seconds = 0.0
@@ -88,11 +89,11 @@ class StoreMap:
     def status(self) -> dict[str, Any]:
         """As JSON: state, kind, seconds, share (of the rows that were read), error, kinds."""
         with self._lock:
-            running = self._began > 0
+            running = self._making != ""
             state = "running" if running else "failed" if self._error else "none"
             return {
                 "state": "ready" if self.found is not None and not running else state,
-                "kind": self._kind,
+                "kind": self._making or self._kind,
                 "seconds": round(time.monotonic() - self._began if running else self._seconds, 1),
                 "share": min(1.0, self._done / max(1, len(self._store))),
                 "error": self._error,
@@ -108,9 +109,9 @@ class StoreMap:
         if kind not in KINDS:
             raise InputError(f"a map is one of {', '.join(KINDS)}, not {kind[:40]!r}")
         with self._lock:
-            if self._began:
+            if self._making:
                 raise InputError("a map is being made already")
-            self._began, self._kind, self._error, self._done = time.monotonic(), kind, None, 0
+            self._began, self._making, self._error, self._done = time.monotonic(), kind, None, 0
         threading.Thread(target=self._make, args=(kind,), daemon=True).start()
 
     def _count(self, rows: int) -> None:
@@ -128,8 +129,9 @@ class StoreMap:
         except Exception as bug:
             error = f"unexpected {type(bug).__name__}: {bug}"
         with self._lock:
-            self.found = found if error is None else self.found
-            self._seconds, self._began, self._error = time.monotonic() - self._began, 0.0, error
+            if found is not None:
+                self.found, self._kind = found, kind
+            self._seconds, self._making, self._error = time.monotonic() - self._began, "", error
 
     def _command(self, kind: str) -> Callable[[Path], object]:
         if kind == "pca":

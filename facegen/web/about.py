@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from facegen.api.explore import Explorer
-from facegen.images.face_detector import is_installed
 from facegen.latent.radius_quantiles import RadiusQuantiles
 from facegen.version import __version__
 
@@ -39,7 +38,6 @@ def about(explorer: Explorer) -> dict[str, Any]:
         "labels": [] if explorer.opened.store is None else explorer.opened.store.attribute_names,
         "originals": explorer.opened.face_set is not None,
         "photos": True,
-        "aligned": is_installed(),
     }
 
 

@@ -102,7 +102,7 @@ def _model(explorer: Explorer, told: dict[str, Any]) -> dict[str, Any]:
     """`about` as it is for this page, and what else static/engine.js needs to make faces."""
     weights, codecs = explorer.weights, explorer.codecs
     training = RadiusQuantiles.of_weights(weights)
-    absent = dict.fromkeys(("photos", "aligned", "originals", "fitted"), False)
+    absent = dict.fromkeys(("photos", "originals", "fitted"), False)
     # The command names files as visitors may have them: no path of this machine is for them.
     files = {name: path and path.name for name, path in vars(explorer.files).items()}
     files["weights"] = None if weights.name == DEFAULT_NAME else weights.name

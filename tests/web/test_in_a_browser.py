@@ -16,6 +16,7 @@ from PIL import Image
 
 from chromium import canvas_pixels, launched
 from explorer_site import Site, serving
+from facegen.api.analyze_pca import analyze_pca
 from facegen.api.components import components
 from facegen.api.explore_files import ExplorerFiles
 from facegen.api.generate import generate
@@ -70,6 +71,7 @@ def open_page(browser: Any, model_site: Site) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def start(address: str = "", *, site: Site = model_site, **options: Any) -> Any:
+        ours = (site.url, "blob:")
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -78,9 +80,7 @@ def open_page(browser: Any, model_site: Site) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
         page.on(
             "request",
-            lambda request: (
-                None if request.url.startswith((site.url, "blob:")) else wrong.append(request.url)
-            ),
+            lambda request: None if request.url.startswith(ours) else wrong.append(request.url),
         )
         page.goto(site.url + address)
         return page
@@ -152,9 +152,9 @@ def test_the_grid_shows_the_faces_of_its_seed(open_page: Any):
     page.locator(".tile").nth(55).wait_for()
 
 
-def test_a_first_visit_shows_faces_with_few_flaws(open_page: Any):
+def test_a_first_visit_shows_the_faces_of_a_plain_generate(open_page: Any):
     page = open_page()
-    shows(page, "facegen generate --n 28 --seed 1 --truncation 0.7 ")
+    shows(page, "facegen generate --n 28 --seed 1 --weights")
 
 
 @pytest.mark.parametrize(
@@ -509,3 +509,157 @@ def test_the_page_is_dark_where_the_system_is(open_page: Any):
     )
     brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (light, dark)]
     assert brightness[0] > 600 > 150 > brightness[1]
+
+
+def test_a_new_seed_leads_on_to_its_own_faces_but_what_was_chosen_stays(open_page: Any):
+    page = open_page("#view=faces&seed=5")
+    page.locator(".tile").nth(7).hover()
+    page.get_by_role("button", name="Add face 7 to the mix").click()
+    field = page.get_by_label("Seed", exact=True)
+    field.fill("6")
+    field.press("Enter")
+    shows(page, "--seed 6")
+    page.get_by_role("link", name="Mix").click()
+    shows(page, "morph seed:5:7 seed:6:1 seed:6:2 seed:6:3 --mix")
+    page.get_by_role("link", name="One face").click()
+    shows(page, "edit seed:6:0")
+
+
+def test_a_face_of_the_grid_is_opened_as_it_is_there(open_page: Any):
+    page = open_page(FACE + "&attribute=Smiling=1.5&at-radius=9")
+    shows(page, "--radius 9 --attribute Smiling=1.5")
+    page.get_by_role("link", name="Faces", exact=True).click()
+    page.get_by_role("button", name="Face 4", exact=True).click()
+    page.locator("footer code", has_text=re.compile(r"edit seed:5:4 --single --[^ar]")).wait_for()
+
+
+def test_a_key_that_is_held_makes_one_step_of_undo(open_page: Any):
+    page = open_page(FACE)
+    page.get_by_role("slider", name="Smiling").focus()
+    for _ in range(8):
+        page.keyboard.down("ArrowRight")  # repeats, as long as it is not up
+    page.keyboard.up("ArrowRight")
+    shows(page, "--attribute Smiling=0.4")
+    page.get_by_role("button", name="Undo").click()
+    page.locator("footer code", has_text=re.compile(r"edit seed:5:3 --single --[^a]")).wait_for()
+    assert page.get_by_role("button", name="Undo").is_disabled()
+
+
+def test_who_comes_back_to_the_grid_finds_it_where_it_was_left(open_page: Any):
+    page = open_page("#view=faces&seed=5&n=84", viewport={"width": 900, "height": 500})
+    page.locator(".grid[data-painted]").wait_for()
+    page.get_by_role("button", name="Face 70", exact=True).focus()
+    before = page.evaluate("scrollY")
+    assert before > 0
+    page.keyboard.press("Enter")
+    shows(page, "edit seed:5:70")
+    assert page.evaluate("scrollY") == 0
+    page.keyboard.press("Control+z")
+    shows(page, "generate --n 84")
+    assert page.evaluate("scrollY") == before
+    assert page.evaluate("document.activeElement.ariaLabel") == "Face 70"
+
+
+@pytest.mark.parametrize(
+    ("address", "told", "words"),
+    [
+        ("#view=face&face=row:3", "there is no store", "No command makes this"),
+        (f"#view=face&face=photo:{'0' * 64}:me.png", "drop it on the page again", "edit me.png"),
+        ("#view=faces&radius=7&r-limit=2", "alone with normal points", "--r-limit 2 --radius 7"),
+        ("#view=faces&fitted=yes", "there is no fitted sampler", "No command makes this"),
+    ],
+)
+def test_what_a_link_names_and_isn_t_there_is_told_until_something_changes(
+    address: str, told: str, words: str, open_page: Any
+):
+    page = open_page(address)
+    message = page.get_by_role("status").filter(has_text=told)
+    message.wait_for()
+    shows(page, words)
+    open_page.wrong.clear()  # Chromium's own, of the answer
+    page.wait_for_timeout(500)
+    assert message.evaluate("element => getComputedStyle(element).opacity") == "1"
+    page.evaluate("location.hash = '#view=faces&seed=5'")
+    page.locator(".grid[data-painted]").wait_for()
+    assert "shown" not in (message.get_attribute("class") or "")
+
+
+def test_an_address_without_sense_shows_the_first_faces(open_page: Any):
+    page = open_page(
+        "#view=nothing&seed=-3&n=1e9&face=x&corner=seed:1:2&zoom=0,0,-5&mix=7,x&lasso=1"
+    )
+    shows(page, "facegen generate --n 28 --seed 1 --weights")
+
+
+def test_a_server_that_has_gone_is_told_and_one_that_answers_again_is_believed(open_page: Any):
+    page = open_page("#view=faces&seed=5")
+    page.locator(".grid[data-painted]").wait_for()
+    first = page.locator(".tile canvas").first
+    before = first.evaluate("canvas => canvas.toDataURL()")
+    page.route("**/faces", lambda route: route.abort())
+    page.get_by_role("button", name="Plain").click()
+    page.get_by_role("status").filter(has_text="The server has gone").wait_for()
+    page.unroute("**/faces")
+    page.get_by_role("link", name="Mix").click()
+    shows(page, "--decoder plain")
+    page.get_by_role("link", name="Faces", exact=True).click()
+    page.wait_for_function(
+        "(before) => document.querySelector('.tile canvas').toDataURL() !== before", arg=before
+    )
+    open_page.wrong.clear()  # Chromium's own, of the request
+
+
+def test_what_takes_long_is_shown(open_page: Any):
+    page = open_page(FACE)
+    painted(page, '"row":3')
+    busy = page.locator("body.busy")
+    assert busy.count() == 0
+    page.route("**/faces", lambda route: (page.wait_for_timeout(900), route.continue_()))
+    page.get_by_role("button", name="Next face").click()
+    busy.wait_for()
+    painted(page, '"row":4')
+    busy.wait_for(state="detached")
+
+
+def test_faces_that_are_wanted_no_more_are_not_missed(open_page: Any):
+    page = open_page("#view=faces&seed=5")
+    page.locator(".grid[data-painted]").wait_for()
+    page.get_by_role("button", name="More faces").click()
+    page.keyboard.press("Control+z")
+    shows(page, "--n 28")
+    page.wait_for_timeout(500)
+    assert page.locator(".tile").count() == 28
+    assert "shown" not in (page.locator(".told").get_attribute("class") or "")
+
+
+def test_the_rows_of_a_large_lasso_come_as_a_file(
+    open_page: Any, toy_weights: Path, toy_store: Path, tmp_path: Path
+):
+    rows = range(0, 300, 2)
+    places = tmp_path / "places.csv"
+    lines = [f"{row},{row % 20},{row % 17}" for row in rows]
+    places.write_text("\n".join(["row,x,y", *lines, ""]))
+    files = ExplorerFiles(toy_weights, latents=toy_store, map=places)
+    with serving(files) as site:
+        page = open_page("#view=map", site=site)
+        page.get_by_text("150 rows", exact=True).wait_for()
+        page.get_by_role("button", name="All in view").click()
+        page.get_by_text("150 rows in the lasso").wait_for()
+        shows(page, "--rows 0,2,4,")
+        file = saved(page, tmp_path / "rows.txt")
+    assert file.read_text() == ",".join(map(str, rows)) + "\n"
+
+
+def test_a_map_can_be_made_anew_of_another_kind(
+    open_page: Any, explorer_files: ExplorerFiles, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("facegen.api.analyze_tsne.analyze_tsne", analyze_pca)  # in seconds
+    with serving(explorer_files) as site:
+        page = open_page("#view=map", site=site)
+        page.get_by_role("button", name="Principal components").click()
+        shows(page, "analyze pca")
+        page.get_by_role("button", name="All in view").click()
+        shows(page, "--rows 0-299")
+        page.get_by_role("button", name="t-SNE").click()
+        shows(page, "analyze tsne")
+        page.get_by_text("300 rows", exact=True).wait_for()

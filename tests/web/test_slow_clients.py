@@ -116,9 +116,9 @@ def test_without_a_limit_of_time_it_stays(
         assert end_of(connection, 3 * SHORT) is None
 
 
-def test_who_doesn_t_read_an_answer_is_ended(site: Site, monkeypatch: pytest.MonkeyPatch):
+@contextmanager
+def who_reads_nothing(site: Site) -> Iterator[socket.socket]:
     """64 answers of 64 faces, 12 MB, fill all buffers: the server waits for the client."""
-    monkeypatch.setattr(connections.TimedProtocol, "work_seconds", 3 * SHORT)
     many = json.dumps({**json.loads(FACE), "points": [{"source": {"seed": 5, "row": 0}}] * 64})
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -126,9 +126,23 @@ def test_who_doesn_t_read_an_answer_is_ended(site: Site, monkeypatch: pytest.Mon
         connection.connect(("127.0.0.1", site.address.port))
         connection.sendall((head(site, "faces", len(many)) + many.encode()) * 64)
         time.sleep(6 * SHORT)
+        yield connection
+
+
+def test_who_doesn_t_read_an_answer_is_ended(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connections.TimedProtocol, "work_seconds", 3 * SHORT)
+    with who_reads_nothing(site) as connection:
         found = end_of(connection, 30)
         assert found is not None
         assert found.count(b"200 OK") < 64
+
+
+def test_without_a_limit_of_time_who_doesn_t_read_stays(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connections.TimedProtocol, "work_seconds", LONG)
+    with who_reads_nothing(site) as connection:
+        assert end_of(connection, 3 * SHORT) is None
 
 
 # Many at once: more connections than the server takes, of five kinds.
@@ -184,10 +198,22 @@ def test_without_the_bound_they_all_stay(
         assert still_open(clients) == 3 * MOST
 
 
-def test_requests_above_the_bound_are_told_so(site: Site):
+def answer_in_a_crowd(site: Site) -> int:
+    """The status of an answer while there are as many other connections as are served."""
     with ExitStack() as stack:
-        for _ in range(connections.MOST):
+        for _ in range(connections.TimedProtocol.most):
             stack.enter_context(connect(site))
-        assert site.ask("about").status == 503
+        return site.ask("about").status
+
+
+def test_requests_above_the_bound_are_told_so(site: Site):
+    assert answer_in_a_crowd(site) == 503
     time.sleep(0.2)
     assert site.ask("about").status == 200
+
+
+def test_without_that_bound_they_are_answered(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+):
+    monkeypatch.setattr(connections, "MOST", 1000)  # which the server asks for when it starts
+    assert answer_in_a_crowd(request.getfixturevalue("site")) == 200

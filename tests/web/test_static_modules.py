@@ -240,3 +240,23 @@ def test_sharpening_is_pillow_s_bit_for_bit():
     expected = [Sharpening(sharpness=factor).apply_to_faces(face)[0] for factor in factors]
     np.testing.assert_array_equal(sharpened[..., :3], expected)
     assert (sharpened[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (range(0, 3000, 2), "--points mu --rows 0,2,4,"),
+        (range(0, 30_000, 2), "--points mu --rows - -o some.png < rows.txt"),
+    ],
+)
+def test_a_lasso_of_more_rows_than_a_line_can_have_is_read_from_a_file(rows: range, words: str):
+    script = """
+        import { spell } from "MODULES/../page/command.js";
+        import { defaults } from "MODULES/../page/state.js";
+        const about = { decoders: ["plain"], directions: [], files: { latents: "latents.h5" } };
+        const rows = Array.from({ length: COUNT }, (_, i) => 2 * i);
+        console.log(spell({ ...defaults(), view: "map" }, about, rows, "pca"));
+    """
+    command = run_module(script.replace("COUNT", str(len(rows)))).decode()
+    assert words in command
+    assert len(command) < 8192  # what Windows takes

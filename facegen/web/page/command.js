@@ -2,6 +2,9 @@
 
 import { facePoint, gridLook, look, mixPoint, short, sourceName } from "./state.js";
 
+export const ROWS_FILE = "rows.txt"; // which "Download" gives, for commands that would be too long
+const LONGEST = 7000; // letters of a list of rows: a line of Windows takes 8,191 in all
+
 /** A word as a shell reads it. */
 function quote(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
@@ -57,63 +60,74 @@ function seedWords(sources, shown, about) {
   return sources.some((source) => "seed" in source) ? samplerWords(shown.sampler, about) : [];
 }
 
-/** What makes a map, or shows the one that was given. */
-function mapWords(state, about, kind) {
+function facesWords(state, about) {
+  const shown = gridLook(state, about);
+  return [
+    ...["generate", "--n", String(state.n), "--seed", String(state.seed)],
+    ...samplerWords(shown.sampler, about),
+    ...lookWords(shown, about),
+    ...["-o", "faces.png"],
+  ];
+}
+
+function faceWords(state, about) {
+  const shown = look(state, about);
+  const point = facePoint(state, about);
+  return [
+    ...["edit", sourceName(point.source, about.files), "--single"],
+    ...seedWords([point.source], shown, about),
+    ...editWords(point, about),
+    ...lookWords(shown, about),
+    ...["-o", "face.png"],
+  ];
+}
+
+function mixWords(state, about) {
+  const shown = look(state, about);
+  const point = mixPoint(state);
+  const at = point.at.slice(0, point.corners.length / 2).map((share) => short(share));
+  return [
+    ...["morph", ...point.corners.map((corner) => sourceName(corner, about.files))],
+    ...["--mix", at.join(",")],
+    ...seedWords(point.corners, shown, about),
+    ...editWords(point, about),
+    ...lookWords(shown, about),
+    ...["-o", "mix.png"],
+  ];
+}
+
+/** What makes the faces of the lasso; else a map, or shows the one that was given. */
+function mapWords(state, about, rows, kind) {
   const { latents, map } = about.files;
-  if (map) return ["explore", "--latents", latents, "--map", map];
-  if (!kind) return ["explore", "--latents", latents];
+  if (rows?.length) {
+    return [
+      ...["generate", "--latents", latents, "--points", "mu"],
+      ...["--rows", listed(rows) ?? "-"],
+      ...lookWords(look(state, about), about),
+      ...["-o", "some.png"],
+    ];
+  }
+  const given = ["map", "faces", "weights"].filter((name) => about.files[name]);
+  const others = given.flatMap((name) => [`--${name}`, about.files[name]]);
+  if (map || !kind) return ["explore", "--latents", latents, ...others];
   const colour = about.labels.includes(state.map.colour) ? ["--colour", state.map.colour] : [];
   return ["analyze", kind, latents, ...colour, "--csv", "places.csv", "-o", "map.png"];
 }
 
-function words(state, about, rows, kind) {
-  if (state.view === "faces") {
-    const shown = gridLook(state, about);
-    return [
-      ...["generate", "--n", String(state.n), "--seed", String(state.seed)],
-      ...samplerWords(shown.sampler, about),
-      ...lookWords(shown, about),
-      ...["-o", "faces.png"],
-    ];
-  }
-  const shown = look(state, about);
-  if (state.view === "face") {
-    const point = facePoint(state, about);
-    return [
-      ...["edit", sourceName(point.source, about.files), "--single"],
-      ...seedWords([point.source], shown, about),
-      ...editWords(point, about),
-      ...lookWords(shown, about),
-      ...["-o", "face.png"],
-    ];
-  }
-  if (state.view === "mix") {
-    const point = mixPoint(state);
-    const at = point.at.slice(0, point.corners.length / 2).map((share) => short(share));
-    return [
-      ...["morph", ...point.corners.map((corner) => sourceName(corner, about.files))],
-      ...["--mix", at.join(",")],
-      ...seedWords(point.corners, shown, about),
-      ...editWords(point, about),
-      ...lookWords(shown, about),
-      ...["-o", "mix.png"],
-    ];
-  }
-  if (!about.files.latents) return null;
-  if (!rows || rows.length === 0) return mapWords(state, about, kind);
-  return [
-    ...["generate", "--latents", about.files.latents, "--points", "mu"],
-    ...["--rows", formatRows(rows)],
-    ...lookWords(shown, about),
-    ...["-o", "some.png"],
-  ];
+/** Rows as a command takes them; null if they are too many for one. */
+function listed(rows) {
+  const text = formatRows(rows);
+  return text.length <= LONGEST ? text : null;
 }
 
 /**
  * The command of a state; `rows` are those that the lasso holds, `kind` is that of the map. "" where
- * there is none.
+ * there is none, since the state names what isn't there.
  */
 export function spell(state, about, rows, kind) {
-  const found = words(state, about, rows, kind);
-  return found === null ? "" : ["facegen", ...found].map(quote).join(" ");
+  const spelled = { faces: facesWords, face: faceWords, mix: mixWords, map: mapWords };
+  const words = spelled[state.view](state, about, rows, kind);
+  if (words.includes(null)) return "";
+  const many = state.view === "map" && rows?.length && listed(rows) === null;
+  return ["facegen", ...words].map(quote).join(" ") + (many ? ` < ${ROWS_FILE}` : "");
 }

@@ -16,39 +16,81 @@ export function button(text, press, attributes = {}) {
   return make("button", { type: "button", click: press, ...attributes }, text);
 }
 
+/** A button that works while it is held, by pointer or key. */
+export function hold(text, act) {
+  const element = button(text, () => {});
+  element.addEventListener("pointerdown", (event) => {
+    element.setPointerCapture(event.pointerId);
+    act(true);
+  });
+  for (const name of ["pointerup", "pointercancel", "blur", "keyup"]) {
+    element.addEventListener(name, () => act(false));
+  }
+  element.addEventListener("keydown", (event) => {
+    if (event.key === " " || event.key === "Enter") act(true);
+  });
+  return element;
+}
+
+/** A name as people write it: Wearing_Hat is Wearing Hat. */
+export const plain = (name) => name.replaceAll("_", " ");
+
+/**
+ * Calls `tell(done)` when a field has changed: done false while a key is held, which repeats thirty
+ * times a second, and true once the change stands.
+ */
+function whenChanged(field, tell) {
+  let held = false;
+  let due = false;
+  field.addEventListener("keydown", () => (held = true));
+  field.addEventListener("change", () => {
+    due = held;
+    tell(!held);
+  });
+  for (const name of ["keyup", "blur"]) {
+    field.addEventListener(name, () => {
+      held = false;
+      if (due) tell(true);
+      due = false;
+    });
+  }
+}
+
 /**
  * A slider with its name and its number, which is a field: numbers beyond the ends can be typed.
  * `move(value, done)` is called while it moves (done false) and once it stands. `show(value)`
  * sets it. `usual` is where a double click brings it.
  */
-export function slider({ name, title, least, most, step, usual, move, digits = 2, extra = null, like }) {
+export function slider(options) {
+  const { name, title, least, most, step, move, digits = 2, extra = null, like } = options;
+  let { usual } = options;
   const shown = (value) => Number(value.toFixed(digits));
-  const range = make("input", { type: "range", min: least, max: most, step, "aria-label": name });
-  const field = make("input", { type: "number", step, "aria-label": `${name}, number`, size: 5 });
+  const label = plain(name);
+  const range = make("input", { type: "range", min: least, max: most, step, "aria-label": label });
+  const field = make("input", { type: "number", step, "aria-label": `${label}, number`, size: 5 });
+  const share = (value) => (Math.min(most, Math.max(least, value)) - least) / (most - least);
+  const show = (value) => {
+    range.value = value;
+    if (document.activeElement !== field) field.value = shown(value);
+    row.style.setProperty("--from", Math.min(share(value), share(usual)));
+    row.style.setProperty("--to", Math.max(share(value), share(usual)));
+    row.classList.toggle("moved", Math.abs(value - usual) > 1e-9);
+  };
   const tell = (value, done) => {
     show(value);
     move(value, done);
   };
-  const show = (value) => {
-    range.value = value;
-    if (document.activeElement !== field) field.value = shown(value);
-    const share = (Math.min(most, Math.max(least, value)) - least) / (most - least);
-    const rest = (Math.min(most, Math.max(least, usual)) - least) / (most - least);
-    row.style.setProperty("--from", Math.min(share, rest));
-    row.style.setProperty("--to", Math.max(share, rest));
-    row.classList.toggle("moved", Math.abs(value - usual) > 1e-9);
-  };
   range.addEventListener("input", () => tell(Number(range.value), false));
-  range.addEventListener("change", () => tell(Number(range.value), true));
   range.addEventListener("dblclick", () => tell(usual, true));
-  field.addEventListener("change", () => {
-    const value = field.valueAsNumber;
-    tell(Number.isFinite(value) ? value : usual, true);
-    field.value = shown(Number.isFinite(value) ? value : usual);
+  whenChanged(range, (done) => done && tell(Number(range.value), done));
+  whenChanged(field, (done) => {
+    const value = Number.isFinite(field.valueAsNumber) ? field.valueAsNumber : usual;
+    tell(value, done);
+    if (done) field.value = shown(value);
   });
-  const label = make("span", { class: "name", title: title ?? null }, name.replaceAll("_", " "));
-  if (like) label.append(make("small", {}, like.replaceAll("_", " ")));
-  const row = make("div", { class: "slider", "data-name": name }, label, extra, range, field);
+  const known = like ? make("small", {}, `like ${plain(like)}`) : null;
+  const told = make("span", { class: "name", title: title ?? null }, label, known);
+  const row = make("div", { class: "slider" }, told, extra, range, field);
   show(usual);
   return { row, show, range, setUsual: (value) => (usual = value) };
 }
@@ -66,4 +108,27 @@ export function choice(name, values, choose) {
     }
   };
   return { row, show };
+}
+
+/** Copies a text; gives whether that was allowed. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Over plain HTTP from another machine a page has no clipboard, but may copy what is selected.
+    const field = make("textarea", { class: "copied", readonly: true }, text);
+    document.body.append(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    return copied;
+  }
+}
+
+/** Gives a file to the browser to save. */
+export function download(name, blob) {
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -26,22 +26,20 @@ other modules of the page are the same in both, and so is what they take from he
         labels      of these rows, by which points of the map can be coloured
         originals   whether `original` knows the photos of these rows
         photos      whether `photo` works
-        aligned     whether photos are turned upright by their eyes
 
-    Engine.faces(points, look, signal): Promise<Picture[]>
+    Engine.faces(points, look): Promise<Picture[]>
         points      at most 64 of Point
         look        {decoder, sharpen, sampler}: a name of about.decoders; a factor as of --sharpen
                     or null; Sampler. Only seeds depend on the sampler.
-        signal      of an AbortController, or undefined; aborted, it fails with an AbortError
         Fails with an Error whose message is shown, such as for a photo that is gone.
 
-    Engine.save(point, look, command): Promise<{name, blob}>
-        One face as a PNG that says how it was made. `command` is the line that makes the same.
+    Engine.save(point, look): Promise<{name, blob}>
+        One face as a PNG that says how it was made.
 
     Engine.photo(file): Promise<{source: Source, name, note}>          where about.photos
         Encodes a File. `note` says why its face was not sought or found, or is null.
 
-    Engine.original(source): Promise<Picture | null>                   where it says so
+    Engine.original(source): Promise<Picture>                          where it says so
         The picture that a photo or a stored row was encoded from, cropped as it was.
 
     Engine.map: Map                                                    where about.stored; else null
@@ -83,8 +81,8 @@ export async function connect() {
 }
 
 /** Sends a request to the server; the address of the page has the token in it. */
-async function ask(name, body, options = {}) {
-  const request = { ...options };
+async function ask(name, body) {
+  const request = {};
   if (body !== undefined) {
     request.method = "POST";
     request.body = body instanceof Blob ? body : JSON.stringify(body);
@@ -94,8 +92,7 @@ async function ask(name, body, options = {}) {
   let answer;
   try {
     answer = await fetch(name, request);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+  } catch {
     throw new Error("The server has gone. Start facegen explore again, and open its address.");
   }
   if (answer.ok) return answer;
@@ -121,8 +118,8 @@ async function pictures(answer) {
   return found;
 }
 
-async function faces(points, look, signal) {
-  return pictures(await ask("faces", { points, look }, { signal }));
+async function faces(points, look) {
+  return pictures(await ask("faces", { points, look }));
 }
 
 async function save(point, look) {

@@ -1,17 +1,18 @@
 /* The page: one state, one address, one view at a time; everything else is in the views. */
 
-import { button, make } from "./elements.js";
+import { formatRows, ROWS_FILE, spell } from "./command.js";
+import { button, copy, download, make } from "./elements.js";
 import { connect } from "./engine.js";
-import { spell } from "./command.js";
-import { faceView } from "./face.js";
-import { facesView } from "./faces.js";
-import { mapView } from "./map.js";
-import { mixView } from "./mix.js";
+import { FaceView } from "./face.js";
+import { FacesView } from "./faces.js";
+import { MapView } from "./map.js";
+import { MixView } from "./mix.js";
 import { takePhotos } from "./photo.js";
-import { facePoint, fromAddress, look, mixPoint, toAddress } from "./state.js";
+import { patiently } from "./pictures.js";
+import { facePoint, fromAddress, look, mixPoint, sameSource, toAddress } from "./state.js";
 
 const NAMES = { faces: "Faces", face: "One face", mix: "Mix", map: "Map" };
-const FIRST = "#truncation=0.7"; // what an address without a state shows: faces with fewer flaws
+const VIEWS = { faces: FacesView, face: FaceView, mix: MixView, map: MapView };
 const TOLD_SECONDS = 8;
 
 const main = document.querySelector("main");
@@ -20,23 +21,31 @@ const nav = document.querySelector("nav");
 const actions = document.querySelector(".actions");
 const footer = document.querySelector("footer");
 const toldBox = document.querySelector(".told");
-let telling = 0;
 
 /** What the views share: the engine, the state, and how to change it. */
 class Page {
   constructor(engine) {
     this.engine = engine;
     this.about = engine.about;
-    this.state = fromAddress(location.hash || FIRST, { seed: 1 });
+    this.state = this.read({ seed: 1 });
     this.rows = null; // that the lasso holds
     this.mapKind = null; // "pca", "tsne" or a file's name, once there is a map
     this.undone = 0; // changes that "Undo" can take back
-    this.views = {};
+    this.chosen = 0; // corners that were put into the mix
+    this.views = {}; // by name: {view, scroll, focused}, the last two as it was left
+    this.shown = null; // one of them
+  }
+
+  /** The state of the address; without a store there is no map. */
+  read(fallback) {
+    const state = fromAddress(location.hash, fallback);
+    return state.view === "map" && !this.engine.map ? { ...state, view: "faces" } : state;
   }
 
   /** Changes the state. `done`: the change stands, and has an address of its own. */
   change(part, done = true) {
     Object.assign(this.state, part);
+    this.hush();
     if (done) this.settle();
     this.render();
   }
@@ -46,7 +55,12 @@ class Page {
     const address = `#${toAddress(this.state)}`;
     if (address === location.hash) return;
     this.undone += 1;
-    history.pushState({ undone: this.undone }, "", address);
+    history.pushState(this.entry, "", address);
+  }
+
+  /** What an entry of the browser's history remembers beside the address. */
+  get entry() {
+    return { undone: this.undone, chosen: this.chosen };
   }
 
   render() {
@@ -58,61 +72,82 @@ class Page {
       else link.removeAttribute("aria-current");
       link.href = `#${toAddress({ ...this.state, view: link.dataset.view })}`;
     }
-    const made = (this.views[view] ??= this.makeView(view));
-    if (main.firstChild !== made.element) {
-      main.replaceChildren(made.element);
-      scrollTo(0, 0);
-    }
-    made.show(this.state);
+    this.turnTo(view);
+    this.shown.view.show(this.state);
     this.spell();
   }
 
-  makeView(view) {
-    return { faces: facesView, face: faceView, mix: mixView, map: mapView }[view](this);
+  /** Lays a view before the eye; one that was left is found as it was left. */
+  turnTo(name) {
+    const next = (this.views[name] ??= { view: new VIEWS[name](this), scroll: 0, focused: main });
+    if (next === this.shown) return;
+    if (this.shown) {
+      const focused = main.contains(document.activeElement) ? document.activeElement : main;
+      Object.assign(this.shown, { scroll: scrollY, focused });
+    }
+    const first = this.shown === null;
+    this.shown = next;
+    main.replaceChildren(next.view.element);
+    if (!first && [document.body, main].includes(document.activeElement)) {
+      next.focused.focus({ preventScroll: true });
+    }
+    scrollTo(0, next.scroll);
   }
 
   spell() {
     const command = spell(this.state, this.about, this.rows, this.mapKind);
-    this.line.textContent = command;
+    const isMap = this.state.view === "map";
+    this.line.textContent = command || "No command makes this here.";
     this.copy.disabled = !command;
-    this.download.hidden = !["face", "mix"].includes(this.state.view);
+    this.download.textContent = isMap ? "Download the rows" : "Download";
+    this.download.hidden = isMap ? !this.rows?.length : this.state.view === "faces";
     this.undo.disabled = this.undone === 0;
   }
 
-  /** Says something in passing: an error, or what was done. */
+  /** Says something in passing: what was done, or an error, which stays until something changes. */
   tell(message) {
-    clearTimeout(telling);
-    toldBox.textContent = message instanceof Error ? message.message : message;
+    clearTimeout(this.telling);
+    this.failed = message instanceof Error;
+    toldBox.textContent = this.failed ? message.message : message;
     toldBox.classList.add("shown");
-    telling = setTimeout(() => toldBox.classList.remove("shown"), 1000 * TOLD_SECONDS);
+    if (!this.failed) this.telling = setTimeout(() => this.hush(true), 1000 * TOLD_SECONDS);
   }
 
-  fail = (error) => {
-    if (error.name !== "AbortError") this.tell(error);
-  };
+  /** Takes back an error, or whatever was told. */
+  hush(all = false) {
+    if (this.failed || all) toldBox.classList.remove("shown");
+  }
+
+  fail = (error) => this.tell(error);
+
+  /** Puts a source into the mix: in the place of the oldest that nobody has chosen, else the last. */
+  addCorner(source) {
+    const { corners } = this.state;
+    const chosen = Math.min(this.chosen, corners.length);
+    if (corners.slice(0, chosen).some((corner) => sameSource(corner, source))) {
+      return this.tell("It is in the mix already.");
+    }
+    const place = Math.min(chosen, corners.length - 1);
+    this.chosen = place + 1;
+    this.change({ corners: corners.map((corner, i) => (i === place ? source : corner)) });
+    return this.tell(`In the mix: corner ${place + 1} of ${corners.length}.`);
+  }
 
   async save() {
-    const point = this.state.view === "mix" ? mixPoint(this.state) : facePoint(this.state, this.about);
-    const { name, blob } = await this.engine.save(
-      point,
-      look(this.state, this.about),
-      this.line.textContent,
-    );
-    const url = URL.createObjectURL(blob);
-    make("a", { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    const { state, about } = this;
+    if (state.view === "map") {
+      return download(ROWS_FILE, new Blob([`${formatRows(this.rows)}\n`], { type: "text/plain" }));
+    }
+    const point = state.view === "mix" ? mixPoint(state) : facePoint(state, about);
+    const { name, blob } = await patiently(this.engine.save(point, look(state, about)));
+    return download(name, blob);
   }
 
   async copyCommand() {
-    const text = this.line.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      // Over plain HTTP from another machine there is no clipboard for pages: select it instead.
-      getSelection().selectAllChildren(this.line);
-      if (!document.execCommand("copy")) return this.tell("Copy the selected command by hand.");
-    }
-    this.tell("Copied: it makes exactly this on the command line.");
+    const copied = await copy(this.line.textContent);
+    if (!copied) getSelection().selectAllChildren(this.line);
+    const done = "Copied: it makes exactly this on the command line.";
+    this.tell(copied ? done : "Copy the selected command by hand.");
   }
 
   frame() {
@@ -121,24 +156,27 @@ class Page {
     this.undo = button("Undo", () => history.back(), { title: "Ctrl+Z" });
     actions.append(this.undo);
     if (this.about.photos) actions.append(takePhotos(this));
-    this.line = make("code", { tabindex: 0, "aria-label": "The command that makes this" });
+    this.line = make("code", {});
+    const line = make(
+      "div",
+      { class: "line", tabindex: 0, role: "group", "aria-label": "The command that makes this" },
+      this.line,
+    );
     this.copy = button("Copy the command", () => this.copyCommand().catch(this.fail));
     this.download = button("Download", () => this.save().catch(this.fail), { class: "main" });
-    footer.before(this.note());
-    footer.append(this.line, make("div", {}, this.copy, this.download));
-  }
-
-  note() {
     const { name, version, note } = this.about;
-    return make("p", { class: "note" }, `${name}, facegen ${version}. ${note}`);
+    footer.before(make("aside", { class: "note", "aria-label": "The model" }, `${name}, facegen ${version}. ${note}`));
+    footer.append(line, make("div", { class: "take" }, this.copy, this.download));
   }
 
   listen() {
     addEventListener("popstate", (event) => {
       // A link, or an address that was typed, leads to an entry that has no number yet.
       this.undone = event.state?.undone ?? this.undone + 1;
-      history.replaceState({ undone: this.undone }, "");
-      this.state = fromAddress(location.hash, this.state);
+      this.chosen = event.state?.chosen ?? this.chosen;
+      history.replaceState(this.entry, "");
+      this.state = this.read(this.state);
+      this.hush();
       this.render();
     });
     addEventListener("keydown", (event) => {
@@ -148,6 +186,7 @@ class Page {
         if (this.undone) history.back();
       }
     });
+    toldBox.addEventListener("click", () => this.hush(true));
   }
 }
 
@@ -155,8 +194,7 @@ connect().then(
   (engine) => {
     const page = new Page(engine);
     document.title = `facegen: ${engine.about.name}`;
-    if (page.state.view === "map" && !engine.map) page.state.view = "faces";
-    history.replaceState({ undone: 0 }, "", `#${toAddress(page.state)}`);
+    history.replaceState(page.entry, "", `#${toAddress(page.state)}`);
     page.frame();
     page.listen();
     page.render();

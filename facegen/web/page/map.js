@@ -1,387 +1,204 @@
 /* The map of a store: its rows as points, a face under the pointer, a lasso that gives rows. */
 
-import { button, choice, make } from "./elements.js";
 import { formatRows } from "./command.js";
+import { button, choice, copy, make, plain } from "./elements.js";
 import { newest, paint } from "./pictures.js";
-import { Plot } from "./plot.js";
-import { look } from "./state.js";
+import { Stage } from "./stage.js";
+import { look, opened } from "./state.js";
 
-const REACH = 14; // pixels of the screen from the pointer to a point
 const WAIT = 700; // milliseconds between two looks at a map that is being made
 const NAMES = { pca: "Principal components", tsne: "t-SNE" };
-const MOST_ZOOM = 200;
-const LASSO_STEP = 6; // pixels of the screen between two corners of a lasso
-const MOST_CORNERS = 200;
+const COSTS = { pca: "seconds", tsne: "minutes, and it finds islands" };
+const ALL = { x: 0, y: 0, zoom: 1 };
 
-export function mapView(page) {
-  const { about, engine } = page;
-  const points = make("canvas", { class: "points" });
-  const over = make("canvas", { class: "over" });
-  const stage = make(
-    "div",
-    {
-      class: "stage",
-      tabindex: 0,
-      role: "application",
-      "aria-label": "Map: arrow keys move, plus and minus zoom, Enter opens the face in the middle",
-    },
-    points,
-    over,
-  );
-  const offer = make("div", { class: "offer" });
-  const face = make("canvas", { width: 1, height: 1 });
-  const photo = make("canvas", { width: 1, height: 1 });
-  const told = make("p", { class: "facts" });
-  const card = make(
-    "div",
-    { class: "card", hidden: true },
-    make("div", { class: "pair" }, face, about.originals ? photo : null),
-    told,
-  );
-  const hint = make("p", { class: "facts" }, "Point at a place on the map: its face appears here.");
-  const colours = make("select", {
-    "aria-label": "Colour",
-    change: () => setMap({ colour: colours.value || null }),
-  });
-  colours.append(make("option", { value: "" }, "No colour"));
-  for (const name of about.labels) {
-    colours.append(make("option", { value: name }, name.replaceAll("_", " ")));
+const counted = (number) => number.toLocaleString("en");
+
+export class MapView {
+  constructor(page) {
+    this.page = page;
+    this.rows = null; // Uint32Array of the points
+    this.coloured = ""; // the label that the points' colours are of
+    this.stage = new Stage({
+      hover: (i) => this.showFace(i),
+      open: (i) => page.change(opened({ stored: this.rows[i] })),
+      settle: (place) => this.change(place),
+      enclose: (lasso) => this.change({ lasso }),
+    });
+    this.offer = make("div", { class: "offer" });
+    this.side = make("div", { class: "side", hidden: true }, ...this.card(), ...this.controls());
+    this.element = make(
+      "section",
+      { class: "map" },
+      make("h1", { class: "unseen" }, "Map"),
+      make("div", { class: "canvas" }, this.stage.element, this.offer),
+      this.side,
+    );
+    this.showFace = newest((i) => this.paintFace(i), page.fail);
+    this.setColour = newest((name) => this.paintColour(name), page.fail);
+    this.load().catch(page.fail);
   }
-  const legend = make("p", { class: "legend" });
-  const mode = choice("Pointer", [["move", "Move"], ["lasso", "Lasso"]], (value) => setMode(value));
-  const clear = button("Clear", () => setMap({ lasso: null }));
-  const chosen = make("p", { class: "facts" });
-  const rowsButton = button("Copy the rows", () => copyRows().catch(page.fail));
-  const whole = button("Show all", () => setMap({ x: 0, y: 0, zoom: 1 }));
-  const element = make(
-    "section",
-    { class: "map" },
-    make("div", { class: "canvas" }, stage, offer),
-    make(
+
+  /** Where the face under the pointer appears. */
+  card() {
+    const picture = (label) =>
+      make("canvas", { role: "img", "aria-label": label, width: 1, height: 1 });
+    this.face = picture("The face");
+    this.photo = picture("Its photo");
+    this.told = make("p", { class: "facts", role: "status" });
+    this.pair = make(
       "div",
-      { class: "side" },
-      hint,
-      card,
-      make("div", { class: "buttons" }, mode.row, whole),
-      make("div", { class: "buttons" }, colours),
-      legend,
-      chosen,
-      make("div", { class: "buttons" }, rowsButton, clear),
-    ),
-  );
-
-  const plot = new Plot(points);
-  let rows = null; // Uint32Array of the points
-  let under = -1; // the point that is shown on the card
-  let drawing = null; // the lasso that is being drawn
-  let pointerMode = "move";
-
-  function setMap(part, done = true) {
-    page.change({ map: { ...page.state.map, ...part } }, done);
+      { class: "card", hidden: true },
+      make("div", { class: "pair" }, this.face, this.page.about.originals ? this.photo : null),
+      this.told,
+    );
+    const hint = "Point at a place on the map: its face appears here.";
+    this.hint = make("p", { class: "facts" }, hint);
+    return [this.hint, this.pair];
   }
 
-  function setMode(value) {
-    pointerMode = value;
-    mode.show(value);
-    stage.classList.toggle("lasso", value === "lasso");
+  controls() {
+    const { labels } = this.page.about;
+    this.colours = make("select", {
+      "aria-label": "Colour",
+      change: () => this.change({ colour: this.colours.value || null }),
+    });
+    const options = labels.map((name) => make("option", { value: name }, plain(name)));
+    this.colours.append(make("option", { value: "" }, "No colour"), ...options);
+    this.legend = make("p", { class: "legend" });
+    const modes = [["move", "Move"], ["lasso", "Lasso"]];
+    const mode = choice("Pointer", modes, (value) => {
+      this.stage.setMode(value);
+      mode.show(value);
+    });
+    mode.show("move");
+    const whole = button("Show all", () => this.change(ALL));
+    const seen = button("All in view", () => this.change({ lasso: this.stage.window }), {
+      title: "Lasso all that is seen",
+    });
+    this.clear = button("Clear", () => this.change({ lasso: null }));
+    this.copyRows = button("Copy the rows", () => this.copyList().catch(this.page.fail));
+    this.chosen = make("p", { class: "facts" });
+    this.others = make("div", { class: "buttons" });
+    return [
+      make("div", { class: "buttons" }, mode.row, whole),
+      labels.length ? this.colours : null,
+      this.legend,
+      this.chosen,
+      make("div", { class: "buttons" }, seen, this.clear),
+      make("div", { class: "buttons" }, this.copyRows),
+      this.others,
+    ];
+  }
+
+  change(part) {
+    this.page.change({ map: { ...this.page.state.map, ...part } });
   }
 
   // The map itself: there, or to be made.
 
-  async function load() {
-    const status = await engine.map.status();
-    if (status.state === "ready") {
-      page.mapKind = status.kind;
-      const found = await engine.map.points();
-      rows = found.rows;
-      plot.setPoints(found.x, found.y);
-      offer.hidden = true;
-      coloured = "";
-      page.render();
-      return;
-    }
-    offer.hidden = false;
-    if (status.state === "running") {
-      const share = status.kind === "pca" ? `, ${Math.round(100 * status.share)} %` : "";
-      const bar = make("progress", status.kind === "pca" ? { value: status.share, max: 1 } : {});
-      offer.replaceChildren(
-        make("p", {}, `${NAMES[status.kind]}: ${Math.round(status.seconds)} s${share}`),
-        bar,
-      );
-      setTimeout(() => load().catch(page.fail), WAIT);
-      return;
-    }
-    const start = (kind) => async () => {
-      await engine.map.start(kind);
-      await load();
-    };
-    offer.replaceChildren(
-      make("p", {}, status.error ?? `${about.stored.toLocaleString("en")} faces have no map yet.`),
-      ...status.kinds.map((kind) =>
-        button(
-          `${NAMES[kind]}: ${kind === "pca" ? "seconds" : "minutes, and it finds islands"}`,
-          () => start(kind)().catch(page.fail),
-        ),
-      ),
+  async load() {
+    const status = await this.page.engine.map.status();
+    if (status.state === "running") return this.wait(status);
+    if (status.state !== "ready") return this.offerMaps(status);
+    this.page.mapKind = status.kind;
+    const found = await this.page.engine.map.points();
+    this.rows = found.rows;
+    this.coloured = null;
+    this.stage.setPoints(found.x, found.y);
+    this.offer.hidden = true;
+    this.side.hidden = false;
+    const kinds = this.page.about.files.map ? [] : status.kinds;
+    const others = kinds.filter((kind) => kind !== status.kind);
+    this.others.replaceChildren(
+      ...others.map((kind) => this.startButton(kind, `Another map: ${NAMES[kind]}`)),
+    );
+    this.page.render();
+    if (status.error) throw new Error(status.error);
+  }
+
+  wait({ kind, seconds, share }) {
+    const known = kind === "pca"; // of t-SNE nobody knows how much is left
+    const part = known ? `, ${Math.round(100 * share)} %` : "";
+    this.offer.hidden = false;
+    this.side.hidden = true;
+    this.offer.replaceChildren(
+      make("p", { role: "status" }, `${NAMES[kind]}: ${Math.round(seconds)} s${part}`),
+      make("progress", { "aria-label": NAMES[kind], ...(known && { value: share, max: 1 }) }),
+    );
+    setTimeout(() => this.load().catch(this.page.fail), WAIT);
+  }
+
+  offerMaps({ error, kinds }) {
+    const told = error ?? `${counted(this.page.about.stored)} faces have no map yet.`;
+    this.offer.replaceChildren(
+      make("p", {}, told),
+      ...kinds.map((kind) => this.startButton(kind, `${NAMES[kind]}: ${COSTS[kind]}`)),
     );
   }
 
-  // Colours.
-
-  let coloured = ""; // the label that `plot.inks` are of
-  const setInks = newest(async (name) => {
-    if (name === coloured && plot.inks) return;
-    const values = name ? await engine.map.colour(name) : null;
-    plot.inks = values && Uint8Array.from(values, (value) => (value > 0 ? 1 : value < 0 ? 2 : 0));
-    coloured = name;
-    legend.replaceChildren();
-    if (values) {
-      const count = (wanted) => values.reduce((sum, value) => sum + (value === wanted), 0);
-      legend.append(
-        make("span", { class: "yes" }, `${name.replaceAll("_", " ")} ${count(1).toLocaleString("en")}`),
-        make("span", { class: "no" }, `without ${count(-1).toLocaleString("en")}`),
-      );
-    }
-    redraw();
-  }, page.fail);
-
-  function readPalette() {
-    const style = getComputedStyle(document.documentElement);
-    plot.palette = ["--dot", "--yes", "--no"].map((name) => {
-      const hex = style.getPropertyValue(name).trim();
-      return [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
-    });
-  }
-
-  // Drawing: once a frame at most.
-
-  let due = false;
-  function redraw() {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => {
-      due = false;
-      fit();
-      if (rows) plot.draw();
-      drawOver();
-    });
-  }
-
-  function fit() {
-    const box = stage.getBoundingClientRect();
-    const ratio = Math.min(2, devicePixelRatio || 1);
-    const [width, height] = [box.width, box.height].map((side) => Math.round(side * ratio));
-    for (const canvas of [points, over]) {
-      if (width && (canvas.width !== width || canvas.height !== height)) {
-        canvas.width = width;
-        canvas.height = height;
-      }
-    }
-    plot.ratio = ratio;
-  }
-
-  function drawOver() {
-    const context = over.getContext("2d");
-    const style = getComputedStyle(stage);
-    context.clearRect(0, 0, over.width, over.height);
-    context.strokeStyle = style.color;
-    context.lineWidth = 2;
-    const polygon = drawing ?? page.state.map.lasso;
-    if (polygon) {
-      context.beginPath();
-      for (let i = 0; i < polygon.length; i += 2) {
-        context.lineTo(...plot.toCanvas(polygon[i], polygon[i + 1]));
-      }
-      if (!drawing) context.closePath();
-      context.stroke();
-    }
-    if (under >= 0) {
-      context.beginPath();
-      context.arc(...plot.toCanvas(plot.x[under], plot.y[under]), 8, 0, 7);
-      context.stroke();
-    }
-  }
-
-  // The face under the pointer.
-
-  const showFace = newest(async (i, state) => {
-    const source = { stored: rows[i] };
-    const wanted = [engine.faces([{ source }], look(state, about))];
-    if (about.originals) wanted.push(engine.original(source).then((picture) => [picture]));
-    const [[made], kept] = await Promise.all(wanted);
-    paint(face, made);
-    if (kept) paint(photo, kept[0]);
-    told.textContent = about.originals ? `Row ${rows[i]}, and its photo` : `Row ${rows[i]}`;
-    card.dataset.row = rows[i];
-    card.hidden = false;
-    hint.hidden = true;
-  }, page.fail);
-
-  function hover(i) {
-    if (i === under) return;
-    under = i;
-    if (i >= 0) showFace(i, page.state);
-    redraw();
-  }
-
-  const open = (i) => {
-    if (i >= 0) page.change({ view: "face", source: { stored: rows[i] }, radius: null });
-  };
-
-  // Pointers: one moves or draws, two zoom.
-
-  const held = new Map();
-  const place = (event) => {
-    const box = stage.getBoundingClientRect();
-    const ratio = points.width / box.width;
-    return [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio, ratio];
-  };
-  let moved = 0;
-
-  stage.addEventListener("pointerdown", (event) => {
-    if (!rows || event.button !== 0) return;
-    stage.focus({ preventScroll: true });
-    stage.setPointerCapture(event.pointerId);
-    const [x, y] = place(event);
-    held.set(event.pointerId, [x, y]);
-    moved = 0;
-    drawing = (pointerMode === "lasso") !== event.shiftKey && held.size === 1 ? plot.toMap(x, y) : null;
-    event.preventDefault();
-  });
-  stage.addEventListener("pointermove", (event) => {
-    if (!rows) return;
-    const [x, y, ratio] = place(event);
-    const before = held.get(event.pointerId);
-    if (!before) return hover(plot.nearest(x, y, REACH * ratio));
-    const step = Math.hypot(x - before[0], y - before[1]);
-    if (drawing) {
-      if (step < LASSO_STEP * ratio) return;
-      if (drawing.length < 2 * MOST_CORNERS) drawing.push(...plot.toMap(x, y));
-    } else if (held.size === 2) {
-      pinch(event.pointerId, [x, y]);
-    } else {
-      pan(before[0] - x, before[1] - y);
-    }
-    moved += step;
-    held.set(event.pointerId, [x, y]);
-    redraw();
-  });
-  const release = (event) => {
-    if (!held.delete(event.pointerId)) return;
-    const [x, y, ratio] = place(event);
-    if (drawing && drawing.length >= 6) {
-      setMap({ lasso: drawing.map((number) => Math.round(number * 1000) / 1000) });
-    } else if (moved < 5 * ratio && event.type === "pointerup") {
-      const i = plot.nearest(x, y, REACH * ratio);
-      if (event.pointerType === "mouse" || i === under) open(i);
-      else hover(i); // a finger shows first, and opens with the second touch
-    } else if (!held.size) settle();
-    drawing = null;
-    redraw();
-  };
-  stage.addEventListener("pointerup", release);
-  stage.addEventListener("pointercancel", release);
-
-  function pan(dx, dy) {
-    plot.view.x += dx / plot.scale;
-    plot.view.y += dy / plot.scale;
-  }
-
-  function zoom(factor, px, py) {
-    const [x, y] = plot.toMap(px, py);
-    plot.view.zoom = Math.min(MOST_ZOOM, Math.max(0.5, plot.view.zoom * factor));
-    const [nx, ny] = plot.toMap(px, py);
-    plot.view.x += x - nx;
-    plot.view.y += y - ny;
-  }
-
-  function pinch(id, [x, y]) {
-    const [other] = [...held].filter(([key]) => key !== id).map(([, at]) => at);
-    const [px, py] = held.get(id);
-    const before = Math.hypot(px - other[0], py - other[1]);
-    const now = Math.hypot(x - other[0], y - other[1]);
-    if (before > 0) zoom(now / before, (x + other[0]) / 2, (y + other[1]) / 2);
-  }
-
-  let settling = 0;
-  function settle() {
-    const round = (number) => Math.round(number * 1000) / 1000;
-    setMap({ x: round(plot.view.x), y: round(plot.view.y), zoom: round(plot.view.zoom) });
-  }
-  const settleSoon = () => {
-    clearTimeout(settling);
-    settling = setTimeout(settle, 400);
-  };
-
-  stage.addEventListener(
-    "wheel",
-    (event) => {
-      if (!rows) return;
-      event.preventDefault();
-      const [x, y] = place(event);
-      zoom(Math.exp(-Math.sign(event.deltaY) * Math.min(0.4, Math.abs(event.deltaY) / 300)), x, y);
-      settleSoon();
-      redraw();
-    },
-    { passive: false },
-  );
-  stage.addEventListener("keydown", (event) => {
-    if (!rows) return;
-    const [middle, height] = [points.width / 2, points.height / 2];
-    const step = points.width / 12;
-    const acts = {
-      ArrowLeft: () => pan(-step, 0),
-      ArrowRight: () => pan(step, 0),
-      ArrowUp: () => pan(0, -step),
-      ArrowDown: () => pan(0, step),
-      "+": () => zoom(1.4, middle, height),
-      "=": () => zoom(1.4, middle, height),
-      "-": () => zoom(1 / 1.4, middle, height),
-      0: () => Object.assign(plot.view, { x: 0, y: 0, zoom: 1 }),
-      Enter: () => open(plot.nearest(middle, height, middle)),
+  startButton(kind, text) {
+    const start = async () => {
+      await this.page.engine.map.start(kind);
+      if (this.rows) this.change({ ...ALL, lasso: null }); // they are of another map
+      await this.load();
     };
-    if (!acts[event.key]) return;
-    event.preventDefault();
-    acts[event.key]();
-    if (event.key === "Enter") return;
-    hover(plot.nearest(middle, height, middle));
-    settleSoon();
-    redraw();
-  });
-
-  async function copyRows() {
-    await navigator.clipboard.writeText(formatRows(page.rows));
-    page.tell(`Copied ${page.rows.length} rows, as --rows takes them.`);
+    return button(text, () => start().catch(this.page.fail));
   }
 
-  new ResizeObserver(() => redraw()).observe(stage);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    readPalette();
-    redraw();
-  });
-  setMode("move");
-  readPalette();
-  load().catch(page.fail);
+  async paintColour(name) {
+    if (name === this.coloured) return;
+    const values = name ? await this.page.engine.map.colour(name) : null;
+    const inks = values && Uint8Array.from(values, (value) => (value > 0 ? 1 : value < 0 ? 2 : 0));
+    this.stage.plot.inks = inks;
+    this.coloured = name;
+    const count = (wanted) => values.reduce((sum, value) => sum + (value === wanted), 0);
+    const told = (ink, text, number) =>
+      number ? [make("span", { class: ink }, `${text} ${counted(number)}`)] : [];
+    this.legend.replaceChildren(
+      ...(values
+        ? [
+            ...told("yes", plain(name), count(1)),
+            ...told("no", "without", count(-1)),
+            ...told("unknown", "unknown", count(0)),
+          ]
+        : []),
+    );
+    this.stage.redraw();
+  }
 
-  return {
-    element,
-    show(state) {
-      const { x, y, zoom: factor, lasso, colour } = state.map;
-      Object.assign(plot.view, { x, y, zoom: factor });
-      colours.value = about.labels.includes(colour) ? colour : "";
-      if (rows) setInks(colours.value);
-      page.rows = null;
-      plot.shown = null;
-      if (rows && lasso) {
-        const inside = plot.enclose(lasso);
-        page.rows = inside.map((i) => rows[i]).sort((a, b) => a - b);
-        chosen.textContent = `${page.rows.length.toLocaleString("en")} rows in the lasso`;
-      } else {
-        chosen.textContent = rows ? `${rows.length.toLocaleString("en")} rows` : "";
-      }
-      rowsButton.disabled = !page.rows?.length;
-      clear.disabled = !lasso;
-      redraw();
-    },
-  };
+  async paintFace(i) {
+    const { engine, about, state } = this.page;
+    const source = { stored: this.rows[i] };
+    const wanted = [engine.faces([{ source }], look(state, about)).then(([picture]) => picture)];
+    if (about.originals) wanted.push(engine.original(source));
+    const [made, kept] = await Promise.all(wanted);
+    paint(this.face, made);
+    if (kept) paint(this.photo, kept);
+    this.told.textContent = `Row ${source.stored}${kept ? ", and its photo" : ""}`;
+    this.pair.dataset.row = source.stored;
+    this.pair.hidden = false;
+    this.hint.hidden = true;
+  }
+
+  async copyList() {
+    const copied = await copy(formatRows(this.page.rows));
+    const done = `Copied ${counted(this.page.rows.length)} rows, as --rows takes them.`;
+    this.page.tell(copied ? done : "The browser doesn't let this page copy; download them instead.");
+  }
+
+  show(state) {
+    const { x, y, zoom, lasso, colour } = state.map;
+    const { stage, rows, page } = this;
+    Object.assign(stage.plot.view, { x, y, zoom });
+    this.colours.value = page.about.labels.includes(colour) ? colour : "";
+    if (rows) this.setColour(this.colours.value);
+    stage.lasso = lasso;
+    stage.plot.shown = null;
+    page.rows = rows && lasso && stage.plot.enclose(lasso).map((i) => rows[i]).sort((a, b) => a - b);
+    const inside = page.rows && `${counted(page.rows.length)} rows in the lasso`;
+    this.chosen.textContent = inside ?? (rows ? `${counted(rows.length)} rows` : "");
+    this.copyRows.disabled = !page.rows?.length;
+    this.clear.disabled = !lasso;
+    stage.redraw();
+  }
 }

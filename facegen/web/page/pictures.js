@@ -1,6 +1,8 @@
 /* Pictures on canvases, and faces that come as fast as they can be made. */
 
+const LATE = 400; // milliseconds after which the page says that it is at work
 const pixels = new OffscreenCanvas(1, 1);
+let late = 0; // tasks that are
 
 /** Paints a Picture (engine.js), enlarged smoothly. */
 export function paint(canvas, picture, scale = 2) {
@@ -12,6 +14,23 @@ export function paint(canvas, picture, scale = 2) {
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(pixels, 0, 0, side, side);
+}
+
+/** Waits for work; the page shows that something is at work if it takes long. */
+export async function patiently(work) {
+  let told = 0;
+  const tell = (change) => {
+    late += change;
+    told += change;
+    document.body.classList.toggle("busy", late > 0);
+  };
+  const timer = setTimeout(tell, LATE, 1);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+    tell(-told);
+  }
 }
 
 /**
@@ -28,11 +47,7 @@ export function newest(task, fail) {
     while (wanted) {
       const now = wanted;
       wanted = null;
-      try {
-        await task(...now);
-      } catch (error) {
-        fail(error);
-      }
+      await patiently(task(...now)).catch(fail);
     }
     busy = false;
   };

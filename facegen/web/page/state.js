@@ -18,6 +18,7 @@
 
 export const VIEWS = ["faces", "face", "mix", "map"];
 export const MOST_FACES = 448;
+export const [LEAST_ZOOM, MOST_ZOOM] = [0.5, 200];
 const SHAPES = { sigma: 1, "r-limit": 1, radius: 1, truncation: 1, "radius-percentile": 2 };
 
 /** The state that an empty address stands for. */
@@ -44,15 +45,38 @@ export function short(number, digits = 3) {
   return String(Number(number.toFixed(digits)));
 }
 
-/** A source as the command line names it; `files` are about.files. */
+/** A source as the command line names it; null for a row without a store. `files`: about.files. */
 export function sourceName(source, files) {
   if ("photo" in source) return source.name;
-  if ("stored" in source) return `${files.latents}:${source.stored}`;
+  if ("stored" in source) return files.latents && `${files.latents}:${source.stored}`;
   return `seed:${source.seed}:${source.row}`;
+}
+
+/** What a source is, for people. */
+export function sourceTitle(source) {
+  if ("photo" in source) return source.name;
+  if ("stored" in source) return `Row ${source.stored}`;
+  return `Seed ${source.seed}, face ${source.row}`;
 }
 
 export function sameSource(a, b) {
   return sourceText(a) === sourceText(b);
+}
+
+/** What changes when one face is opened: it is shown as it was where it was clicked. */
+export function opened(source) {
+  return { view: "face", source, attribute: {}, without: [], radius: null };
+}
+
+/** What changes with the seed: sources that nobody has chosen are faces of the new one. */
+export function reseeded(state, seed) {
+  const [before, after] = [defaults(state.seed), defaults(seed)];
+  const kept = (source, old, fresh) => (sameSource(source, old) ? fresh : source);
+  return {
+    seed,
+    source: kept(state.source, before.source, after.source),
+    corners: state.corners.map((one, i) => kept(one, before.corners[i], after.corners[i])),
+  };
 }
 
 function sourceText(source) {
@@ -95,8 +119,8 @@ export function toAddress(state) {
   if (state.view === "mix" || at !== first.at.join(",")) words.set("mix", at);
   const { colour, x, y, zoom, lasso } = state.map;
   if (colour) words.set("colour", colour);
-  if (x || y || zoom !== 1) words.set("zoom", [x, y, zoom].map((n) => short(n)).join(","));
-  if (lasso) words.set("lasso", lasso.map((n) => short(n)).join(","));
+  if (x || y || zoom !== 1) words.set("zoom", [x, y, zoom].map((n) => short(n, 5)).join(","));
+  if (lasso) words.set("lasso", lasso.map((n) => short(n, 5)).join(","));
   return words.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
 }
 
@@ -135,8 +159,8 @@ export function fromAddress(fragment, fallback) {
   if ([2, 4].includes(corners.length) && !corners.includes(null)) state.corners = corners;
   const at = numbers(words.get("mix"), 0, 1);
   if (at.length === 2) state.at = at;
-  const place = numbers(words.get("zoom"), -100, 1000);
-  if (place.length === 3) [state.map.x, state.map.y, state.map.zoom] = place;
+  const place = numbers(words.get("zoom"), -100, MOST_ZOOM);
+  if (place.length === 3 && place[2] >= LEAST_ZOOM) [state.map.x, state.map.y, state.map.zoom] = place;
   state.map.colour = words.get("colour");
   const lasso = numbers(words.get("lasso"), -100, 100);
   if (lasso.length >= 6 && lasso.length % 2 === 0) state.map.lasso = lasso;

@@ -45,13 +45,9 @@ class Engine {
     this.decoder = decoder;
   }
 
-  async faces(points, look, signal) {
+  async faces(points, look) {
     const pictures = [];
-    for (const point of points) {
-      signal?.throwIfAborted();
-      pictures.push(await this.picture(point, look));
-    }
-    signal?.throwIfAborted();
+    for (const point of points) pictures.push(await this.picture(point, look));
     return pictures;
   }
 
