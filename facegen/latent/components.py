@@ -183,7 +183,7 @@ def find_components(weights: Weights, path: str | os.PathLike | None = None) -> 
         if not path.is_file():
             raise InputError(
                 f"the weights {weights.name} come without {FILE_NAME}; make it with 'facegen "
-                "attributes LATENTS.h5 --unsupervised' and name it with --attributes"
+                f"attributes LATENTS.h5 --unsupervised --weights {weights.path} -o {path}'"
             )
     components = Components.read(path)
     components.check(weights)

@@ -199,7 +199,8 @@ def find_directions(weights: Weights, path: str | os.PathLike | None = None) -> 
         if not path.is_file():
             raise InputError(
                 f"the weights {weights.name} come without {FILE_NAME}; make it with 'facegen "
-                "attributes LATENTS.h5' and name it with --attributes"
+                f"attributes LATENTS.h5 -o {path}' where the faces have labels, else use pc-1, "
+                "pc-2 ... ('facegen attributes --unsupervised')"
             )
     directions = Directions.read(path)
     directions.check(weights)
