@@ -257,7 +257,14 @@ def test_the_script_for_ssh_generates_on_each_host(home: Path, toy_weights: Path
 
 # Others: 1.
 VALUES = {"split": "test", "kind": "mixture", "decoder": "plain", "@": "", "chosen": ""}
-SCRIPTS = ("gallery.sh", "reproduce_articles.sh", "compare_networks.sh", "pipeline.sh", "grow.sh")
+SCRIPTS = (
+    "gallery.sh",
+    "reproduce_articles.sh",
+    "compare_networks.sh",
+    "pipeline.sh",
+    "grow.sh",
+    "tutorials.sh",
+)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
