@@ -46,9 +46,12 @@ def read_start_options(start_from: str | os.PathLike) -> CrispOptions:
     found: dict[str, Any] = {"imitation_epochs": 0}
     with read_errors(start.path / CONFIG):
         recorded = dict(start.config["crisp"]["options"])
-        for name in NETWORK:
-            if name in recorded:
-                found[name] = tuple(recorded[name])
+        if not recorded.keys() >= set(NETWORK):
+            raise InputError(
+                f"the crisp decoder of {start.name} is a network of an earlier facegen's, which "
+                "refine does not train any more; leave --start-from out"
+            )
+        found |= {name: tuple(recorded[name]) for name in NETWORK}
         return replace(CrispOptions(), **found)
 
 

@@ -33,6 +33,17 @@ def read_checkpoint_options(folder: str | os.PathLike) -> tuple[ModelOptions, Tr
     return model, read_options(path, "training", TrainingOptions)
 
 
+def check_unused(output: str | os.PathLike, *, force: bool = False) -> None:
+    """Raises OutputError if a new run would overwrite a model or a checkpoint."""
+    folder = Path(output)
+    for name in (CONFIG, CHECKPOINT):
+        if (folder / name).exists() and not force:
+            raise OutputError(
+                f"{folder} holds a model already ({name}); --resume goes on with it, "
+                "--force begins anew"
+            )
+
+
 def train(
     faces_path: str | os.PathLike,
     output: str | os.PathLike,
@@ -174,12 +185,7 @@ def _choose_options(
                 "--learning-rate, --batch-size, --flip and --precision can change"
             )
         return old_model, training or old_training
-    for name in (CONFIG, CHECKPOINT):
-        if (folder / name).exists() and not force:
-            raise OutputError(
-                f"{folder} holds a model already ({name}); --resume goes on with it, "
-                "--force begins anew"
-            )
+    check_unused(folder, force=force)
     usual = ModelOptions() if start is None else start.model
     return model or usual, training or TrainingOptions()
 

@@ -33,6 +33,7 @@ from facegen.seeds import seed_or_draw
 
 TRAINING = TrainingOptions()
 option = partial(field_option, TRAINING)
+FEW = 1000  # faces: some hundreds are too few to learn from scratch what a face is
 
 
 @click.command("train")
@@ -118,7 +119,8 @@ def command(
     Examples:
         facegen train faces.h5 -o weights/mine
         facegen train faces.h5 -o weights/mine --resume --epochs 30
-        facegen train faces.h5 -o weights/mine --start-from default --patience 5
+        facegen train faces.h5 -o weights/mine --start-from default --learning-rate 1e-4 \\
+            --batch-size 32
         facegen train faces.h5 -o weights/ae --kind ae --latent-dim 1600 \\
             --filters 64,64,128,128 --kernels 5,5,3,3
     """
@@ -136,6 +138,7 @@ def command(
         model, training = read_checkpoint_options(output)
         model = with_arguments(model, arguments, only_given=True)
     else:
+        begin(faces, output, console, start_from, force)
         model, training = new_network(console, start_from, arguments), TRAINING
     training = with_arguments(training, arguments, only_given=resume)
 
@@ -157,7 +160,31 @@ def command(
             log_dir=log_dir,
             report=bar.report,
         )
-    metrics = weights.config["metrics"]
+    end(output, weights.config["metrics"], console, bar)
+
+
+def begin(
+    faces: Path, output: Path, console: Console, start_from: Path | None, force: bool
+) -> None:
+    """Finds what stops a new run before TensorFlow is imported; says so if there are few faces."""
+    from facegen.api.train import check_unused
+    from facegen.io.face_set import FaceSet
+
+    check_unused(output, force=force)
+    with FaceSet.open(faces) as face_set:
+        count = int(face_set.is_train.sum())
+        if start_from is None and count < FEW and face_set.size == ModelOptions().image_size:
+            console.say(
+                f"{count} faces are few to learn from; --start-from default begins with the model "
+                "that comes with facegen"
+            )
+
+
+def end(output: Path, metrics: dict[str, Any], console: Console, bar: TrainingBar) -> None:
+    """Says which epoch's weights there are, and if a resumed run found nothing to do."""
+    if not bar.epochs:
+        done = int(metrics["last_epoch"]["epoch"])
+        console.say(f"all {done} epochs were done before; a larger --epochs goes on")
     if "best_epoch" in metrics:
         console.say(best_line(metrics))
     console.result(output, metrics=metrics)

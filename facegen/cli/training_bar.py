@@ -31,10 +31,12 @@ class TrainingBar(Bars):
         self._line = line
         self._decimals = decimals
         self._started = False
+        self.epochs = 0  # that were done
 
     def report(self, progress: Progress) -> None:
         """Counts a step, or says the losses of an epoch and what went wrong in it."""
         if progress.test_metrics is not None:
+            self.epochs += 1
             self._console.say(self._line(progress))
             if progress.warning:
                 self._console.warn(progress.warning)

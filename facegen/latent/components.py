@@ -164,11 +164,12 @@ class Components(ComponentArrays):
         return self.vectors[self.names.index(name)]
 
 
-def file_beside(weights: Weights, name: str, kind: str) -> Path:
+def file_beside(weights: Weights, name: str, kind: str, otherwise: str = "") -> Path:
     """The path of a file of directions in the folder of weights.
 
     Args:
         kind: its format, one of `facegen.io.hdf5.MAKERS`.
+        otherwise: the end of the message, for those who can't make it.
 
     Raises:
         InputError: there is none; the message says what makes it.
@@ -176,8 +177,8 @@ def file_beside(weights: Weights, name: str, kind: str) -> Path:
     path = weights.path / name
     if not path.is_file():
         raise InputError(
-            f"the weights {weights.name} come without {name}; make it with '{MAKERS[kind]}' and "
-            "name it with --attributes"
+            f"the weights {weights.name} come without {name}; make it with '{MAKERS[kind]} --weights "
+            f"{weights.path} -o {path}'{otherwise}"
         )
     return path
 

@@ -185,7 +185,9 @@ def find_directions(weights: Weights, path: str | os.PathLike | None = None) -> 
     Raises:
         MissingFileError, InputError: no such file, or it was made with another encoder.
     """
-    path = file_beside(weights, FILE_NAME, FORMAT) if path is None else path
+    if path is None:
+        otherwise = " where faces have labels, else use pc-1, pc-2 ... (--unsupervised)"
+        path = file_beside(weights, FILE_NAME, FORMAT, otherwise)
     directions = Directions.read(path)
     directions.check(weights)
     return directions
