@@ -177,8 +177,8 @@ def file_beside(weights: Weights, name: str, kind: str, otherwise: str = "") -> 
     path = weights.path / name
     if not path.is_file():
         raise InputError(
-            f"the weights {weights.name} come without {name}; make it with '{MAKERS[kind]} --weights "
-            f"{weights.path} -o {path}'{otherwise}"
+            f"the weights {weights.name} come without {name}; make it with '{MAKERS[kind]} "
+            f"--weights {weights.path} -o {path}'{otherwise}"
         )
     return path
 
