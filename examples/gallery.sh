@@ -16,8 +16,15 @@ for factor in 0 3 6 7; do
     generate --seed 11 --n 7 --decoder plain --sharpen "$factor" -o "$folder/sharpness-$factor.png"
 done
 generate --seed 11 --n 7 --decoder plain --unsharp 2,150,3 -o "$folder/unsharp.png"
-# The same directions, further and further from the origin.
-generate --seed 7 --n 7 --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 -o "$folder/sweep.png"
+# The same directions, further and further from the origin, through both decoders.
+for decoder in plain crisp; do
+    generate --seed 7 --n 7 --sweep 0.5,1,1.5,2,2.5,3,3.5,5,8 --decoder "$decoder" \
+        -o "$folder/sweep-$decoder.png"
+done
+# 280 faces of a seed that was named before the training ended. The sheet is 5 MB.
+generate --seed 280 --n 280 --columns 14 -o "$folder/faces-280.png"
+python -c 'import sys; from PIL import Image; Image.open(sys.argv[1]).save(sys.argv[2], quality=90)' \
+    "$folder/faces-280.png" "$folder/faces-280.webp"
 # The same seed with other ways to choose points.
 generate --seed 11 --n 7 --radius 16 -o "$folder/sampler-radius.png"
 generate --seed 11 --n 7 --radius-percentile 5-95 -o "$folder/sampler-percentile.png"
