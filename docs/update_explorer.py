@@ -35,7 +35,7 @@ LIGHT, DARK = "light", "dark"
 MINUTES = 60_000  # milliseconds
 
 # What they show: of a seed, a face, and four corners. Others may be fairer with other weights.
-SEED, FACE, CORNERS = 7, 11, (6, 11, 15, 3)
+SEED, FACE, CORNERS = 7, 20, (6, 2, 16, 20)
 FACES = f"view=faces&seed={SEED}"
 ONE = f"view=face&seed={SEED}&face=seed:{SEED}:{FACE}"
 MIX = f"view=mix&seed={SEED}&mix=0.3,0.6&" + "&".join(f"corner=seed:{SEED}:{n}" for n in CORNERS)
