@@ -215,13 +215,13 @@ def serve(connection: Connection, address: str, threads: int) -> None:
 
 
 def main() -> None:
-    """Tells the command of its errors; where the command is gone, there is nobody to tell."""
+    """Tells the command of its errors; of a command or a cluster that is gone, nothing."""
     address, threads, descriptor = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as connection:
         try:
             serve(connection, address, threads)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+        except (EOFError, OSError):  # of Ray too: "OSError: Broken pipe", when a cluster ends
             return
         except FacegenError as error:
             connection.send(error)

@@ -21,8 +21,9 @@ from running import facegen
 
 @pytest.mark.usefixtures("with_tensorflow")
 def test_what_stops_a_run_is_found_before_tensorflow_is_imported(
-    toy_faces: Path, toy_weights: Path, tmp_path: Path
+    toy_faces: Path, toy_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     done = facegen("train", toy_faces, "-o", toy_weights)
     assert "holds a model already (config.json)" in str(done.exception)
     done = facegen("train", tmp_path / "none.h5", "-o", tmp_path / "w")

@@ -36,7 +36,7 @@ def test_every_file_is_the_one_that_was_exported(weights: Weights):
 
 def test_it_is_small_enough_to_live_in_a_repository(weights: Weights):
     assert sum((weights.path / name).stat().st_size for name in FILES) <= 35e6
-    assert sum((weights.path / name).stat().st_size for name in CRISP_FILES) <= 20e6
+    assert sum((weights.path / name).stat().st_size for name in CRISP_FILES) <= 21e6
 
 
 def test_its_figures_are_those_of_a_healthy_vae(weights: Weights):

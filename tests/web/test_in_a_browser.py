@@ -491,6 +491,8 @@ def test_on_a_telephone_nothing_is_wider_than_the_screen_and_fingers_work(
     page.get_by_role("button", name="Face 3", exact=True).tap()
     shows(page, "edit seed:5:3")
     page.get_by_role("link", name="Mix").tap()
+    shows(page, "morph ")
+    page.wait_for_timeout(1000)  # the pad is where it stays
     box = page.locator(".pad").bounding_box()
     page.touchscreen.tap(box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"])
     page.locator("footer code", has_text=re.compile(r"--mix 0\.(2|19)\d*,0\.(3|29)")).wait_for()
