@@ -59,6 +59,7 @@ def cells(figures: dict[str, Any], radius: float | None, warning: str) -> list[s
 
 def fit_samplers(latents: Path, folder: Path) -> dict[str, Path]:
     """A sampler of each kind, fitted unless the folder has it."""
+    folder.mkdir(exist_ok=True)
     paths = {kind: folder / f"{kind}.h5" for kind in ("gaussian", "mixture")}
     for kind, path in paths.items():
         if not path.exists():
