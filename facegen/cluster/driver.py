@@ -221,11 +221,13 @@ def main() -> None:
     with Connection(descriptor) as connection:
         try:
             serve(connection, address, threads)
-        except (EOFError, OSError):  # of Ray too: "OSError: Broken pipe", when a cluster ends
+        except (EOFError, BrokenPipeError, ConnectionResetError):
             return
         except FacegenError as error:
             connection.send(error)
         except Exception as error:  # nobody would see a traceback
+            if isinstance(error, OSError) and error.errno is None:
+                return  # Ray's own "Broken pipe", which has no number: the cluster has ended
             text = f"Ray's driver failed with {type(error).__name__}: {error}"
             connection.send(FacegenError(" ".join(text.split())))
 

@@ -64,8 +64,8 @@ def _decoder(net: Network, model: ModelOptions) -> list[str]:
 def _crisp_decoder(net: Network, model: ModelOptions) -> list[str]:
     """The layers of `facegen.model.crisp_decoder.CrispDecoder`, as many as the arrays are of.
 
-    The first crisp decoders, the default model's among them, have no mapping, no residual blocks
-    and no scales, and take far points as they are.
+    Those of facegen 0.1 have no mapping, no residual blocks and no scales, and take far points as
+    they are.
     """
     layers = _count(net, "mapping_{}")
     w = z = mixed = _nearer(net, "z") if layers else "z"
