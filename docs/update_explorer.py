@@ -140,7 +140,7 @@ def draw(browser: Any, folder: Path) -> None:
     smiling = f"{ONE}&attribute=Smiling=1.5"
     with explorer(folder=folder) as address:
         save("faces", shown(browser, f"{address}#{FACES}", LIGHT))
-        moved = f"{smiling},Eyeglasses=2&without=Young"
+        moved = f"{smiling},Blond_Hair=2&without=Young"
         save("one-face", shown(browser, f"{address}#{moved}", DARK))
         save("mix", shown(browser, f"{address}#{MIX}", LIGHT))
         telephones = [
