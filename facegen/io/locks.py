@@ -24,12 +24,17 @@ class LockFile:
     The kernel drops the lock when its holder ends, however it ends, so a lock file that a kill
     left behind blocks nobody.
 
+    Args:
+        own_name: the name is facegen's, so that an empty file there is one of ours, too: of a
+            process that was killed before it wrote its number.
+
     Attributes:
         holder: the number of the process that holds it, as text; "" if that is not known.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, own_name: bool = False):
         self.path = path
+        self._own_name = own_name
         self.holder = ""
         self._descriptor: int | None = None
         self._made = False
@@ -79,7 +84,8 @@ class LockFile:
             # The holder before us may have removed the file after we opened it.
             if try_lock(descriptor) and is_named(self.path, descriptor):
                 self._descriptor = descriptor
-                self._made = self._made or self.holder != ""  # a killed facegen's
+                # One with a number is a killed facegen's.
+                self._made = self._made or self._own_name or self.holder != ""
                 if self._made:
                     self._write_number(descriptor)
         except OSError:  # no locks here
@@ -105,11 +111,14 @@ class LockFile:
 
 @contextmanager
 @undisturbed  # what runs in the block is not part of it
-def hold_lock(lock: Path, says: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Holds a lock file (`LockFile`).
+def hold_lock(
+    lock: Path, says: str, *, own_name: bool = False, patience: float = 0.0
+) -> Iterator[None]:
+    """Holds a lock file.
 
     Args:
         says: what the other process does and what to do about it, for the message.
+        own_name: see `LockFile`.
         patience: seconds to wait for it.
 
     Raises:
@@ -117,7 +126,7 @@ def hold_lock(lock: Path, says: str, *, patience: float = 0.0) -> Iterator[None]
             permission to make it.
     """
     deadline = time.monotonic() + patience
-    file = LockFile(lock)
+    file = LockFile(lock, own_name=own_name)
     try:
         with output_errors(lock):
             while not file.take():
@@ -142,5 +151,5 @@ def exclusive(path: str | os.PathLike) -> Iterator[None]:
     target = check_output(path, force=True).resolve()
     lock = target.with_name(f".{target.name}.lock")
     says = f"is writing {path}; wait until it is done, or choose another output"
-    with hold_lock(lock, says, patience=PATIENCE):
+    with hold_lock(lock, says, own_name=True, patience=PATIENCE):
         yield

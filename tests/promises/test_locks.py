@@ -93,6 +93,13 @@ def test_the_lock_beside_an_output_is_no_exception(tmp_path: Path):
     assert path.read_text() == "precious"
 
 
+def test_the_empty_lock_of_a_run_killed_before_it_wrote_its_number_goes(tmp_path: Path):
+    (tmp_path / ".latents.h5.lock").touch()
+    with exclusive(tmp_path / "latents.h5"):
+        assert (tmp_path / ".latents.h5.lock").read_text() == str(os.getpid())
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_lock_in_a_missing_folder_is_one_clear_line(tmp_path: Path):
     message = "cannot write .*a.lock: No such file or directory"
     with pytest.raises(OutputError, match=message), hold_lock(tmp_path / "none" / "a.lock", ""):
