@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import re
 import shutil
@@ -32,6 +33,7 @@ from typing import Any
 DOCS = Path(__file__).parent
 PAGE, WORDS, FIGURES = DOCS / "reproduction.md", DOCS / "reproduction.md.in", DOCS / "reproduction"
 HEAD = "<!-- made by docs/update_reproduction.py of reproduction.md.in -->\n\n"
+NUMBERS = "numbers.csv"
 PENDING = "pending"
 PLACEHOLDER = re.compile(r"\{([^{}\n]+/[^{}\n]+)\}")
 LINK = re.compile(r"!?\[([^]]+)\]\(reproduction/([^)]+)\)")
@@ -50,7 +52,7 @@ TAKEN = {
     **{
         name: name
         for name in (
-            *("numbers.csv", "start-from.md", "neighbours.json", "neighbours.png", "weights.png"),
+            *(NUMBERS, "start-from.md", "neighbours.json", "neighbours.png", "weights.png"),
             *("weights-faces.png", "controls-radius.json", "controls-radius.png", "own-faces.png"),
         )
     },
@@ -193,13 +195,29 @@ def filled(words: str, folder: Path = FIGURES) -> str:
     return HEAD + REPEATED.sub(PENDING, LINK.sub(link, PLACEHOLDER.sub(fill, words)))
 
 
+def merge(before: str, after: str) -> str:
+    """Two tables of CSV with a line for each model: what the later one doesn't have yet stays."""
+    former = {line["model"]: line for line in csv.DictReader(before.splitlines())}
+    table = csv.DictReader(after.splitlines())
+    merged = io.StringIO()
+    writer = csv.DictWriter(merged, table.fieldnames or (), lineterminator="\n")
+    writer.writeheader()
+    for line in table:
+        old = former.get(line["model"], {})
+        writer.writerow({name: value or old.get(name, "") for name, value in line.items()})
+    return merged.getvalue()
+
+
 def take(folder: Path) -> None:
-    """Takes over what a run of the experiments has made."""
+    """Takes over what a run of the experiments has made; models may be of several such folders."""
     for source, name in TAKEN.items():
-        if (folder / source).exists():
-            shutil.copyfile(folder / source, FIGURES / name)
-        else:
+        if not (folder / source).exists():
             print(f"{source} is not there yet", file=sys.stderr)
+        elif name == NUMBERS:
+            merged = merge((FIGURES / name).read_text(), (folder / source).read_text())
+            (FIGURES / name).write_text(merged)
+        else:
+            shutil.copyfile(folder / source, FIGURES / name)
 
 
 def main() -> int:

@@ -198,6 +198,13 @@ def test_a_figure_that_there_will_never_be_is_refused(words: str, figures: Path)
         filled(words, figures)
 
 
+def test_what_an_earlier_folder_had_of_a_model_stays_until_it_is_measured_anew():
+    before = "model,radius,share\na,1,2\nb,3,4\n"
+    after = "model,radius,share,later\na,5,,6\nb,,,\nc,,7,\n"
+    merged = PAGE_MAKER["merge"](before, after)
+    assert merged == "model,radius,share,later\na,5,2,6\nb,3,4,\nc,,7,\n"
+
+
 def test_the_page_has_the_figures_of_the_files():
     done = run_python(REPOSITORY / "docs" / "update_reproduction.py", "--check")
     assert done.returncode == 0, done.stderr
