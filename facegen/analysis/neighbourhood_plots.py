@@ -84,7 +84,7 @@ def plot_neighbours(results: Mapping[str, dict[str, Any]]) -> Image.Image:
                 found.plot(distances[1:], own["found"], color=shade, linestyle=line)
         if place := _noise(numbers):
             near = place <= FAR * distances[-1]  # else the curves would be squeezed
-            at = (place, numbers["noise"]["change"]) if near else ([], [])
+            at: tuple[Any, Any] = (place, numbers["noise"]["change"]) if near else ([], [])
             change.plot(*at, STARS[number % len(STARS)], color="black", markersize=10)
         if (shares := numbers["between"]["found"]) is not None:
             steps = np.linspace(0, 1, len(shares))
