@@ -8,14 +8,15 @@
 # done all the same. EPOCHS=24, as the articles, takes three times as long as the 8 of the default.
 # Needs pip install 'facegen[train,quality,tsne]'.
 #
-#   controls   autoencoder and VAE with next to no KL loss, with and without batch normalisation and
-#              the limit on epsilon, seed 1
-#   weights    how the KL loss confines: eight factors
+#   controls   autoencoder and VAE with next to no KL loss, with and without batch normalisation,
+#              seed 1
 #   neighbours what lies around a face, and a face seen through both: VAE beside autoencoder
 #   default    what the articles do with their VAE, with the model that comes with facegen
-#   seeds      the controls and the VAE with seeds 2 and 3
-#   networks   upsampling, bfloat16, a dense layer (examples/compare_networks.sh)
 #   start      500 photos, from scratch and from a trained model (examples/start_from.py)
+#   weights    how the KL loss confines: eight factors
+#   seeds      the controls and the VAE with seeds 2 and 3
+#   epsilon    the VAEs with next to no KL loss without the limit on epsilon, three seeds
+#   networks   upsampling, bfloat16, a dense layer (examples/compare_networks.sh)
 #   larger     an autoencoder of 1,600 dimensions
 set -euo pipefail
 examples=$(cd "$(dirname "$0")" && pwd)
@@ -23,11 +24,14 @@ folder=${1:?"name a folder for the results"}
 celeba=$(cd "${2:?"name the folder of img_align_celeba.zip"}" && pwd)
 epochs=${EPOCHS:-8}
 parts=("${@:3}")
-[ ${#parts[@]} -gt 0 ] || parts=(controls weights neighbours default seeds networks start larger)
-controls=(ae ae-bn tiny tiny-nobn tiny-free tiny-nobn-free)
+[ ${#parts[@]} -gt 0 ] || parts=(controls neighbours default start weights seeds epsilon \
+    networks larger)
+controls=(ae ae-bn tiny tiny-nobn)
+unlimited=(tiny-free tiny-nobn-free)
 weights=(tiny-1 kl-0.1 kl-0.5 kl-1.5 kl-3 vae-1 kl-6 mse-0.02)
-models=(default "${controls[@]/%/-1}" "${controls[@]/%/-2}" "${controls[@]/%/-3}" "${weights[@]:1}"
-    vae-2 vae-3 ae-1600)
+models=(default "${controls[@]/%/-1}" "${unlimited[@]/%/-1}" "${controls[@]/%/-2}"
+    "${unlimited[@]/%/-2}" "${controls[@]/%/-3}" "${unlimited[@]/%/-3}" "${weights[@]:1}" vae-2 vae-3
+    ae-1600)
 mkdir -p "$folder"
 cd "$folder"
 rm -f failed.txt
@@ -250,6 +254,17 @@ part_seeds() {
             measure "$name-$seed"
             group "$name-$seed"
             sheets "$name-$seed"
+        done
+    done
+}
+
+part_epsilon() {
+    local seed name
+    for seed in 1 2 3; do
+        for name in "${unlimited[@]}"; do
+            train_named "$name-$seed"
+            measure "$name-$seed"
+            group "$name-$seed"
         done
     done
 }
