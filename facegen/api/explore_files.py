@@ -61,20 +61,13 @@ class OpenFiles:
         _ = self.store, self.face_set, self.map
 
     @cached_property
-    def _of_components(self) -> bool:
-        """Whether the directions that were named are those without labels."""
-        from facegen.io.component_file import FORMAT
-        from facegen.io.hdf5 import kind_of
-
-        return self.files.attributes is not None and kind_of(self.files.attributes) == FORMAT
-
-    @cached_property
     def directions(self) -> Directions | None:
         """Of the labels; None where there are none."""
         from facegen.io.attribute_file import FILE_NAME
+        from facegen.latent.components import by_kind
         from facegen.latent.directions import find_directions
 
-        named = None if self._of_components else self.files.attributes
+        named, _ = by_kind(self.files.attributes)
         if named is None and not (self.weights.path / FILE_NAME).is_file():
             return None
         return find_directions(self.weights, named)
@@ -83,9 +76,9 @@ class OpenFiles:
     def components(self) -> Components | None:
         """Directions without labels; None where there are none."""
         from facegen.io.component_file import FILE_NAME
-        from facegen.latent.components import find_components
+        from facegen.latent.components import by_kind, find_components
 
-        named = self.files.attributes if self._of_components else None
+        _, named = by_kind(self.files.attributes)
         if named is None and not (self.weights.path / FILE_NAME).is_file():
             return None
         return find_components(self.weights, named)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facegen.api.components import components
 from facegen.api.explore import Explorer, Look, Source, Wish
 from facegen.api.explore_files import ExplorerFiles
 from facegen.api.explore_map import Places, StoreMap
@@ -65,6 +67,23 @@ def test_another_face_set_than_the_store_s_is_refused(
     files = ExplorerFiles(toy_weights, latents=toy_store, faces=tmp_path / "new.h5")
     with pytest.raises(InputError, match="is not the face set that"):
         Explorer(files).opened.check()
+
+
+@pytest.mark.parametrize("named", ["attributes.h5", "components.h5"])
+def test_a_file_of_directions_is_for_its_kind_and_the_weights_own_for_the_other(
+    named: str, toy_weights: Path, toy_store: Path, toy_attributes: Path, tmp_path: Path
+):
+    folder = tmp_path / "weights"
+    shutil.copytree(toy_weights, folder)
+    shutil.copy(toy_attributes, folder / "attributes.h5")
+    components(toy_store, folder / "components.h5", weights=folder)
+    (folder / named).rename(tmp_path / named)
+    opened = Explorer(ExplorerFiles(folder, tmp_path / named), threads=1).opened
+    assert opened.directions is not None
+    assert opened.components is not None
+    found = [opened.directions.path, opened.components.path]
+    names = ("attributes.h5", "components.h5")
+    assert found == [(tmp_path if name == named else folder) / name for name in names]
 
 
 # The map.
