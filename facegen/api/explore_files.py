@@ -13,7 +13,7 @@ from facegen.latent.sampler_choice import SamplerChoice
 from facegen.latent.samplers import PointSampler
 
 if TYPE_CHECKING:  # HDF5 costs 0.2 s, which the first faces don't need
-    from facegen.api.explore_map import StoreMap
+    from facegen.api.explore_map import StoreMaps
     from facegen.io.face_set import FaceSet
     from facegen.io.latent_store import Latents
     from facegen.latent.components import Components
@@ -58,7 +58,7 @@ class OpenFiles:
             _ = self.directions, self.components
         if self.files.sampler is not None:
             self.sampler(SamplerChoice(sampler=self.files.sampler))
-        _ = self.store, self.face_set, self.map
+        _ = self.store, self.face_set, self.maps
 
     @cached_property
     def directions(self) -> Directions | None:
@@ -110,13 +110,13 @@ class OpenFiles:
         return faces
 
     @cached_property
-    def map(self) -> StoreMap | None:
-        """The map of the store, made or not; None where there is no store."""
+    def maps(self) -> StoreMaps | None:
+        """The maps of the store, made or not; None where there is no store."""
         if self.store is None:
             return None
-        from facegen.api.explore_map import StoreMap
+        from facegen.api.explore_map import StoreMaps
 
-        return StoreMap(self.store, self.files.map)
+        return StoreMaps(self.store, self.files.map)
 
     def sampler(self, choice: SamplerChoice) -> PointSampler:
         """The sampler of a choice, read once."""
