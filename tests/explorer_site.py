@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +80,21 @@ def serving(files: ExplorerFiles) -> Iterator[Site]:
     with Service(explorer, site.address, site.bugs.append):
         yield site
     assert site.may_break or site.bugs == []
+
+
+def command(page: Any) -> str:
+    """The command that the page shows."""
+    return str(page.locator("footer code").inner_text())
+
+
+def shows(page: Any, words: str) -> None:
+    """Waits until the command has these words in it."""
+    page.locator("footer code", has_text=re.compile(re.escape(words))).wait_for()
+
+
+def saved(page: Any, path: Path) -> Path:
+    """The file that the button "Download" gives."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    download.value.save_as(path)
+    return path

@@ -13,7 +13,7 @@ from facegen.latent.sampler_choice import SamplerChoice
 from facegen.latent.samplers import PointSampler
 
 if TYPE_CHECKING:  # HDF5 costs 0.2 s, which the first faces don't need
-    from facegen.api.explore_map import StoreMap
+    from facegen.api.explore_map import StoreMaps
     from facegen.io.face_set import FaceSet
     from facegen.io.latent_store import Latents
     from facegen.latent.components import Components
@@ -58,23 +58,16 @@ class OpenFiles:
             _ = self.directions, self.components
         if self.files.sampler is not None:
             self.sampler(SamplerChoice(sampler=self.files.sampler))
-        _ = self.store, self.face_set, self.map
-
-    @cached_property
-    def _of_components(self) -> bool:
-        """Whether the directions that were named are those without labels."""
-        from facegen.io.component_file import FORMAT
-        from facegen.io.hdf5 import kind_of
-
-        return self.files.attributes is not None and kind_of(self.files.attributes) == FORMAT
+        _ = self.store, self.face_set, self.maps
 
     @cached_property
     def directions(self) -> Directions | None:
         """Of the labels; None where there are none."""
         from facegen.io.attribute_file import FILE_NAME
+        from facegen.latent.components import by_kind
         from facegen.latent.directions import find_directions
 
-        named = None if self._of_components else self.files.attributes
+        named, _ = by_kind(self.files.attributes)
         if named is None and not (self.weights.path / FILE_NAME).is_file():
             return None
         return find_directions(self.weights, named)
@@ -83,9 +76,9 @@ class OpenFiles:
     def components(self) -> Components | None:
         """Directions without labels; None where there are none."""
         from facegen.io.component_file import FILE_NAME
-        from facegen.latent.components import find_components
+        from facegen.latent.components import by_kind, find_components
 
-        named = self.files.attributes if self._of_components else None
+        _, named = by_kind(self.files.attributes)
         if named is None and not (self.weights.path / FILE_NAME).is_file():
             return None
         return find_components(self.weights, named)
@@ -117,13 +110,13 @@ class OpenFiles:
         return faces
 
     @cached_property
-    def map(self) -> StoreMap | None:
-        """The map of the store, made or not; None where there is no store."""
+    def maps(self) -> StoreMaps | None:
+        """The maps of the store, made or not; None where there is no store."""
         if self.store is None:
             return None
-        from facegen.api.explore_map import StoreMap
+        from facegen.api.explore_map import StoreMaps
 
-        return StoreMap(self.store, self.files.map)
+        return StoreMaps(self.store, self.files.map)
 
     def sampler(self, choice: SamplerChoice) -> PointSampler:
         """The sampler of a choice, read once."""

@@ -1,4 +1,4 @@
-"""The explorer's map: where a store's rows lie in a plane, read from a file or made meanwhile."""
+"""The explorer's maps: where a store's rows lie in a plane, read from a file or made meanwhile."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from facegen.errors import FacegenError, InputError, MissingFileError
 from facegen.io.latent_store import Latents
 
 KINDS = ("pca", "tsne")  # that can be made here
+FILE = "file"  # the kind of the one that was given
 HEADER = ("row", "x", "y")  # of the CSV, whose values may have more columns
 MARGIN = 0.95  # of the square that the places fill
 
@@ -66,8 +67,8 @@ def _in_square(places: np.ndarray) -> np.ndarray:
     return ((places - (low + high) / 2) * (MARGIN / half) * (1, -1)).astype(np.float32)
 
 
-class StoreMap:
-    """The map of a store: there, being made, or neither. Threads may share it."""
+class StoreMaps:
+    """The maps of a store, one of a kind: there, being made, or neither. Threads may share them."""
 
     def __init__(self, store: Latents, path: Path | None = None):
         """path: the CSV that was named.
@@ -76,49 +77,56 @@ class StoreMap:
             MissingFileError, InputError: it can't be used.
         """
         self._store = store
-        self.found = None if path is None else Places.read(path, store)
-        self._kind = None if path is None else path.name
+        given = {} if path is None else {FILE: Places.read(path, store)}
+        self._found: dict[str, Places] = given
+        self._errors: dict[str, str] = {}
         self._making = ""  # the kind of the one that is being made
         self._lock = threading.Lock()
         self._began = 0.0
-        self._seconds = 0.0
         self._done = 0
-        self._error: str | None = None
 
     @property
     def status(self) -> dict[str, Any]:
-        """As JSON: state, kind, seconds, share (of the rows that were read), error, kinds."""
+        """As JSON.
+
+        Returns:
+            made: the kinds that are there, the first of them first. making: the kind of the one
+            that is being made, or None; seconds, share: since when, and of the rows that were read.
+            errors: by kind, why it could not be made.
+        """
         with self._lock:
-            running = self._making != ""
-            state = "running" if running else "failed" if self._error else "none"
             return {
-                "state": "ready" if self.found is not None and not running else state,
-                "kind": self._making or self._kind,
-                "seconds": round(time.monotonic() - self._began if running else self._seconds, 1),
+                "made": list(self._found),
+                "making": self._making or None,
+                "seconds": round(time.monotonic() - self._began, 1) if self._making else 0.0,
                 "share": min(1.0, self._done / max(1, len(self._store))),
-                "error": self._error,
-                "kinds": list(KINDS),
+                "errors": dict(self._errors),
             }
 
     def start(self, kind: str) -> None:
         """Begins to make a map by the function of the command, in a thread of its own.
 
+        One that is there, or is being made, is not made again.
+
         Raises:
-            InputError: there is no such map, or one is being made.
+            InputError: there is no such map, or another one is being made.
         """
         if kind not in KINDS:
             raise InputError(f"a map is one of {', '.join(KINDS)}, not {kind[:40]!r}")
         with self._lock:
+            if kind in self._found or kind == self._making:
+                return
             if self._making:
                 raise InputError("a map is being made already")
-            self._began, self._making, self._error, self._done = time.monotonic(), kind, None, 0
+            self._began, self._making, self._done = time.monotonic(), kind, 0
+            self._errors.pop(kind, None)
         threading.Thread(target=self._make, args=(kind,), daemon=True).start()
 
     def _count(self, rows: int) -> None:
         self._done += rows
 
     def _make(self, kind: str) -> None:
-        error, found = None, None
+        error, found = "", None
         try:
             with TemporaryDirectory() as folder:
                 path = Path(folder) / "places.csv"
@@ -129,9 +137,11 @@ class StoreMap:
         except Exception as bug:
             error = f"unexpected {type(bug).__name__}: {bug}"
         with self._lock:
-            if found is not None:
-                self.found, self._kind = found, kind
-            self._seconds, self._making, self._error = time.monotonic() - self._began, "", error
+            self._making = ""
+            if found is None:
+                self._errors[kind] = error
+            else:
+                self._found[kind] = found
 
     def _command(self, kind: str) -> Callable[[Path], object]:
         if kind == "pca":
@@ -142,14 +152,24 @@ class StoreMap:
 
         return lambda path: analyze_tsne(self._store.path, places_csv=path)
 
-    def colour(self, name: str) -> np.ndarray:
-        """A label of the map's rows, int8 (n): 1 yes, -1 no, 0 unknown.
+    def places(self, kind: str) -> Places:
+        """The map of a kind: FILE or one of KINDS.
 
         Raises:
-            InputError: there is no map, or no such label.
+            InputError: it is not there.
+        """
+        with self._lock:
+            if kind not in self._found:
+                made = ", ".join(self._found) or "none yet"
+                raise InputError(f"there is no map {kind[:40]!r}; those that are made: {made}")
+            return self._found[kind]
+
+    def colour(self, kind: str, name: str) -> np.ndarray:
+        """A label of a map's rows, int8 (n): 1 yes, -1 no, 0 unknown.
+
+        Raises:
+            InputError: there is no such map, or no such label.
         """
         from facegen.api.analyze_tsne import read_attribute
 
-        if self.found is None:
-            raise InputError("there is no map yet")
-        return read_attribute(self._store, name, self.found.rows.astype(np.int64))
+        return read_attribute(self._store, name, self.places(kind).rows.astype(np.int64))

@@ -28,7 +28,7 @@ from facegen.io.component_file import (
     write_components,
 )
 from facegen.io.files import sha256_of
-from facegen.io.hdf5 import MAKERS
+from facegen.io.hdf5 import MAKERS, kind_of
 from facegen.io.weights import Weights
 
 PRINCIPAL, LAYER = "pc", "layer"  # the kinds, as their names begin
@@ -162,6 +162,22 @@ class Components(ComponentArrays):
             has = ", ".join(f"{kind[0]} to {kind[-1]}" for kind in kinds if kind)
             raise InputError(f"{self.path or 'the store'} has no direction {name!r}; it has {has}")
         return self.vectors[self.names.index(name)]
+
+
+def by_kind(
+    named: str | os.PathLike | None,
+) -> tuple[str | os.PathLike | None, str | os.PathLike | None]:
+    """What a file of directions that was named is for: the labels, or the components.
+
+    Returns:
+        The file of the labels' directions, and that of the components; None for those beside the
+        weights.
+
+    Raises:
+        MissingFileError, InputError: no such file, or it is no HDF5.
+    """
+    of_components = named is not None and kind_of(named) == FORMAT
+    return (None, named) if of_components else (named, None)
 
 
 def file_beside(weights: Weights, name: str, kind: str, otherwise: str = "") -> Path:

@@ -48,19 +48,13 @@ class MoveChoice:
             MissingFileError, InputError: no such file, it was made with another encoder, or it
                 lacks a label.
         """
-        from facegen.io.component_file import FORMAT
-        from facegen.io.hdf5 import kind_of
-        from facegen.latent.components import find_components, is_component
+        from facegen.latent.components import by_kind, find_components, is_component
         from facegen.latent.directions import Move, find_directions
 
         named = [is_component(name) for name in (*self.attribute, *self.without)]
-        own = self.attributes
-        of_components = own is not None and kind_of(own) == FORMAT
-        directions = components = None
-        if any(named):
-            components = find_components(weights, own if of_components else None)
-        if not all(named):
-            directions = find_directions(weights, None if of_components else own)
+        of_labels, of_components = by_kind(self.attributes)
+        components = find_components(weights, of_components) if any(named) else None
+        directions = None if all(named) else find_directions(weights, of_labels)
         move = Move(directions, self.attribute, self.without, components)
         move.offset()  # a wrong name is found before the work begins
         return move

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from facegen.api.explore import Explorer
-from facegen.api.explore_map import StoreMap
+from facegen.api.explore_map import StoreMaps
 from facegen.errors import FacegenError
 from facegen.strict_json import to_json
 from facegen.web.about import about
@@ -70,7 +70,7 @@ class Server:
             post("/photo", self.photo),
             Route("/map", self.map_status),
             post("/map/start", self.map_start),
-            Route("/map/points", self.map_points),
+            post("/map/points", self.map_points),
             post("/map/colour", self.map_colour),
             Route("/", self.file),
             Route("/{name:path}", self.file),
@@ -124,33 +124,31 @@ class Server:
         return JSONResponse({"source": found, "name": name, "note": note})
 
     @property
-    def _map(self) -> StoreMap:
-        found = self._explorer.opened.map
+    def _maps(self) -> StoreMaps:
+        found = self._explorer.opened.maps
         if found is None:
             raise HTTPException(404, "there is no store; give one with --latents")
         return found
 
     async def map_status(self, request: Request) -> Response:
         """Map.status."""
-        return JSONResponse(self._map.status)
+        return JSONResponse(self._maps.status)
 
     async def map_start(self, request: Request) -> Response:
         """Map.start: its status once it has begun."""
-        self._map.start(read_json(await read_body(request, ASKED)).text("kind"))
-        return JSONResponse(self._map.status)
+        self._maps.start(read_json(await read_body(request, ASKED)).text("kind"))
+        return JSONResponse(self._maps.status)
 
     async def map_points(self, request: Request) -> Response:
         """Map.points: all rows, uint32, then all x and all y, float32; little-endian."""
-        found = self._map.found
-        if found is None:
-            raise HTTPException(404, "there is no map yet")
+        found = self._maps.places(read_json(await read_body(request, ASKED)).text("kind"))
         arrays = (found.rows.astype("<u4"), *found.places.T.astype("<f4"))
         return Response(b"".join(array.tobytes() for array in arrays), media_type=BYTES)
 
     async def map_colour(self, request: Request) -> Response:
         """Map.colour: int8."""
-        name = read_json(await read_body(request, ASKED)).text("name")
-        values = await self._run(self._map.colour, name)
+        asked = read_json(await read_body(request, ASKED))
+        values = await self._run(self._maps.colour, asked.text("kind"), asked.text("name"))
         return Response(values.tobytes(), media_type=BYTES)
 
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from facegen.api.components import components
 from facegen.api.explore import Explorer, Look, Source, Wish
 from facegen.api.explore_files import ExplorerFiles
-from facegen.api.explore_map import Places, StoreMap
+from facegen.api.explore_map import Places, StoreMaps
 from facegen.errors import FacegenError, InputError
 from facegen.io.latent_store import Latents
 from facegen.web.server import listen
@@ -67,6 +71,23 @@ def test_another_face_set_than_the_store_s_is_refused(
         Explorer(files).opened.check()
 
 
+@pytest.mark.parametrize("named", ["attributes.h5", "components.h5"])
+def test_a_file_of_directions_is_for_its_kind_and_the_weights_own_for_the_other(
+    named: str, toy_weights: Path, toy_store: Path, toy_attributes: Path, tmp_path: Path
+):
+    folder = tmp_path / "weights"
+    shutil.copytree(toy_weights, folder)
+    shutil.copy(toy_attributes, folder / "attributes.h5")
+    components(toy_store, folder / "components.h5", weights=folder)
+    (folder / named).rename(tmp_path / named)
+    opened = Explorer(ExplorerFiles(folder, tmp_path / named), threads=1).opened
+    assert opened.directions is not None
+    assert opened.components is not None
+    found = [opened.directions.path, opened.components.path]
+    names = ("attributes.h5", "components.h5")
+    assert found == [(tmp_path if name == named else folder) / name for name in names]
+
+
 # The map.
 
 
@@ -100,23 +121,76 @@ def test_a_map_with_rows_that_the_store_lacks_is_refused(toy_store: Path, tmp_pa
         Places.read(path, store)
 
 
+def finished(maps: StoreMaps) -> dict[str, Any]:
+    """The status once no map is being made."""
+    end = time.monotonic() + 60
+    while maps.status["making"] and time.monotonic() < end:
+        time.sleep(0.02)
+    return maps.status
+
+
 def test_a_map_is_made_as_the_command_makes_it(toy_store: Path, tmp_path: Path):
     facegen("analyze", "pca", toy_store, "--csv", tmp_path / "places.csv")
     with Latents.open(toy_store) as store:
-        made = StoreMap(store)
-        assert made.status["state"] == "none"
-        made.start("pca")
-        end = time.monotonic() + 60
-        while made.status["state"] == "running" and time.monotonic() < end:
-            time.sleep(0.02)
-        assert (made.status["state"], made.status["kind"]) == ("ready", "pca")
-        given = StoreMap(store, tmp_path / "places.csv")
-        assert made.found is not None
-        assert given.found is not None
-        np.testing.assert_array_equal(made.found.places, given.found.places)
-        assert set(made.colour("Smiling").tolist()) <= {-1, 0, 1}
+        maps = StoreMaps(store, tmp_path / "places.csv")
+        assert maps.status["made"] == ["file"]
+        maps.start("pca")
+        assert finished(maps)["made"] == ["file", "pca"]
+        np.testing.assert_array_equal(maps.places("pca").places, maps.places("file").places)
+        assert set(maps.colour("pca", "Smiling").tolist()) <= {-1, 0, 1}
         with pytest.raises(InputError, match="a map is one of pca, tsne, not 'umap'"):
-            made.start("umap")
+            maps.start("umap")
+        with pytest.raises(InputError, match="no map 'tsne'; those that are made: file, pca"):
+            maps.places("tsne")
+
+
+def test_each_kind_of_map_is_made_once_and_one_at_a_time(
+    toy_store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun, going = [], threading.Event()
+
+    def slow_tsne(path: Path, *, places_csv: Path) -> None:
+        begun.append("tsne")
+        going.wait(60)
+        write(places_csv, "row,x,y\n3,1,2\n1,4,8\n")
+
+    monkeypatch.setattr("facegen.api.analyze_tsne.analyze_tsne", slow_tsne)
+    with Latents.open(toy_store) as store:
+        maps = StoreMaps(store)
+        maps.start("tsne")
+        maps.start("tsne")
+        with pytest.raises(InputError, match="a map is being made already"):
+            maps.start("pca")
+        with pytest.raises(InputError, match="no map 'tsne'; those that are made: none yet"):
+            maps.places("tsne")
+        going.set()
+        assert finished(maps)["made"] == ["tsne"]
+        maps.start("pca")
+        assert finished(maps)["made"] == ["tsne", "pca"]
+        maps.start("tsne")
+        assert (maps.status["making"], begun) == (None, ["tsne"])
+        assert maps.places("tsne").rows.tolist() == [3, 1]
+        assert len(maps.colour("tsne", "Smiling")) == 2
+        assert len(maps.colour("pca", "Smiling")) == len(store)
+
+
+def test_why_a_map_can_t_be_made_is_told_until_it_is_tried_again(
+    toy_store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def failing(path: Path, *, places_csv: Path) -> None:
+        raise FacegenError("openTSNE is not installed")
+
+    monkeypatch.setattr("facegen.api.analyze_tsne.analyze_tsne", failing)
+    with Latents.open(toy_store) as store:
+        maps = StoreMaps(store)
+        maps.start("tsne")
+        assert finished(maps)["errors"] == {"tsne": "openTSNE is not installed"}
+        monkeypatch.setattr(
+            "facegen.api.analyze_tsne.analyze_tsne",
+            lambda _, *, places_csv: write(places_csv, "row,x,y\n3,1,2\n"),
+        )
+        maps.start("tsne")
+        assert (finished(maps)["made"], maps.status["errors"]) == (["tsne"], {})
 
 
 # The command.

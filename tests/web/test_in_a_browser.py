@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import canvas_pixels, launched
-from explorer_site import Site, serving
-from facegen.api.analyze_pca import analyze_pca
+from chromium import canvas_pixels
+from explorer_site import Site, command, saved, serving, shows
 from facegen.api.components import components
 from facegen.api.explore_files import ExplorerFiles
 from facegen.api.generate import generate
@@ -32,19 +30,6 @@ pytestmark = pytest.mark.slow
 CLOSE = 4.0  # of 255, on average: a canvas is enlarged smoothly, and brought down again
 FACE = "#view=face&seed=5&face=seed:5:3"
 MIX = "#view=mix&seed=5"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def model_site() -> Iterator[Site]:
-    """A server of the default model, whose faces can be told from each other."""
-    with serving(ExplorerFiles(weights=WEIGHTS)) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")
@@ -64,44 +49,6 @@ def full_site(
         yield site
 
 
-@pytest.fixture
-def open_page(browser: Any, model_site: Site) -> Iterator[Callable[..., Any]]:
-    """Opens the explorer at a state. Nothing may leave the machine, and no error may come up."""
-    wrong: list[str] = []
-    contexts = []
-
-    def start(address: str = "", *, site: Site = model_site, **options: Any) -> Any:
-        ours = (site.url, "blob:")
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
-        page.on(
-            "request",
-            lambda request: None if request.url.startswith(ours) else wrong.append(request.url),
-        )
-        page.goto(site.url + address)
-        return page
-
-    start.wrong = wrong  # type: ignore[attr-defined]
-    yield start
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-def command(page: Any) -> str:
-    """The command that the page shows."""
-    return str(page.locator("footer code").inner_text())
-
-
-def shows(page: Any, words: str) -> None:
-    """Waits until the command has these words in it."""
-    page.locator("footer code", has_text=re.compile(re.escape(words))).wait_for()
-
-
 def painted(page: Any, words: str) -> Any:
     """The large canvas, once it shows the face of a point whose JSON has these words in it."""
     canvas = page.locator("canvas.large").first
@@ -114,14 +61,6 @@ def painted(page: Any, words: str) -> Any:
 
 def is_face(canvas: Any, face: np.ndarray) -> bool:
     return bool(np.abs(canvas_pixels(canvas, SIDE) - face).mean() < CLOSE)
-
-
-def saved(page: Any, path: Path) -> Path:
-    """The file that the button "Download" gives."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
-    download.value.save_as(path)
-    return path
 
 
 def read(path: Path) -> np.ndarray:
@@ -395,41 +334,6 @@ def test_a_photo_that_can_t_be_used_is_told_so(open_page: Any, tmp_path: Path):
     open_page.wrong.clear()
 
 
-def test_the_map_is_made_hovered_lassoed_and_opened(open_page: Any, shared_site: Site):
-    page = open_page("#view=map", site=shared_site)
-    page.get_by_role("button", name="Principal components").click()
-    page.get_by_text("300 rows", exact=True).wait_for()
-    stage = page.locator(".stage").bounding_box()
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        side = min(stage["width"], stage["height"])
-        middle = stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2
-        return middle[0] + x * side / 2, middle[1] + y * side / 2
-
-    for step in range(40):  # somewhere on the way there is a point
-        page.mouse.move(*at(-1 + step / 20, 0))
-    page.locator(".card[data-row]").wait_for()
-    page.get_by_label("Colour").select_option("Smiling")
-    page.locator(".legend", has_text="Smiling").wait_for()
-
-    page.get_by_role("button", name="Lasso").click()
-    page.mouse.move(*at(-0.99, -0.99))
-    page.mouse.down()
-    for x, y in ((0.99, -0.99), (0.99, 0.99), (-0.99, 0.99)):
-        page.mouse.move(*at(x, y), steps=10)
-    page.mouse.up()
-    page.get_by_text("300 rows in the lasso").wait_for()
-    shows(page, "--rows 0-299")
-    assert "lasso=" in unquote(page.url)
-
-    page.get_by_role("button", name="Clear").click()
-    page.get_by_role("button", name="Move", exact=True).click()
-    page.locator(".stage").focus()
-    page.keyboard.press("+")
-    page.keyboard.press("Enter")
-    page.locator("footer code", has_text=re.compile(r"edit \S*latents\.h5:\d+ --single")).wait_for()
-
-
 def test_the_copied_command_is_the_one_that_is_shown(open_page: Any):
     page = open_page(FACE, permissions=["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy the command").click()
@@ -632,36 +536,3 @@ def test_faces_that_are_wanted_no_more_are_not_missed(open_page: Any):
     page.wait_for_timeout(500)
     assert page.locator(".tile").count() == 28
     assert "shown" not in (page.locator(".told").get_attribute("class") or "")
-
-
-def test_the_rows_of_a_large_lasso_come_as_a_file(
-    open_page: Any, toy_weights: Path, toy_store: Path, tmp_path: Path
-):
-    rows = range(0, 300, 2)
-    places = tmp_path / "places.csv"
-    lines = [f"{row},{row % 20},{row % 17}" for row in rows]
-    places.write_text("\n".join(["row,x,y", *lines, ""]))
-    files = ExplorerFiles(toy_weights, latents=toy_store, map=places)
-    with serving(files) as site:
-        page = open_page("#view=map", site=site)
-        page.get_by_text("150 rows", exact=True).wait_for()
-        page.get_by_role("button", name="All in view").click()
-        page.get_by_text("150 rows in the lasso").wait_for()
-        shows(page, "--rows 0,2,4,")
-        file = saved(page, tmp_path / "rows.txt")
-    assert file.read_text() == ",".join(map(str, rows)) + "\n"
-
-
-def test_a_map_can_be_made_anew_of_another_kind(
-    open_page: Any, explorer_files: ExplorerFiles, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("facegen.api.analyze_tsne.analyze_tsne", analyze_pca)  # in seconds
-    with serving(explorer_files) as site:
-        page = open_page("#view=map", site=site)
-        page.get_by_role("button", name="Principal components").click()
-        shows(page, "analyze pca")
-        page.get_by_role("button", name="All in view").click()
-        shows(page, "--rows 0-299")
-        page.get_by_role("button", name="t-SNE").click()
-        shows(page, "analyze tsne")
-        page.get_by_text("300 rows", exact=True).wait_for()

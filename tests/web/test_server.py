@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer_site import Answer, Site
+from explorer_site import Answer, Site, serving
+from facegen.api.explore_files import ExplorerFiles
 from facegen.io.provenance import read_provenance
 from running import facegen
 from toys import draw_photo
@@ -172,3 +173,37 @@ def test_a_request_that_facegen_refuses_says_why(shared_site: Site):
     point = {"source": SEEDS[0], "attribute": {"Smilling": 1}}
     answer = shared_site.ask("faces", {"points": [point], "look": LOOK})
     assert (answer.status, "it has Smiling" in answer.error) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "told"),
+    [
+        ("start", {}, "it has no body.kind"),
+        ("start", {"kind": ["pca"]}, "its body.kind is"),
+        ("start", {"kind": "umap"}, "a map is one of pca, tsne, not 'umap'"),
+        ("start", {"kind": "file"}, "a map is one of pca, tsne, not 'file'"),
+        ("points", {}, "it has no body.kind"),
+        ("points", {"kind": 7}, "its body.kind is 7"),
+        ("points", {"kind": "x" * 1000}, f"no map '{'x' * 40}'; those that are made: none yet"),
+        ("points", {"kind": "tsne"}, "no map 'tsne'; those that are made: none yet"),
+        ("colour", {"name": "Smiling"}, "it has no body.kind"),
+        ("colour", {"kind": "tsne"}, "it has no body.name"),
+        ("colour", {"kind": None, "name": "Smiling"}, "its body.kind is None"),
+        ("colour", {"kind": "tsne", "name": "Smiling"}, "no map 'tsne'"),
+    ],
+)
+def test_a_map_that_isn_t_there_is_refused_in_a_line(
+    path: str, asked: dict[str, Any], told: str, shared_site: Site
+):
+    answer = shared_site.ask(f"map/{path}", asked)
+    assert (answer.status, told in answer.error) == (400, True), answer.error
+    assert json.loads(shared_site.ask("map").body)["made"] == []
+
+
+def test_without_a_store_there_is_no_map(toy_weights: Path):
+    with serving(ExplorerFiles(toy_weights)) as site:
+        asked = {"kind": "pca", "name": "Smiling"}
+        answers = [site.ask(f"map/{name}", asked) for name in ("start", "points", "colour")]
+        answers.append(site.ask("map"))
+    told = {(answer.status, answer.error) for answer in answers}
+    assert told == {(404, "there is no store; give one with --latents")}

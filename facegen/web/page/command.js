@@ -98,7 +98,7 @@ function mixWords(state, about) {
 
 /** What makes the faces of the lasso; else a map, or shows the one that was given. */
 function mapWords(state, about, rows, kind) {
-  const { latents, map } = about.files;
+  const { latents } = about.files;
   if (rows?.length) {
     return [
       ...["generate", "--latents", latents, "--points", "mu"],
@@ -109,7 +109,7 @@ function mapWords(state, about, rows, kind) {
   }
   const given = ["map", "faces", "weights"].filter((name) => about.files[name]);
   const others = given.flatMap((name) => [`--${name}`, about.files[name]]);
-  if (map || !kind) return ["explore", "--latents", latents, ...others];
+  if (!kind || kind === "file") return ["explore", "--latents", latents, ...others];
   const colour = about.labels.includes(state.map.colour) ? ["--colour", state.map.colour] : [];
   return ["analyze", kind, latents, ...colour, "--csv", "places.csv", "-o", "map.png"];
 }
@@ -121,8 +121,8 @@ function listed(rows) {
 }
 
 /**
- * The command of a state; `rows` are those that the lasso holds, `kind` is that of the map. "" where
- * there is none, since the state names what isn't there.
+ * The command of a state; `rows` are those that the lasso holds, `kind` is that of the map that is
+ * shown, or null. "" where there is none, since the state names what isn't there.
  */
 export function spell(state, about, rows, kind) {
   const spelled = { faces: facesWords, face: faceWords, mix: mixWords, map: mapWords };

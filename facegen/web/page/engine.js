@@ -43,11 +43,14 @@ other modules of the page are the same in both, and so is what they take from he
         The picture that a photo or a stored row was encoded from, cropped as it was.
 
     Engine.map: Map                                                    where about.stored; else null
-        status()        {state: "none" | "running" | "ready" | "failed", kind, seconds, share,
-                        error, kinds}; `share` of the rows that were read
-        start(kind)     begins to make one of `kinds`: "pca", "tsne"
-        points()        {rows: Uint32Array, x, y: Float32Array in [-1, 1]}
-        colour(name)    Int8Array: 1 yes, -1 no, 0 unknown, in the order of points()
+        Of each kind there is one at most: "file" (that of files.map), "pca", "tsne".
+        status()        {made, making, seconds, share, errors}: the kinds that are there, the first
+                        of them first; the kind that is being made, or null, since when, and the
+                        share of the rows that were read; by kind, why it could not be made
+        start(kind)     begins to make "pca" or "tsne", if it isn't there
+        points(kind)    {rows: Uint32Array, x, y: Float32Array in [-1, 1]}
+        colour(kind, name)
+                        Int8Array: 1 yes, -1 no, 0 unknown, in the order of points()
 
     Point, plain data:
         {source, attribute: {NAME: AMOUNT}, without: [NAME], radius}
@@ -138,8 +141,8 @@ async function original(source) {
 const map = {
   status: async () => (await ask("map")).json(),
   start: async (kind) => (await ask("map/start", { kind })).json(),
-  async points() {
-    const bytes = await (await ask("map/points")).arrayBuffer();
+  async points(kind) {
+    const bytes = await (await ask("map/points", { kind })).arrayBuffer();
     const count = bytes.byteLength / 12;
     return {
       rows: new Uint32Array(bytes, 0, count),
@@ -147,6 +150,6 @@ const map = {
       y: new Float32Array(bytes, 8 * count, count),
     };
   },
-  colour: async (name) =>
-    new Int8Array(await (await ask("map/colour", { name })).arrayBuffer()),
+  colour: async (kind, name) =>
+    new Int8Array(await (await ask("map/colour", { kind, name })).arrayBuffer()),
 };

@@ -29,7 +29,7 @@ class Page {
     this.about = engine.about;
     this.state = this.read({ seed: 1 });
     this.rows = null; // that the lasso holds
-    this.mapKind = null; // "pca", "tsne" or a file's name, once there is a map
+    this.mapKind = null; // one of MAP_KINDS (state.js), once there is a map
     this.undone = 0; // changes that "Undo" can take back
     this.chosen = 0; // corners that were put into the mix
     this.views = {}; // by name: {view, scroll, focused}, the last two as it was left
@@ -47,6 +47,13 @@ class Page {
     Object.assign(this.state, part);
     this.hush();
     if (done) this.settle();
+    this.render();
+  }
+
+  /** Tells the address what it left open: the state is no other one. */
+  complete(part) {
+    Object.assign(this.state, part);
+    history.replaceState(this.entry, "", `#${toAddress(this.state)}`);
     this.render();
   }
 

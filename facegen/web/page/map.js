@@ -1,14 +1,15 @@
-/* The map of a store: its rows as points, a face under the pointer, a lasso that gives rows. */
+/* The maps of a store: its rows as points, a face under the pointer, a lasso that gives rows. */
 
 import { formatRows } from "./command.js";
 import { button, choice, copy, make, plain } from "./elements.js";
 import { newest, paint } from "./pictures.js";
 import { Stage } from "./stage.js";
-import { look, opened } from "./state.js";
+import { look, MAP_KINDS, opened } from "./state.js";
 
 const WAIT = 700; // milliseconds between two looks at a map that is being made
-const NAMES = { pca: "Principal components", tsne: "t-SNE" };
-const COSTS = { pca: "seconds", tsne: "minutes, and it finds islands" };
+const NAMES = { file: "Given", pca: "Principal components", tsne: "t-SNE" };
+const COSTS = { pca: "seconds", tsne: "minutes, and it finds islands" }; // of those that can be made
+const NOT_GIVEN = "This map is of a file: start facegen explore with its --map.";
 const ALL = { x: 0, y: 0, zoom: 1 };
 
 const counted = (number) => number.toLocaleString("en");
@@ -16,16 +17,22 @@ const counted = (number) => number.toLocaleString("en");
 export class MapView {
   constructor(page) {
     this.page = page;
-    this.rows = null; // Uint32Array of the points
-    this.coloured = ""; // the label that the points' colours are of
+    this.made = []; // kinds that are there, as far as is known
+    this.maps = {}; // by kind, what was asked for: {kind, rows, x, y, colours}
+    this.map = null; // that on the stage
+    this.coloured = null; // the label that its points' colours are of
     this.stage = new Stage({
-      hover: (i) => this.showFace(i),
-      open: (i) => page.change(opened({ stored: this.rows[i] })),
+      hover: (i) => this.showFace(this.map.rows[i]),
+      open: (i) => page.change(opened({ stored: this.map.rows[i] })),
       settle: (place) => this.change(place),
       enclose: (lasso) => this.change({ lasso }),
     });
     this.offer = make("div", { class: "offer" });
-    this.side = make("div", { class: "side", hidden: true }, ...this.card(), ...this.controls());
+    const kinds = MAP_KINDS.filter((kind) => kind in COSTS || page.about.files.map);
+    const named = kinds.map((kind) => [kind, NAMES[kind]]);
+    this.kinds = choice("Map", named, (kind) => this.choose(kind));
+    this.tools = make("div", { class: "tools", hidden: true }, ...this.card(), ...this.controls());
+    this.side = make("div", { class: "side", hidden: true }, this.kinds.row, this.tools);
     this.element = make(
       "section",
       { class: "map" },
@@ -33,9 +40,9 @@ export class MapView {
       make("div", { class: "canvas" }, this.stage.element, this.offer),
       this.side,
     );
-    this.showFace = newest((i) => this.paintFace(i), page.fail);
-    this.setColour = newest((name) => this.paintColour(name), page.fail);
-    this.load().catch(page.fail);
+    this.showFace = newest((row) => this.paintFace(row), page.fail);
+    this.setColour = newest((map, name) => this.paintColour(map, name), page.fail);
+    this.load = newest(() => this.look(), page.fail);
   }
 
   /** Where the face under the pointer appears. */
@@ -78,7 +85,6 @@ export class MapView {
     this.clear = button("Clear", () => this.change({ lasso: null }));
     this.copyRows = button("Copy the rows", () => this.copyList().catch(this.page.fail));
     this.chosen = make("p", { class: "facts" });
-    this.others = make("div", { class: "buttons" });
     return [
       make("div", { class: "buttons" }, mode.row, whole),
       labels.length ? this.colours : null,
@@ -86,7 +92,6 @@ export class MapView {
       this.chosen,
       make("div", { class: "buttons" }, seen, this.clear),
       make("div", { class: "buttons" }, this.copyRows),
-      this.others,
     ];
   }
 
@@ -94,60 +99,84 @@ export class MapView {
     this.page.change({ map: { ...this.page.state.map, ...part } });
   }
 
+  /** Goes to the map of a kind; zoom and lasso are of the one before, if there was one. */
+  choose(kind) {
+    const { page, wanted } = this;
+    if (wanted === null) return page.complete({ map: { ...page.state.map, kind } });
+    return this.change({ kind, ...(kind !== wanted && { ...ALL, lasso: null }) });
+  }
+
   // The map itself: there, or to be made.
 
-  async load() {
-    const status = await this.page.engine.map.status();
-    if (status.state === "running") return this.wait(status);
-    if (status.state !== "ready") return this.offerMaps(status);
-    this.page.mapKind = status.kind;
-    const found = await this.page.engine.map.points();
-    this.rows = found.rows;
-    this.coloured = null;
-    this.stage.setPoints(found.x, found.y);
-    this.offer.hidden = true;
-    this.side.hidden = false;
-    const kinds = this.page.about.files.map ? [] : status.kinds;
-    const others = kinds.filter((kind) => kind !== status.kind);
-    this.others.replaceChildren(
-      ...others.map((kind) => this.startButton(kind, `Another map: ${NAMES[kind]}`)),
-    );
-    this.page.render();
-    if (status.error) throw new Error(status.error);
+  /** The kind that the address names, else that of the first map. */
+  get wanted() {
+    return this.page.state.map.kind ?? this.made[0] ?? null;
   }
 
-  wait({ kind, seconds, share }) {
-    const known = kind === "pca"; // of t-SNE nobody knows how much is left
+  /** Fetches the map that is wanted; where it isn't made, says so. */
+  async look() {
+    clearTimeout(this.waiting);
+    const { engine } = this.page;
+    const status = await engine.map.status();
+    this.made = status.made;
+    this.side.hidden = this.made.length === 0;
+    const kind = this.wanted;
+    if (this.made.includes(kind)) {
+      this.maps[kind] ??= { kind, colours: {}, ...(await engine.map.points(kind)) };
+      this.page.render();
+    } else if (status.making) {
+      this.wait(status);
+    } else this.offerMaps(kind, status.errors[kind]);
+  }
+
+  wait({ making, seconds, share }) {
+    const known = making === "pca"; // of t-SNE nobody knows how much is left
     const part = known ? `, ${Math.round(100 * share)} %` : "";
-    this.offer.hidden = false;
-    this.side.hidden = true;
     this.offer.replaceChildren(
-      make("p", { role: "status" }, `${NAMES[kind]}: ${Math.round(seconds)} s${part}`),
-      make("progress", { "aria-label": NAMES[kind], ...(known && { value: share, max: 1 }) }),
+      make("p", { role: "status" }, `${NAMES[making]}: ${Math.round(seconds)} s${part}`),
+      make("progress", { "aria-label": NAMES[making], ...(known && { value: share, max: 1 }) }),
     );
-    setTimeout(() => this.load().catch(this.page.fail), WAIT);
+    this.waiting = setTimeout(this.load, WAIT);
   }
 
-  offerMaps({ error, kinds }) {
-    const told = error ?? `${counted(this.page.about.stored)} faces have no map yet.`;
+  /** Offers to make maps: the one that is wanted first. */
+  offerMaps(wanted, error) {
+    const none = wanted
+      ? `${NAMES[wanted]}: this map is not made yet.`
+      : `${counted(this.page.about.stored)} faces have no map yet.`;
+    const kinds = Object.keys(COSTS).filter((kind) => !this.made.includes(kind));
+    kinds.sort((a, b) => (b === wanted) - (a === wanted));
     this.offer.replaceChildren(
-      make("p", {}, told),
-      ...kinds.map((kind) => this.startButton(kind, `${NAMES[kind]}: ${COSTS[kind]}`)),
+      make("p", {}, error ?? (wanted === "file" ? NOT_GIVEN : none)),
+      ...kinds.map((kind) => this.startButton(kind)),
     );
   }
 
-  startButton(kind, text) {
+  startButton(kind) {
     const start = async () => {
       await this.page.engine.map.start(kind);
-      if (this.rows) this.change({ ...ALL, lasso: null }); // they are of another map
-      await this.load();
+      this.choose(kind);
     };
-    return button(text, () => start().catch(this.page.fail));
+    return button(`${NAMES[kind]}: ${COSTS[kind]}`, () => start().catch(this.page.fail));
   }
 
-  async paintColour(name) {
-    if (name === this.coloured) return;
-    const values = name ? await this.page.engine.map.colour(name) : null;
+  /** Brings a map on the stage, or takes it off until there is one. */
+  lay(map) {
+    if (map === this.map) return;
+    this.map = map;
+    this.coloured = null;
+    this.stage.setPoints(map?.x ?? [], map?.y ?? []);
+    this.tools.hidden = map === null;
+    this.offer.hidden = map !== null;
+    this.offer.replaceChildren();
+  }
+
+  async paintColour(map, name) {
+    if (map !== this.map || name === this.coloured) return;
+    const { engine } = this.page;
+    if (name) map.colours[name] ??= await engine.map.colour(map.kind, name);
+    if (map !== this.map) return; // meanwhile another is on the stage
+    const values = name ? map.colours[name] : null;
     const inks = values && Uint8Array.from(values, (value) => (value > 0 ? 1 : value < 0 ? 2 : 0));
     this.stage.plot.inks = inks;
     this.coloured = name;
@@ -166,16 +195,16 @@ export class MapView {
     this.stage.redraw();
   }
 
-  async paintFace(i) {
+  async paintFace(row) {
     const { engine, about, state } = this.page;
-    const source = { stored: this.rows[i] };
+    const source = { stored: row };
     const wanted = [engine.faces([{ source }], look(state, about)).then(([picture]) => picture)];
     if (about.originals) wanted.push(engine.original(source));
     const [made, kept] = await Promise.all(wanted);
     paint(this.face, made);
     if (kept) paint(this.photo, kept);
-    this.told.textContent = `Row ${source.stored}${kept ? ", and its photo" : ""}`;
-    this.pair.dataset.row = source.stored;
+    this.told.textContent = `Row ${row}${kept ? ", and its photo" : ""}`;
+    this.pair.dataset.row = row;
     this.pair.hidden = false;
     this.hint.hidden = true;
   }
@@ -187,18 +216,25 @@ export class MapView {
   }
 
   show(state) {
+    const { stage, page, wanted } = this;
+    this.lay(this.maps[wanted] ?? null);
+    const { map } = this;
+    if (!map) this.load();
+    else if (!state.map.kind) return page.complete({ map: { ...state.map, kind: wanted } });
     const { x, y, zoom, lasso, colour } = state.map;
-    const { stage, rows, page } = this;
+    this.kinds.show(wanted);
     Object.assign(stage.plot.view, { x, y, zoom });
     this.colours.value = page.about.labels.includes(colour) ? colour : "";
-    if (rows) this.setColour(this.colours.value);
+    if (map) this.setColour(map, this.colours.value);
     stage.lasso = lasso;
     stage.plot.shown = null;
-    page.rows = rows && lasso && stage.plot.enclose(lasso).map((i) => rows[i]).sort((a, b) => a - b);
+    page.mapKind = map && map.kind;
+    page.rows =
+      map && lasso && stage.plot.enclose(lasso).map((i) => map.rows[i]).sort((a, b) => a - b);
     const inside = page.rows && `${counted(page.rows.length)} rows in the lasso`;
-    this.chosen.textContent = inside ?? (rows ? `${counted(rows.length)} rows` : "");
+    this.chosen.textContent = inside ?? (map ? `${counted(map.rows.length)} rows` : "");
     this.copyRows.disabled = !page.rows?.length;
     this.clear.disabled = !lasso;
-    stage.redraw();
+    return stage.redraw();
   }
 }

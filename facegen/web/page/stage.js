@@ -65,6 +65,7 @@ export class Stage {
 
   setPoints(x, y) {
     this.under = -1;
+    this.drawing = null;
     this.plot.inks = null; // they are of other points
     this.plot.setPoints(x, y);
   }

@@ -12,11 +12,13 @@
      source      Source: the one face
      attribute   {NAME: AMOUNT} of it, without [NAME], radius or null
      corners     of the mix: 2 or 4 of Source; at [u, v]
-     map         {colour, x, y, zoom, lasso}: a name or null; the middle, in the map's own
-                 coordinates; 1 shows all; [x, y, x, y ...] of a polygon, or null
+     map         {kind, colour, x, y, zoom, lasso}: one of MAP_KINDS, or null for the first that is
+                 there; a label or null; the middle, in the map's own coordinates; 1 shows all;
+                 [x, y, x, y ...] of a polygon, or null
 */
 
 export const VIEWS = ["faces", "face", "mix", "map"];
+export const MAP_KINDS = ["file", "pca", "tsne"]; // the file is that of --map
 export const MOST_FACES = 448;
 export const [LEAST_ZOOM, MOST_ZOOM] = [0.5, 200];
 const SHAPES = { sigma: 1, "r-limit": 1, radius: 1, truncation: 1, "radius-percentile": 2 };
@@ -36,7 +38,7 @@ export function defaults(seed = 1) {
     radius: null,
     corners: [0, 1, 2, 3].map((row) => ({ seed, row })),
     at: [0.5, 0.5],
-    map: { colour: null, x: 0, y: 0, zoom: 1, lasso: null },
+    map: { kind: null, colour: null, x: 0, y: 0, zoom: 1, lasso: null },
   };
 }
 
@@ -117,7 +119,8 @@ export function toAddress(state) {
   if (state.view === "mix" || chosen) corners.forEach((corner) => words.append("corner", corner));
   const at = state.at.map((share) => short(share)).join(",");
   if (state.view === "mix" || at !== first.at.join(",")) words.set("mix", at);
-  const { colour, x, y, zoom, lasso } = state.map;
+  const { kind, colour, x, y, zoom, lasso } = state.map;
+  if (kind) words.set("map", kind);
   if (colour) words.set("colour", colour);
   if (x || y || zoom !== 1) words.set("zoom", [x, y, zoom].map((n) => short(n, 5)).join(","));
   if (lasso) words.set("lasso", lasso.map((n) => short(n, 5)).join(","));
@@ -161,6 +164,7 @@ export function fromAddress(fragment, fallback) {
   if (at.length === 2) state.at = at;
   const place = numbers(words.get("zoom"), -100, MOST_ZOOM);
   if (place.length === 3 && place[2] >= LEAST_ZOOM) [state.map.x, state.map.y, state.map.zoom] = place;
+  if (MAP_KINDS.includes(words.get("map"))) state.map.kind = words.get("map");
   state.map.colour = words.get("colour");
   const lasso = numbers(words.get("lasso"), -100, 100);
   if (lasso.length >= 6 && lasso.length % 2 === 0) state.map.lasso = lasso;
