@@ -9,6 +9,7 @@ and exits with 1 if the page is out of date. A figure stands in the words as
     {numbers.csv/ae-?/z_mean .1f}     the mean of the lines that fit, here of all seeds
     {numbers.csv/ae-?/z_mean .1f range}    from the least to the largest of them; or largest
     {FILE/... over FILE/... .3f}      the ratio of two
+    {controls/z_mean .2f}             cells of a row: mean and range of each control; or vaes/...
     {FILE/... else FILE/...}          the second, in italics, where the first is not measured yet
 
 and is "pending" where it is not measured yet: where its file is not there, or its cell is empty. A
@@ -40,6 +41,10 @@ LINK = re.compile(r"!?\[([^]]+)\]\(reproduction/([^)]+)\)")
 # 3 (2 to 4), 2 to 4 and the like: once is enough.
 REPEATED = re.compile(rf"{PENDING}(?:(?:,| to|;|:)? \(?{PENDING}\)?)+")
 FORM = re.compile(r"(?P<places>.+?)(?: (?P<format>,?\.\d[feg%]))?(?: (?P<summary>range|largest))?")
+
+ROW = re.compile(r"\{(controls|vaes)/(\w+) (,?\.\d[feg%])\}")
+VAES = ("tiny", "tiny-nobn", "tiny-free", "tiny-nobn-free")
+CONTROLS = {"vaes": VAES, "controls": ("ae", "ae-bn", *VAES)}
 
 EXAMINED = ("default", "ae-1", "ae-bn-1", "tiny-1", "tiny-nobn-1")
 TRAINED = (
@@ -192,7 +197,13 @@ def filled(words: str, folder: Path = FIGURES) -> str:
             return f"{match[1]} ({PENDING})"
         raise ValueError(f"{match[2]}: no such file in {folder}, and --from takes none over")
 
-    return HEAD + REPEATED.sub(PENDING, LINK.sub(link, PLACEHOLDER.sub(fill, words)))
+    def row(match: re.Match[str]) -> str:
+        models, column, form = match.groups()
+        places = [f"{NUMBERS}/{model}-?/{column} {form}" for model in CONTROLS[models]]
+        return " | ".join(f"{{{place}}} ({{{place} range}})" for place in places)
+
+    filled_in = PLACEHOLDER.sub(fill, ROW.sub(row, words))
+    return HEAD + REPEATED.sub(PENDING, LINK.sub(link, filled_in))
 
 
 def merge(before: str, after: str) -> str:

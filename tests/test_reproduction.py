@@ -146,6 +146,7 @@ def test_the_numbers_of_a_model_have_a_value_in_every_column(
 def figures(tmp_path: Path) -> Path:
     (tmp_path / "numbers.csv").write_text(
         "model,radius,share,later\na-1,16.25,0.5,\na-2,16.75,0.25,4\nb-1,1,0.00006,\nb-2,3,1,\n"
+        + "".join(f"{name}-1,1,1,\n{name}-2,3,1,\n" for name in PAGE_MAKER["VAES"])
     )
     (tmp_path / "radius.json").write_text('{"files": [{"quantiles": {"0.5": 1.5}}]}')
     (tmp_path / "table.md").write_text("# A\n\n| | found |\n|---|---|\n| r-limit 0.5 | 8.5 % |\n")
@@ -169,6 +170,7 @@ def figures(tmp_path: Path) -> Path:
         ("{numbers.csv/a-1/later .0f} ({numbers.csv/a-1/later .0f range})", "pending"),
         ("{numbers.csv/a-1/later .0f else numbers.csv/a-2/later .0f}", "*4*"),
         ("{numbers.csv/a-2/later .0f else numbers.csv/a-1/radius .0f}", "4"),
+        ("| mean | {vaes/radius .0f} |", f"| mean | {' | '.join(['2 (1 to 3)'] * 4)} |"),
         ("{radius.json/files/0/quantiles/0.5 .2f}", "1.50"),
         ("{table.md/r-limit 0.5/found}", "8.5 %"),
         ("{start-from.md/scratch/5 epochs}", "pending"),
