@@ -74,7 +74,7 @@ soak:
 # No limit of memory: that is of the peak, which HDF5 raises for good (docs/bad-input.md).
 fuzz:
 	mkdir -p fuzz/found
-	for target in picture sheet faces latents checkpoint; do \
+	for target in picture sheet faces latents checkpoint components export; do \
 		mkdir -p fuzz/corpus/$$target; \
 		$(PYTHON) fuzz/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 -rss_limit_mb=0 \
 			-artifact_prefix=fuzz/found/$$target- fuzz/corpus/$$target fuzz/seeds/$$target || exit 1; \

@@ -167,7 +167,7 @@ def main() -> None:
         reference = shrink(codec.decode(mu))
         judges = train_judges(faces, store.attribute_names, values, reference)
     print(
-        f"{len(mu)} held-out faces, weights {codec.weights.name}, {codec.decoder} decoder, "
+        f"{len(mu)} held-out faces, weights {codec.weights.name}, {codec.decoder}, "
         f"seed {arguments.seed}.\n"
     )
     print_moves(codec, directions, judges, mu, arguments.amount)

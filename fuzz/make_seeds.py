@@ -1,10 +1,14 @@
 """python fuzz/make_seeds.py: writes small valid inputs of each target into fuzz/seeds/TARGET/.
 
 They are drawn, not photographed. The files are kept in the repository; libFuzzer begins with them.
+A table of Parquet needs pyarrow.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,15 @@ from PIL import Image
 from facegen.images.sheets import make_sheet, save_png
 from facegen.io import face_set, hdf5
 from facegen.io.checkpoint import save_checkpoint
+from facegen.io.component_file import ComponentArrays, Source, write_components
+from facegen.io.files import atomic_output
+from facegen.io.latent_store import Origin
 from facegen.io.latent_writer import write_latents
+from facegen.io.onnx_file import BEGINNING, KEY
+from facegen.io.parquet_file import write_parquet
+from facegen.io.projector_files import CONFIG, write_projector
+from facegen.io.sqlite_file import write_sqlite
+from facegen.strict_json import to_json
 
 SEEDS = Path(__file__).parent / "seeds"
 
@@ -90,6 +102,45 @@ def write_checkpoints(folder: Path) -> None:
     save_checkpoint(folder / "state.h5", [np.ones((3, 2), np.float32)], state)
 
 
+WEIGHTS = {"name": "toy", "encoder_sha256": "0" * 64}
+STORE = {"latents": "latents.h5", "rows_done": 3, "origin": asdict(Origin())}
+
+
+def write_directions(folder: Path) -> None:
+    vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
+    numbers = np.full(3, 0.25)
+    names, labels = ["pc-1", "pc-2", "layer-1"], ["Smiling", "", ""]
+    source = Source("0" * 64, "0" * 64, "toy", "latents.h5", 3, 2)
+    arrays = ComponentArrays(names, vectors, numbers, labels, numbers, source)
+    made = {"command": "attributes", "weights": WEIGHTS, "count": 3, "min_count": 20, **STORE}
+    write_components(folder / "components.h5", arrays, provenance=made, force=True)
+
+
+def export_made(kind: str) -> str:
+    """What an export of a store says of how it was made."""
+    return to_json({"command": "export", "kind": kind, "points": "z", **STORE})
+
+
+def write_exports(folder: Path) -> None:
+    points = np.arange(6, dtype=np.float32).reshape(3, 2)
+    batch = {"row": np.arange(3), "name": ["a", "b", "ç"], "z": points}
+    for kind, write in (("parquet", write_parquet), ("sqlite", write_sqlite)):
+        with atomic_output(folder / f"table.{kind}") as temporary:
+            write(temporary, [batch], export_made(kind))
+    with tempfile.TemporaryDirectory() as projector:
+        write_projector(projector, [batch], export_made("projector"))
+        shutil.copy(Path(projector) / CONFIG, folder)
+    weights = {"name": "toy", "decoder_sha256": "0" * 64}
+    record = to_json({"command": "export", "kind": "onnx", "weights": weights}).encode()
+    pair = field(1, KEY.encode()) + field(2, record)
+    (folder / "decoder.onnx").write_bytes(BEGINNING + field(14, pair))
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of bytes of Protocol Buffers, shorter than 16384."""
+    return bytes([number * 8 + 2, len(content) % 128 + 128, len(content) // 128]) + content
+
+
 def main() -> None:
     writers = {
         "picture": write_pictures,
@@ -97,6 +148,8 @@ def main() -> None:
         "faces": write_faces,
         "latents": write_stores,
         "checkpoint": write_checkpoints,
+        "components": write_directions,
+        "export": write_exports,
     }
     for target, write in writers.items():
         folder = SEEDS / target

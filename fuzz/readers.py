@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from facegen.io.face_set_history import History
 from facegen.io.latent_store import Latents
 from facegen.io.pictures import open_photo
 from facegen.io.provenance import read_provenance
+from facegen.latent.components import Components
+from facegen.recipes.export_info import describe_export
+from facegen.recipes.hdf5_info import describe_hdf5
+from facegen.recipes.recipe import READERS, read_recipe
 
 MAX_PIXELS = 1 << 20  # so that an input takes milliseconds
 ROWS = 100
@@ -71,6 +76,27 @@ def read_checkpoint(path: Path) -> None:
     restore_checkpoint(path, [Variable()], {})
 
 
+def read_made(found: dict[str, Any]) -> None:
+    """What reproduce does with what a file says of how it was made."""
+    provenance = found["provenance"] or {}
+    if (found["kind"], str(provenance.get("command"))) in READERS:
+        read_recipe(found["kind"], provenance, most=1)
+
+
+def read_components(path: Path) -> None:
+    """What edit, info and reproduce do with directions that need no labels."""
+    Components.read(path).summary()
+    read_made(describe_hdf5(path))
+
+
+def read_export(path: Path) -> None:
+    """What info and reproduce do with a table or a model for other programs."""
+    found = describe_export(path)
+    if found is None:
+        raise InputError("no export")
+    read_made(found)
+
+
 def has_endless_heap(data: bytes) -> bool:
     """Whether a global heap of HDF5 has an object of 0 bytes: HDF5 1.14 then never returns.
 
@@ -113,6 +139,8 @@ TARGETS = {
     "faces": from_file(read_faces),
     "latents": from_file(read_store),
     "checkpoint": from_file(read_checkpoint),
+    "components": from_file(read_components),
+    "export": from_file(read_export),
 }
 
 

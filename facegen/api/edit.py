@@ -20,6 +20,7 @@ from facegen.io.inputs import keep_inputs
 from facegen.io.weights import Weights
 from facegen.latent.edits import Edit, radii_of
 from facegen.latent.move_choice import MoveChoice
+from facegen.latent.radius_quantiles import warn_of_far
 from facegen.latent.sampler_choice import SamplerChoice, choose_sampler
 from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
@@ -161,6 +162,7 @@ def edit(
     weights: str | os.PathLike | None = None,
     threads: int | None = None,
     on_skip: Callable[[str, str], object] = lambda name, reason: None,
+    on_warning: Callable[[str], object] = lambda message: None,
 ) -> EditedFaces:
     """Gives faces more of a label, or less, and writes a sheet: a row for each, weak to strong.
 
@@ -182,6 +184,7 @@ def edit(
         weights: a folder of weights; by default the model that comes with facegen.
         threads: threads that compute; by default one per processor.
         on_skip: called with the name and the reason of each photo that can't be used.
+        on_warning: called with a line where a face is led further out than all training faces.
 
     Raises:
         MissingFileError, InputError: the weights, the sampler, the directions or a source are
@@ -206,5 +209,6 @@ def edit(
     else:
         path = edit_sheet(codec, points, done, output, steps=steps, **where)
     z = np.stack([point.z for point in points])
-    found = [point.source for point in points]
-    return EditedFaces(path, found, radii_of(z), radii_of(done.apply(z)), skipped, notes)
+    edited, found = done.apply(z), [point.source for point in points]
+    warn_of_far(codec.weights, edited, on_warning)
+    return EditedFaces(path, found, radii_of(z), radii_of(edited), skipped, notes)

@@ -22,7 +22,7 @@ from facegen.api.explore_files import ExplorerFiles, OpenFiles
 from facegen.api.morph_mix import mix_provenance
 from facegen.errors import InputError
 from facegen.images.alignment import load_photo
-from facegen.images.face_photos import photo_source
+from facegen.images.recorded_photos import photo_source
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import png_bytes
 from facegen.io.weights import Weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,9 +74,8 @@ def generate(
     if count < 1:
         raise InputError(f"count must be at least 1, not {count}")
     codec = Codec(Weights.load(weights), decoder=decoder, threads=threads)
-    points = choose_sampler(sampler, codec.weights)
-    if move is not None:
-        points = MovedPoints(points, move.find(codec.weights))
+    found = None if move is None else move.find(codec.weights)
+    points = _moved(choose_sampler(sampler, codec.weights), found)
     return Generation(codec, points, seed_or_draw(seed), sharpening).faces(range(count))
 
 
@@ -137,12 +136,10 @@ def generate_files(
     with ExitStack() as stack:
         if request.latents is None:
             rows: Sequence[int] = range(COUNT if request.count is None else request.count)
-            runs = _new_points(request, codec, len(rows), on_seed, on_warning)
+            runs = _new_points(request, codec, move, len(rows), on_seed, on_warning)
         else:
             store = stack.enter_context(_open_store(request.latents))
-            rows, runs = _stored_points(request, codec, store)
-        if move is not None:
-            runs = {path: _moved(generation, move) for path, generation in runs.items()}
+            rows, runs = _stored_points(request, codec, move, store)
         training = _open_training(request, codec, stack)
         part = _part(request, len(rows))
         if part is not None:
@@ -173,6 +170,7 @@ def _part(request: GenerateRequest, rows: int) -> Part | None:
 def _new_points(
     request: GenerateRequest,
     codec: Codec,
+    move: Move | None,
     count: int,
     on_seed: Callable[[int], object],
     on_warning: Callable[[str], object],
@@ -181,7 +179,8 @@ def _new_points(
     seed = seed_or_draw(request.seed, on_seed)
     runs = {}
     for choice in request.choices:
-        sampler, radii = choice.make(codec.weights)
+        unmoved, radii = choice.make(codec.weights)
+        sampler = _moved(unmoved, move)
         generation = Generation(codec, sampler, seed, request.sharpening)
         path = fill_name(request.path, seed=seed, r_limit=choice.r_limit, n=count)
         runs[path] = generation
@@ -194,7 +193,7 @@ def _new_points(
 
 
 def _stored_points(
-    request: GenerateRequest, codec: Codec, store: Latents
+    request: GenerateRequest, codec: Codec, move: Move | None, store: Latents
 ) -> tuple[Sequence[int], dict[Path, Generation]]:
     """The rows of a store, checked to be this model's, and what is to be generated of them."""
     store.check(codec.weights)
@@ -205,14 +204,14 @@ def _stored_points(
         if not rows.size:
             raise InputError("no rows given: the list is empty")
         store.check_rows(rows)
-    sampler = StoredPoints(store, request.points)
+    sampler = _moved(StoredPoints(store, request.points), move)
     generation = Generation(codec, sampler, store.origin.seed, request.sharpening)
     return cast(Sequence[int], rows), {fill_name(request.path, n=len(rows)): generation}
 
 
-def _moved(generation: Generation, move: Move) -> Generation:
-    """The same faces, moved along the directions of labels."""
-    return replace(generation, sampler=MovedPoints(generation.sampler, move))
+def _moved(sampler: PointSampler, move: Move | None) -> PointSampler:
+    """The same points, moved along the directions of labels."""
+    return sampler if move is None else MovedPoints(sampler, move)
 
 
 def _open_training(

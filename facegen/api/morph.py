@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from facegen.io.weights import Weights
 from facegen.latent.edits import Edit, radii_of
 from facegen.latent.interpolation import path_between
 from facegen.latent.move_choice import MoveChoice
+from facegen.latent.radius_quantiles import warn_of_far
 from facegen.latent.sampler_choice import SamplerChoice, choose_sampler
 from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
@@ -144,6 +145,7 @@ def morph(
     decoder: str | None = None,
     weights: str | os.PathLike | None = None,
     threads: int | None = None,
+    on_warning: Callable[[str], object] = lambda message: None,
 ) -> MorphedFaces:
     """Turns one face into the next, as a strip or as an animation, or mixes two or four.
 
@@ -170,6 +172,7 @@ def morph(
         decoder: "plain" or "crisp"; by default crisp where the weights have one.
         weights: a folder of weights; by default the model that comes with facegen.
         threads: threads that compute; by default one per processor.
+        on_warning: called with a line where a face is led further out than all training faces.
 
     Raises:
         MissingFileError, InputError: the weights, the sampler, the directions or a source are
@@ -205,5 +208,6 @@ def morph(
             one_way=one_way,
             **done,
         )
-    radii = radii_of(edit.apply(np.stack([point.z for point in points])))
-    return MorphedFaces(written, [point.source for point in points], radii, notes)
+    ends = edit.apply(np.stack([point.z for point in points]))  # nothing between is further out
+    warn_of_far(codec.weights, ends, on_warning)
+    return MorphedFaces(written, [point.source for point in points], radii_of(ends), notes)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.images.face_photos import load_faces
 from facegen.images.photos import Box
+from facegen.images.recorded_photos import load_recorded_photos
 from facegen.io.face_set import FaceSet
 from facegen.latent import random_points
 from facegen.paths import Paths
@@ -69,7 +69,7 @@ def load_photos(
     align: str = "auto",
     count: int | None = None,
 ) -> Originals:
-    """Loads and crops photos (`facegen.images.face_photos.load_faces`).
+    """Loads and crops photos (`facegen.images.recorded_photos.load_recorded_photos`).
 
     Args:
         count: the first so many that can be used; none is read beyond them. By default all.
@@ -82,7 +82,7 @@ def load_photos(
     def skip(name: str, reason: str) -> None:
         skipped.append((name, reason))
 
-    usable = load_faces(sources, size=size, box=box, align=align, on_skip=skip)
+    usable = load_recorded_photos(sources, size=size, box=box, align=align, on_skip=skip)
     photos = list(islice(usable, count))
     if not photos:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])

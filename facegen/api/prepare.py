@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from facegen.api.photo_faces import PhotoFaces, describe_crop
 from facegen.api.prepare_changes import Prepared, forget_photos, update_face_set
+from facegen.api.prepare_photos import PhotoReader, describe_crop
 from facegen.errors import InputError
 from facegen.hardware import available_cpus
 from facegen.images.face_detector import check_installed
@@ -113,7 +113,7 @@ def prepare(
         result.middle_taken = name
 
     options = PrepareOptions(**asked)
-    faces = PhotoFaces(options, max_pixels, workers, skip, progress, middle_taken=take_middle)
+    faces = PhotoReader(options, max_pixels, workers, skip, progress, middle_taken=take_middle)
     if shard is not None:
         _prepare_part(sources, output, faces, labels, result, shard, force)
     elif isinstance(output, Temporary):
@@ -141,7 +141,7 @@ def _about(sources: Sequence[AnyPath], options: PrepareOptions) -> dict[str, Any
 def _prepare_part(
     sources: Sequence[AnyPath],
     output: str | os.PathLike | Temporary,
-    faces: PhotoFaces,
+    faces: PhotoReader,
     labels: LabelFiles,
     result: Prepared,
     shard: Shard,
@@ -165,7 +165,7 @@ def _prepare_part(
 def _prepare(
     sources: Sequence[AnyPath],
     output: str | os.PathLike | Temporary,
-    faces: PhotoFaces,
+    faces: PhotoReader,
     labels: LabelFiles,
     result: Prepared,
     force: bool,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from facegen.api.photo_faces import PhotoFaces
+from facegen.api.prepare_photos import PhotoReader
 from facegen.errors import InputError
 from facegen.images.face_detector import check_installed
 from facegen.images.photo_sources import find_photos
@@ -105,7 +105,7 @@ def _check_labels(output: AnyPath, faces: FaceSet, labels: LabelFiles) -> None:
 class _Known:
     """The photos of a face set, by which new ones are told, and which of them were not met yet."""
 
-    def __init__(self, old: FaceSet, history: History, reading: PhotoFaces, result: Prepared):
+    def __init__(self, old: FaceSet, history: History, reading: PhotoReader, result: Prepared):
         self.reading, self.result = reading, result
         self.by_name: dict[str, list[bytes]] = {}
         digests = [digest.tobytes() for digest in old.digests("source_digests")[:]]
@@ -140,7 +140,7 @@ class _Known:
 def update_face_set(
     sources: Sequence[AnyPath],
     output: AnyPath,
-    reading: PhotoFaces,
+    reading: PhotoReader,
     asked: dict[str, Any],
     labels: LabelFiles,
     result: Prepared,

@@ -93,7 +93,7 @@ def command(
         facegen edit photo.jpg --attribute Smiling=1.5,Eyeglasses=-1
         facegen edit seed:5:0-6 --attribute Smiling=2 --without Male -o smiles.png
         facegen edit photo.jpg --radius 10
-        facegen edit seed:5:3 --r-limit 2.5 --attribute Smiling=2 --single -o face.png
+        facegen edit seed:5:3 --r-limit 1.5 --attribute Smiling=2 --single -o face.png
     """
     if single and steps is not None:
         raise click.UsageError("--single is one picture; leave out --steps.")
@@ -122,6 +122,7 @@ def command(
         weights=weights,
         threads=threads,
         on_skip=console.skip,
+        on_warning=console.advise,
     )
     warn_about(console, done.notes)
     more = {} if single else {"steps": steps}

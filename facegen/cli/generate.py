@@ -172,7 +172,7 @@ def _run(console: Console, request: GenerateRequest) -> None:
         done = generate_files(
             request,
             on_seed=console.seed,
-            on_warning=lambda warning: console.say(f"facegen: {warning}"),
+            on_warning=console.advise,
             started=lambda total: bars.start(total, "face"),
             progress=bars.count,
             on_written=lambda written: _tell(console, written),

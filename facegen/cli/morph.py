@@ -179,6 +179,7 @@ def command(
         decoder=decoder,
         weights=weights,
         threads=threads,
+        on_warning=console.advise,
     )
     warn_about(console, done.notes)
     console.result(done.path, points=done.points, radii=done.radii)

@@ -176,6 +176,10 @@ class Console:
         """Tells the seed that was drawn."""
         self.say(f"seed {seed}")
 
+    def advise(self, message: str) -> None:
+        """Tells of what is likely not wanted, unless --quiet."""
+        self.say(f"facegen: {message}")
+
     def warn(self, message: str) -> None:
         """A message of one line on stderr, --quiet or not."""
         self._write([f"facegen: {message}"])

@@ -32,10 +32,8 @@ def write_file_provenance(file: h5py.File, provenance: dict[str, Any]) -> None:
 
 def read_file_source_type(file: h5py.File) -> str | None:
     """The digital source type of a face set; None where it is not generated, or does not say so."""
-    if SOURCE_TYPE not in file.attrs:
-        return None
     with hdf5.read_errors(file.filename):
-        return str(hdf5.attribute(file, SOURCE_TYPE))
+        return None if SOURCE_TYPE not in file.attrs else str(hdf5.attribute(file, SOURCE_TYPE))
 
 
 def read_file_provenance(file: h5py.File) -> dict[str, Any] | None:
@@ -44,9 +42,9 @@ def read_file_provenance(file: h5py.File) -> dict[str, Any] | None:
     Raises:
         InputError: it is damaged.
     """
-    if ATTRIBUTE not in file.attrs:
-        return None
     with hdf5.read_errors(file.filename):
+        if ATTRIBUTE not in file.attrs:
+            return None
         text = str(hdf5.attribute(file, ATTRIBUTE))
     try:
         return parse_provenance(text)

@@ -63,10 +63,10 @@ class Part:
         Raises:
             InputError: what it says of itself can't be.
         """
-        if "shard" not in file.attrs:
-            return None
         path = file.filename
         with hdf5.read_errors(path):
+            if "shard" not in file.attrs:
+                return None
             photos = str(hdf5.attribute(file, "photos_sha256", ""))
             unit = "photo" if photos else "row"
             first, whole = f"first_{unit}", f"whole_{unit}s"

@@ -7,7 +7,7 @@ between 14 and 18 (article XIII).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,17 +86,48 @@ class RadiusQuantiles:
             Half a sentence, or "" where nothing is to be told.
         """
         radii = np.linalg.norm(points.astype(np.float64), axis=1)
-        least, most = self.radii[0], self.radii[-1]
-        inside, outside = (radii < least).mean(), (radii > most).mean()
+        inside, outside = (radii < self.radii[0]).mean(), (radii > self.radii[-1]).mean()
         if inside + outside <= 0.5:
             return ""
-        near = inside > outside
+        median = np.quantile(radii, 0.5)  # np.median imports np.ma, which takes 5 ms
+        return self._told(f"most points (radius {median:.1f}) lie", near=inside > outside)
+
+    def warning_of_far(self, points: np.ndarray) -> str:
+        """What to tell where one of some faces lies further out than all training faces.
+
+        Nearer than them lies what the encoder makes of every photo, its mu: that is not told.
+
+        Args:
+            points: (n, latent_dim), n at least 1, once they are edited.
+
+        Returns:
+            As `warning`.
+        """
+        furthest = np.linalg.norm(points.astype(np.float64), axis=1).max()
+        if furthest <= self.radii[-1]:
+            return ""
+        return self._told(f"faces (radius up to {furthest:.1f}) lie", near=False)
+
+    def _told(self, what: str, *, near: bool) -> str:
         where = "nearer to the origin" if near else "further out"
         effect = (
             "nearer, the more alike the faces" if near else "further, the less is left of a face"
         )
-        median = np.quantile(radii, 0.5)  # np.median imports np.ma, which takes 5 ms
-        return (
-            f"most points (radius {median:.1f}) lie {where} than all training faces "
-            f"({least:.1f} to {most:.1f}); the {effect}"
-        )
+        least, most = self.radii[0], self.radii[-1]
+        return f"{what} {where} than all training faces ({least:.1f} to {most:.1f}); the {effect}"
+
+
+def warn_of_far(weights: Weights, points: np.ndarray, on_warning: Callable[[str], object]) -> None:
+    """Tells where an edit leads faces further out than all training faces, if these are known.
+
+    Args:
+        weights: the model that decodes the points.
+        points: (n, latent_dim), n at least 1, once they are edited.
+        on_warning: called with a line.
+
+    Raises:
+        InputError: what the weights say of their training faces is damaged.
+    """
+    training = RadiusQuantiles.of_weights(weights)
+    if training is not None and (warning := training.warning_of_far(points)):
+        on_warning(warning)

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from facegen.errors import InputError
-from facegen.images.face_photos import load_faces
 from facegen.images.photos import Box
+from facegen.images.recorded_photos import load_recorded_photos
 from facegen.latent.sampler_choice import SamplerChoice
 from facegen.latent.samplers import PointSampler, Sampler
 from facegen.model.codec import Codec
@@ -134,7 +134,7 @@ class PointReader:
                 yield Point(z, {**origin, "row": row})
 
     def _of_photos(self, name: str) -> Iterator[Point]:
-        for photo in load_faces(
+        for photo in load_recorded_photos(
             name,
             size=self.codec.image_size,
             box=self.box,

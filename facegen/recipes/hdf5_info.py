@@ -47,7 +47,7 @@ def describe_hdf5(path: Path) -> dict[str, Any]:
         return {"kind": kind, **DESCRIBERS[kind](path)}
     if kind.startswith("facegen-"):
         return {"kind": kind}
-    with h5py.File(path) as file:
+    with h5py.File(path) as file, hdf5.read_errors(path):
         if keras := keras_files.hdf5_kind(file):
             return {"kind": keras, "hint": keras_files.HINT}
     raise InputError(f"{path} is {kind}; expected a file that facegen wrote")

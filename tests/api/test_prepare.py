@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegen.api.photo_faces import PhotoFaces
 from facegen.api.prepare import prepare
+from facegen.api.prepare_photos import PhotoReader
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.images.photo_sources import Photo
 from facegen.images.photos import load_face
@@ -109,18 +109,18 @@ def test_the_number_of_workers_changes_nothing(many_photos, tmp_path):
 
 def test_the_size_of_batches_changes_nothing(many_photos, tmp_path, monkeypatch):
     prepare([many_photos], tmp_path / "usual.h5", size=16, workers=1)
-    monkeypatch.setattr("facegen.api.photo_faces.BATCH_BYTES", 2000)
+    monkeypatch.setattr("facegen.api.prepare_photos.BATCH_BYTES", 2000)
     prepare([many_photos], tmp_path / "small.h5", size=16, workers=1)
     with FaceSet.open(tmp_path / "usual.h5") as a, FaceSet.open(tmp_path / "small.h5") as b:
         assert a.fingerprint == b.fingerprint
 
 
 def test_large_photos_make_small_batches(monkeypatch):
-    monkeypatch.setattr("facegen.api.photo_faces.BATCH_BYTES", 100)
-    monkeypatch.setattr("facegen.api.photo_faces.BATCH_PHOTOS", 3)
+    monkeypatch.setattr("facegen.api.prepare_photos.BATCH_BYTES", 100)
+    monkeypatch.setattr("facegen.api.prepare_photos.BATCH_PHOTOS", 3)
     sizes = [10, 99, 1, 1, 1, 1, 100, 50]
     photos = [Photo(str(size), partial(bytes, size)) for size in sizes]
-    faces = PhotoFaces(PrepareOptions(), 1000, 1, lambda name, reason: None, lambda done: None)
+    faces = PhotoReader(PrepareOptions(), 1000, 1, lambda name, reason: None, lambda done: None)
     batches = faces.batches(photos)
     found = [[len(data) for _, data, _ in batch] for batch in batches]
     assert found == [[10, 99], [1, 1, 1], [1, 100], [50]]
@@ -310,7 +310,7 @@ def test_an_interrupted_run_leaves_nothing(many_photos, tmp_path, workers):
 
 def test_a_killed_worker_is_reported(many_photos, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "facegen.api.photo_faces.load_photo", lambda *_, **__: os.kill(os.getpid(), 9)
+        "facegen.api.prepare_photos.load_photo", lambda *_, **__: os.kill(os.getpid(), 9)
     )
     with pytest.raises(FacegenError, match=r"a worker process was killed.*--workers 1"):
         prepare([many_photos], tmp_path / "faces.h5", size=8, workers=2)

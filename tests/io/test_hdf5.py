@@ -10,6 +10,12 @@ import facegen
 from facegen.errors import InputError, MissingFileError
 from facegen.io import hdf5
 from facegen.io.files import atomic_output
+from facegen.io.hdf5_provenance import (
+    ATTRIBUTE,
+    SOURCE_TYPE,
+    read_file_provenance,
+    read_file_source_type,
+)
 
 KIND = "facegen-thing"
 
@@ -179,6 +185,21 @@ def test_an_attribute_that_is_no_text_or_number_is_not_read(path):
     for read in (lambda: hdf5.kind_of(path), lambda: hdf5.open_file(path, KIND, 1)):
         with pytest.raises(InputError, match="'format' is neither a text nor a number"):
             read()
+
+
+@pytest.mark.parametrize("name", [ATTRIBUTE, SOURCE_TYPE])
+def test_an_attribute_whose_head_is_damaged_is_an_error_of_one_line(path, name):
+    """HDF5 finds that out when it looks for the name, as fuzzing has found."""
+    change(path, name, "{}")
+    data = bytearray(path.read_bytes())
+    data[data.index(name.encode() + b"\0") + 3] = 0  # so that the name is shorter than its length
+    path.write_bytes(data)
+    read = read_file_provenance if name == ATTRIBUTE else read_file_source_type
+    with (
+        h5py.File(path) as file,
+        pytest.raises(InputError, match=r"thing\.h5 is damaged: .*length"),
+    ):
+        read(file)
 
 
 def test_hdf5_holds_back_less_than_is_reserved(tmp_path):

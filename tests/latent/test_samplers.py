@@ -187,6 +187,48 @@ def test_generate_warns_where_no_training_face_lies(
         assert result.stderr.count("\n") == 2  # the one in the middle is as it should be
 
 
+@pytest.mark.parametrize(
+    ("line", "furthest"),
+    [
+        ("edit seed:5:3 --radius 9", "9.0"),
+        ("edit seed:5:3 --radius 9 --single", "9.0"),
+        ("edit seed:5:0-3 --attribute Eyeglasses=100 --attributes attributes.h5", "[0-9.]+"),
+        ("edit seed:5:3 --radius 3 --attribute Smiling=0.1 --attributes attributes.h5", ""),
+        ("edit latents.h5:17 --radius 0.1", ""),
+        ("morph seed:5 seed:5:1:radius=30", "30.0"),
+        ("morph seed:5:0-3 --radius 9 --square 2", "9.0"),
+        ("morph seed:5:0-1 --radius 9 --mix 0.5", "9.0"),
+        ("morph seed:5:0-1 --radius 4.5", ""),
+        ("morph seed:5:0-1 --radius 0.1", ""),
+        ("generate --seed 3 --attribute Eyeglasses=100 --attributes attributes.h5", "most"),
+    ],
+)
+def test_faces_that_are_led_further_out_than_training_faces_are_told_of(
+    toy_weights: Path,
+    toy_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    furthest: str,
+):
+    weights = copy_weights(tmp_path / "toy", toy_weights, {"0": 1.0, "1": 4.501})
+    monkeypatch.chdir(toy_store.parent)
+    arguments = (*line.split(), "--weights", weights, "-o", tmp_path / "x.png", "--force")
+    assert facegen(*arguments, "--quiet").stderr == ""
+    told = facegen(*arguments).stderr
+    who = "most points" if furthest == "most" else rf"faces \(radius up to {furthest}\) lie"
+    warning = rf"facegen: {who} .*further out than all training faces \(1.0 to 4.5\); .*\n"
+    assert re.fullmatch(warning if furthest else "", told)
+
+
+def test_edits_of_weights_that_do_not_know_their_training_faces_are_not_told_of(
+    toy_weights: Path, tmp_path: Path
+):
+    weights = copy_weights(tmp_path / "toy", toy_weights, None)
+    done = facegen("edit", "seed:5", "--radius", 90, "--weights", weights, "-o", tmp_path / "x.png")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
 def test_weights_without_radii_give_no_warning_and_no_percentiles(
     toy_weights: Path, tmp_path: Path
 ):

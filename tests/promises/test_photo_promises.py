@@ -17,7 +17,7 @@ from PIL import Image
 import bad_files as bad
 from facegen.api.evaluate import pictures
 from facegen.errors import InputError
-from facegen.images import alignment, face_photos
+from facegen.images import alignment, recorded_photos
 from facegen.images.photo_sources import count_photos, find_photos
 from facegen.images.photos import load_face
 from facegen.io.face_set import FaceSet
@@ -279,13 +279,13 @@ def test_evaluate_reports_what_it_skips(toy_faces: Path, tmp_path: Path):
 def test_evaluate_reads_no_more_photos_than_it_judges(tmp_path: Path, monkeypatch):
     folder = folder_of(tmp_path / "photos", good=7)
     read = []
-    load = face_photos.load_photo
+    load = recorded_photos.load_photo
 
     def counted(data: bytes, **options):
         read.append(data)
         return load(data, **options)
 
-    monkeypatch.setattr("facegen.images.face_photos.load_photo", counted)
+    monkeypatch.setattr("facegen.images.recorded_photos.load_photo", counted)
     subject = pictures(folder, 3, size=32, seed=0)
     assert subject.pixels.shape == (3, 32, 32, 3)
     assert [name for name, _ in subject.skipped] == ["0.png", "2.png"]

@@ -46,8 +46,8 @@ def test_a_script_with_a_main_guard_works_with_every_way_to_start(method: str, p
 def test_a_worker_that_was_killed_at_work_is_no_matter_of_the_guard(method: str, photos: Path):
     host = HOST.format(guard="if __name__ == '__main__':", method=method)
     kill = (
-        "import os, facegen.api.photo_faces, facegen.api.prepare\n"
-        "facegen.api.photo_faces.load_photo = lambda *data, **options: os._exit(9)\n"
+        "import os, facegen.api.prepare_photos, facegen.api.prepare\n"
+        "facegen.api.prepare_photos.load_photo = lambda *data, **options: os._exit(9)\n"
     )
     Path("host.py").write_text(kill + host)
     done = run_python("host.py")

@@ -1,4 +1,4 @@
-"""Photos become faces: read in one process, decoded in several, in flat memory."""
+"""prepare's photos become faces: read in one process, decoded in several, in flat memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Loaded = tuple[str, bytes, np.ndarray | str]  # name, digest, pixels or why ther
 
 
 @dataclass(frozen=True)
-class PhotoFaces:
+class PhotoReader:
     """How photos are read and decoded, and who is told of it.
 
     Attributes:

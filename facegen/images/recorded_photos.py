@@ -1,4 +1,4 @@
-"""Faces out of photos, one after another, each with what is recorded of it."""
+"""Photos named one by one become faces, each with what a recipe records of its photo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from facegen.paths import Paths, path_list
 
 
 @dataclass(frozen=True)
-class FacePhoto:
+class RecordedPhoto:
     """A photo, loaded and cropped.
 
     Attributes:
@@ -34,14 +34,14 @@ class FacePhoto:
     note: str | None
 
 
-def load_faces(
+def load_recorded_photos(
     sources: Paths,
     *,
     size: int,
     box: Box | None,
     align: str,
     on_skip: Callable[[str, str], object],
-) -> Iterator[FacePhoto]:
+) -> Iterator[RecordedPhoto]:
     """Yields the photos that can be used (`facegen.images.photo_sources.find_photos`).
 
     Args:
@@ -62,7 +62,7 @@ def load_faces(
             recorded = photo_source(photo.name, data, align=align, box=box)
             if photo.name != as_text(str(source)) and Path(source).name:  # a folder, an archive
                 recorded["within"] = as_text(Path(source).name)
-            yield FacePhoto(photo.name, face, recorded, note)
+            yield RecordedPhoto(photo.name, face, recorded, note)
 
 
 def photo_source(
