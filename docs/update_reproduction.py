@@ -67,8 +67,9 @@ TAKEN = {
     **{
         f"{name}-{picture}.png": f"{name}-{picture}.png"
         for name in ("ae-1", "tiny-1")
-        for picture in ("normal", "gaussian", "uniform-r2", "tsne-30", "tsne-10", "clusters-mu")
+        for picture in ("normal", "gaussian", "tsne-30", "tsne-10", "clusters-mu")
     },
+    **{f"{name}-normal.png": f"{name}-normal.png" for name in ("ae-bn-1", "tiny-nobn-1")},
     **{
         f"default-{picture}.png": f"default-{picture}.png"
         for picture in ("coordinates", "tsne-30", "clusters-mu")
