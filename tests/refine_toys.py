@@ -162,9 +162,22 @@ def layers(path: Path) -> None:
     )
 
 
+def behind_a_dense_layer(path: Path) -> None:
+    """Builds the crisp decoder of a model whose plain decoder has a dense layer before to_pixels."""
+    from facegen.io.torch_files import installed_network
+    from facegen.model.adversarial import AdversarialModel
+    from facegen.model.autoencoder import Autoencoder
+    from facegen.model.feature_network import FeatureNetwork
+
+    plain = Autoencoder(replace(TOY_MODEL, decoder_dense=5))
+    model = AdversarialModel(plain, OPTIONS, FeatureNetwork(installed_network("lite0")))
+    np.save(path, model.pictures(np.zeros((2, TOY_MODEL.latent_dim), np.float32)))
+
+
 def main(faces: str, folder: str) -> None:
     limit_hardware(cpu_only=True, cpu_threads=1)
     layers(Path(folder) / "layers.npz")
+    behind_a_dense_layer(Path(folder) / "dense.npy")
     runs(faces, Path(folder))
     diverged(faces, Path(folder))
     started(faces, Path(folder))

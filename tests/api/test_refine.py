@@ -137,6 +137,10 @@ def test_a_crisp_decoder_begins_as_one_without_mapping_and_residual_blocks(numbe
     np.testing.assert_array_equal(numbers["deep_logits"], numbers["shallow_logits"])
 
 
+def test_a_model_with_a_dense_layer_in_its_decoder_gets_a_crisp_one(runs: Path):
+    assert np.load(runs / "dense.npy").shape == (2, 32, 32, 3)
+
+
 def test_a_resumed_run_equals_the_unbroken_one(runs: Path):
     unbroken, resumed = (Weights.load(runs / name) for name in ("unbroken", "resumed"))
     assert unbroken.config["files"] == resumed.config["files"]
