@@ -160,7 +160,7 @@ def command(
             log_dir=log_dir,
             report=bar.report,
         )
-    end(output, weights.config["metrics"], console, bar)
+    end(output, weights.config["metrics"], console, bar, training.epochs)
 
 
 def begin(
@@ -180,10 +180,18 @@ def begin(
             )
 
 
-def end(output: Path, metrics: dict[str, Any], console: Console, bar: TrainingBar) -> None:
-    """Says which epoch's weights there are, and if a resumed run found nothing to do."""
-    if not bar.epochs:
-        done = int(metrics["last_epoch"]["epoch"])
+def end(
+    output: Path, metrics: dict[str, Any], console: Console, bar: TrainingBar, epochs: int
+) -> None:
+    """Says which epoch's weights there are, and if a resumed run found nothing to do.
+
+    Args:
+        epochs: that were wanted, in all.
+    """
+    done = int(metrics["last_epoch"]["epoch"])
+    if not bar.epochs and done < epochs:
+        console.say(f"--patience ended the training after epoch {done}; a larger one goes on")
+    elif not bar.epochs:
         console.say(f"all {done} epochs were done before; a larger --epochs goes on")
     if "best_epoch" in metrics:
         console.say(best_line(metrics))
