@@ -77,6 +77,7 @@ def patient_runs(faces: str, here: Path) -> None:
                 *(faces, here / "two"),
                 model_options=TOY_MODEL,
                 options=two,
+                note="Two epochs of toys.",
                 report=lambda progress: warnings.append(progress.warning),
             )
     (here / "warnings.json").write_text(json.dumps([w for w in warnings if w]))

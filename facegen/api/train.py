@@ -75,7 +75,8 @@ def train(
         replicas: devices that train together, each on its part of every batch; give their number
             to `limit_hardware` too.
         jit: compile the steps with XLA, for one device.
-        note: about the data and its licence, for the model card.
+        note: about the data and its licence, for the model card; when resuming, by default the
+            checkpoint's.
         start_from: a folder of weights whose arrays the training begins with. The model card tells
             of them, and what they say of their licence. When resuming, the checkpoint's.
         log_dir: a folder for TensorBoard's events: losses and samples of every epoch.
@@ -106,6 +107,7 @@ def train(
             faces = _limit(whole, options, seed=model_options.seed)
             _check_faces(faces, options)  # before the network is built
             trainer = Trainer(folder, faces, model_options, options, replicas=replicas, jit=jit)
+            trainer.note = note
             if resume:
                 _go_on(trainer, start, whole)
             elif start is not None:
@@ -114,7 +116,7 @@ def train(
 
             from facegen.model.export import export
 
-            export(trainer, note=note)
+            export(trainer)
             remove_unfinished(folder, CHECKPOINT)
     return Weights.load(folder)
 

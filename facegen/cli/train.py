@@ -71,7 +71,11 @@ FEW = 1000  # faces: some hundreds are too few to learn from scratch what a face
 @click.option("--seed", type=SEED, help="Of weights, order and noise; by default a fresh one.")
 @start_option
 @resume_option
-@click.option("--note", default="", help="About the data and its licence, for the model card.")
+@click.option(
+    "--note",
+    default="",
+    help="About the data and its licence, for the model card; --resume keeps it.",
+)
 @click.option(
     "--log-dir",
     type=PATH,

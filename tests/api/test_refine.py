@@ -145,6 +145,7 @@ def test_a_resumed_run_equals_the_unbroken_one(runs: Path):
     unbroken, resumed = (Weights.load(runs / name) for name in ("unbroken", "resumed"))
     assert unbroken.config["files"] == resumed.config["files"]
     assert unbroken.config["crisp"] == resumed.config["crisp"]
+    assert resumed.config["crisp"]["data"]["note"] == "Crisp toys."
     stopped_at = json.loads((runs / "stopped.json").read_text())
     assert stopped_at == {"epoch": 2, "step": 3}
 
@@ -180,6 +181,11 @@ def test_a_start_has_the_other_model_s_network_and_no_imitation(runs: Path, toy_
     assert options.imitation_epochs == 0
     with pytest.raises(InputError, match="have no crisp decoder"):
         read_start_options(toy_weights)
+
+
+def test_a_finished_decoder_says_what_it_was_made_with_whatever_it_is_resumed_with(runs: Path):
+    once, twice = (Weights.load(runs / name).config["crisp"] for name in ("resumed", "twice"))
+    assert twice["options"] == once["options"]
 
 
 def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):

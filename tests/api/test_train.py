@@ -102,6 +102,7 @@ def test_a_finished_model_says_what_it_was_made_with_whatever_it_is_resumed_with
     first, second = (Weights.load(toys / name).config for name in ("two", "two_again"))
     for part in ("training", "data", "metrics"):
         assert second[part] == first[part]
+    assert second["data"]["note"] == "Two epochs of toys."
 
 
 def test_a_resumed_run_is_not_limited_to_fewer_images_than_it_has_seen(toys: Path):
