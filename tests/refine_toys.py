@@ -62,17 +62,19 @@ def stop(progress: Progress) -> None:
 
 
 def runs(faces: str, here: Path) -> None:
-    refine(here / "unbroken", faces, options=OPTIONS)
+    refine(here / "unbroken", faces, options=OPTIONS, note="Crisp toys.")
     adversarial_trainer.CHECKPOINT_SECONDS = -1  # a checkpoint after every step
     try:
-        refine(here / "resumed", faces, options=OPTIONS, report=stop)
+        refine(here / "resumed", faces, options=OPTIONS, note="Crisp toys.", report=stop)
     except StoppedError:
         state = read_state(here / "resumed" / "crisp_checkpoint.h5")
         stopped = {"epoch": len(state["history"]) + 1, "step": state["step"]}
         (here / "stopped.json").write_text(json.dumps(stopped))
     refine(here / "resumed", faces, resume=True)
     shutil.copytree(here / "resumed", here / "twice")
-    refine(here / "twice", faces, resume=True, note="Exported twice.")  # it was done
+    # It was done, so that these options are of no effect.
+    others = replace(OPTIONS, learning_rate=1.0, batch_size=8, pixel_weight=9.0)
+    refine(here / "twice", faces, options=others, resume=True, note="Exported twice.")
     adversarial_trainer.CHECKPOINT_SECONDS = 1000
 
 
@@ -162,9 +164,22 @@ def layers(path: Path) -> None:
     )
 
 
+def behind_a_dense_layer(path: Path) -> None:
+    """Builds the crisp decoder of a model whose plain one has a dense layer before to_pixels."""
+    from facegen.io.torch_files import installed_network
+    from facegen.model.adversarial import AdversarialModel
+    from facegen.model.autoencoder import Autoencoder
+    from facegen.model.feature_network import FeatureNetwork
+
+    plain = Autoencoder(replace(TOY_MODEL, decoder_dense=5))
+    model = AdversarialModel(plain, OPTIONS, FeatureNetwork(installed_network("lite0")))
+    np.save(path, model.pictures(np.zeros((2, TOY_MODEL.latent_dim), np.float32)))
+
+
 def main(faces: str, folder: str) -> None:
     limit_hardware(cpu_only=True, cpu_threads=1)
     layers(Path(folder) / "layers.npz")
+    behind_a_dense_layer(Path(folder) / "dense.npy")
     runs(faces, Path(folder))
     diverged(faces, Path(folder))
     started(faces, Path(folder))

@@ -7,6 +7,7 @@ equal to the bit.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ from unittest.mock import patch
 
 import tensorflow as tf
 
-from facegen.api.train import train
+from facegen.api.train import read_checkpoint_options, train
 from facegen.errors import FacegenError
 from facegen.model.devices import limit_hardware
 from facegen.model.event_log import EventLog
@@ -76,6 +77,7 @@ def patient_runs(faces: str, here: Path) -> None:
                 *(faces, here / "two"),
                 model_options=TOY_MODEL,
                 options=two,
+                note="Two epochs of toys.",
                 report=lambda progress: warnings.append(progress.warning),
             )
     (here / "warnings.json").write_text(json.dumps([w for w in warnings if w]))
@@ -116,6 +118,12 @@ def started_runs(faces: str, here: Path) -> None:
     refused["log"] = failing(lambda: EventLog(Path(faces) / "log", []))
     refused["itself"] = failing(lambda: run("two", force=True))
     run("grandchild", "started", options=TOY_TRAINING)
+    two = read_checkpoint_options(here / "two")[1]
+    shutil.copytree(here / "two", here / "two_again")
+    others = replace(two, learning_rate=1.0, batch_size=8, flip=False, limit=None)
+    train(faces, here / "two_again", options=others, resume=True)  # there is nothing to do
+    fewer = replace(two, epochs=3, limit=199)
+    refused["fewer"] = failing(lambda: train(faces, here / "two", options=fewer, resume=True))
     (here / "refused.json").write_text(json.dumps(refused))
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from facegen.analysis.scan import Batch
 from facegen.errors import InputError
 from facegen.images.sheets import save_png
-from facegen.io.files import check_output
+from facegen.io.files import check_distinct, check_output
 from facegen.io.hdf5 import read_errors
 from facegen.io.latent_store import Latents, check_array
 from facegen.prefetch import prefetch
@@ -129,6 +129,12 @@ def save_plot(
 def check_plot(output: str | os.PathLike | None, force: bool) -> Path | None:
     """Says before the work begins whether a plot can be written, if one is asked for."""
     return None if output is None else check_output(output, force=force)
+
+
+def check_plots(*outputs: str | os.PathLike | None, force: bool) -> list[Path | None]:
+    """As `check_plot`, of several that are not one and the same."""
+    check_distinct(*outputs)
+    return [check_plot(output, force) for output in outputs]
 
 
 def plot_names(paths: Sequence[str | os.PathLike]) -> list[str]:

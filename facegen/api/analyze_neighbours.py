@@ -15,7 +15,7 @@ from facegen.analysis.neighbourhood_plots import Shown, plot_neighbours, sheet_o
 from facegen.analysis.results import (
     FORMAT,
     Progress,
-    check_plot,
+    check_plots,
     no_progress,
     open_store,
     plot_names,
@@ -144,7 +144,7 @@ def analyze_neighbours(
         OutputError: an output exists (without `force`) or can't be written.
     """
     check_distances(distances)
-    paths, plot, page = path_list(paths), check_plot(output, force), check_plot(sheet, force)
+    paths, (plot, page) = path_list(paths), check_plots(output, sheet, force=force)
     loaded = [Weights.load(folder) for folder in path_list(weights)] or [Weights.load()]
     codecs = [Codec(_weights_of(path, loaded), decoder=decoder, threads=threads) for path in paths]
     if page is not None and len({codec.image_size for codec in codecs}) > 1:

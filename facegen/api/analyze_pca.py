@@ -13,7 +13,7 @@ from facegen.analysis import principal, scan
 from facegen.analysis.principal_plots import plot_pca
 from facegen.analysis.results import (
     Progress,
-    check_plot,
+    check_plots,
     iterate_points,
     make_result,
     no_progress,
@@ -93,7 +93,7 @@ def analyze_pca(
             one coordinate alone, no such attribute.
         OutputError: an output exists (without `force`) or can't be written.
     """
-    plot, table = check_plot(output, force), check_plot(places_csv, force)
+    plot, table = check_plots(output, places_csv, force=force)
     with open_store(path) as store:
         if store.latent_dim < 2:
             raise InputError("principal directions need points of at least 2 coordinates, not 1")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from facegen.analysis import embedding, plots
 from facegen.analysis.results import (
-    check_plot,
+    check_plots,
     make_result,
     open_store,
     save_plot,
@@ -85,7 +85,7 @@ def analyze_tsne(
         FacegenError: the engine is not installed.
         OutputError: an output exists (without `force`) or can't be written.
     """
-    plot, table = check_plot(output, force), check_plot(places_csv, force)
+    plot, table = check_plots(output, places_csv, force=force)
     engine = embedding.choose_engine(engine)
     options = {"perplexity": perplexity, "early_exaggeration": early_exaggeration}
     with open_store(path) as store:

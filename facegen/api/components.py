@@ -132,7 +132,7 @@ def first_layer(weights: Weights) -> np.ndarray:
     Raises:
         MissingFileError, InputError: the plain decoder's arrays are missing or damaged.
     """
-    layer = "decoder_dense" if weights.model.dense else "to_pixels"
+    layer = "decoder_dense" if weights.model.decoder_dense else "to_pixels"
     path = weights.file("decoder.h5")
     with hdf5.open_file(path, ARRAYS_FORMAT, ARRAYS_VERSION) as file:
         kernel = hdf5.dataset(file, f"{layer}/kernel", ndim=2)

@@ -79,7 +79,7 @@ def refine(
             `read_start_options`.
         resume: go on from the checkpoint in the folder.
         force: begin anew where there is a crisp decoder or a checkpoint.
-        note: about the training, for the model card.
+        note: about the training, for the model card; when resuming, by default the checkpoint's.
         start_from: a folder of weights with whose crisp decoder the training begins; its opponents
             are new. When resuming, the checkpoint's.
         feature_network: a PyTorch file of an EfficientNet-Lite trained on ImageNet, through which
@@ -108,6 +108,7 @@ def refine(
         faces.check_size(weights.model.image_size, f"the weights {weights.name} need")
         count_batches(faces, options.batch_size)  # before the network is built
         trainer = AdversarialTrainer(weights, faces, options, network)
+        trainer.note = note
         if resume:
             trainer.restore()
             if start is not None:
@@ -124,7 +125,7 @@ def refine(
 
         from facegen.model.crisp_export import export_crisp
 
-        return export_crisp(trainer, note)
+        return export_crisp(trainer)
 
 
 def _choose_options(

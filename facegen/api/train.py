@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,7 +75,8 @@ def train(
         replicas: devices that train together, each on its part of every batch; give their number
             to `limit_hardware` too.
         jit: compile the steps with XLA, for one device.
-        note: about the data and its licence, for the model card.
+        note: about the data and its licence, for the model card; when resuming, by default the
+            checkpoint's.
         start_from: a folder of weights whose arrays the training begins with. The model card tells
             of them, and what they say of their licence. When resuming, the checkpoint's.
         log_dir: a folder for TensorBoard's events: losses and samples of every epoch.
@@ -105,15 +107,16 @@ def train(
             faces = _limit(whole, options, seed=model_options.seed)
             _check_faces(faces, options)  # before the network is built
             trainer = Trainer(folder, faces, model_options, options, replicas=replicas, jit=jit)
+            trainer.note = note
             if resume:
-                _go_on(trainer, start)
+                _go_on(trainer, start, whole)
             elif start is not None:
                 trainer.start_from(start)
             _train(trainer, log_dir, report)
 
             from facegen.model.export import export
 
-            export(trainer, note=note)
+            export(trainer)
             remove_unfinished(folder, CHECKPOINT)
     return Weights.load(folder)
 
@@ -182,9 +185,16 @@ def _choose_options(
         if model and replace(model, image_size=old_model.image_size) != old_model:
             raise InputError(
                 f"the network differs from that of the checkpoint in {folder}; only --epochs, "
-                "--learning-rate, --batch-size, --flip and --precision can change"
+                "--learning-rate, --batch-size, --flip, --precision, --limit and --patience can "
+                "change"
             )
-        return old_model, training or old_training
+        training = training or old_training
+        if (training.limit or math.inf) < (old_training.limit or math.inf):
+            raise InputError(
+                f"the training in {folder} has seen more than {training.limit} images, which the "
+                "model card would no longer tell; leave --limit out or give a larger one"
+            )
+        return old_model, training
     check_unused(folder, force=force)
     usual = ModelOptions() if start is None else start.model
     return model or usual, training or TrainingOptions()
@@ -210,8 +220,11 @@ def _check_replicas(
         )
 
 
-def _go_on(trainer: Trainer, start: Weights | None) -> None:
-    """Goes back to the checkpoint.
+def _go_on(trainer: Trainer, start: Weights | None, faces: FaceSet) -> None:
+    """Goes back to the checkpoint; where nothing is left to do, to the options it was made with.
+
+    Args:
+        faces: the whole face set.
 
     Raises:
         InputError: it is further than asked for, it began with other weights than `start`, or a
@@ -224,8 +237,13 @@ def _go_on(trainer: Trainer, start: Weights | None) -> None:
     done = trainer.epochs_done
     if done > wanted:
         raise InputError(f"{folder} has done {done} epochs already, more than --epochs {wanted}")
+    if trainer.is_done:  # or it would say of itself what was never done
+        _, made = read_checkpoint_options(folder)
+        trainer.options = replace(made, epochs=wanted, patience=trainer.options.patience)
+        trainer.faces = _limit(faces, made, seed=trainer.model_options.seed)
+        return
     weights = existing_weights(folder)
-    if not trainer.is_done and weights is not None and "crisp" in weights.config:
+    if weights is not None and "crisp" in weights.config:
         raise InputError(
             f"{folder} has a crisp decoder, which would not fit the model any more; copy "
             f"{CHECKPOINT} into a new folder, train on there, and refine again"

@@ -47,8 +47,9 @@ def _compare(console: Console, sources: Sequence[str]) -> None:
 
 def _check_outputs(output: Path | None, plot: Path | None, *, overwrite: bool, force: bool) -> Path:
     """Refuses outputs that exist already; returns the result's path."""
-    from facegen.io.files import check_output
+    from facegen.io.files import check_distinct, check_output
 
+    check_distinct(output or DEFAULT_OUTPUT, plot)
     if plot is not None:
         check_output(plot, force=force)
     return check_output(output or DEFAULT_OUTPUT, force=overwrite)

@@ -94,7 +94,9 @@ COUNTS = NumberList(click.IntRange(0, 64))
 @click.option("--seed", type=SEED, help="Of weights, order and points; by default a fresh one.")
 @start_option
 @resume_option
-@click.option("--note", default="", help="About the training, for the model card.")
+@click.option(
+    "--note", default="", help="About the training, for the model card; --resume keeps it."
+)
 @hardware_options
 @force_option
 @console_options

@@ -71,7 +71,11 @@ FEW = 1000  # faces: some hundreds are too few to learn from scratch what a face
 @click.option("--seed", type=SEED, help="Of weights, order and noise; by default a fresh one.")
 @start_option
 @resume_option
-@click.option("--note", default="", help="About the data and its licence, for the model card.")
+@click.option(
+    "--note",
+    default="",
+    help="About the data and its licence, for the model card; --resume keeps it.",
+)
 @click.option(
     "--log-dir",
     type=PATH,
@@ -160,7 +164,7 @@ def command(
             log_dir=log_dir,
             report=bar.report,
         )
-    end(output, weights.config["metrics"], console, bar)
+    end(output, weights.config["metrics"], console, bar, training.epochs)
 
 
 def begin(
@@ -180,10 +184,18 @@ def begin(
             )
 
 
-def end(output: Path, metrics: dict[str, Any], console: Console, bar: TrainingBar) -> None:
-    """Says which epoch's weights there are, and if a resumed run found nothing to do."""
-    if not bar.epochs:
-        done = int(metrics["last_epoch"]["epoch"])
+def end(
+    output: Path, metrics: dict[str, Any], console: Console, bar: TrainingBar, epochs: int
+) -> None:
+    """Says which epoch's weights there are, and if a resumed run found nothing to do.
+
+    Args:
+        epochs: that were wanted, in all.
+    """
+    done = int(metrics["last_epoch"]["epoch"])
+    if not bar.epochs and done < epochs:
+        console.say(f"--patience ended the training after epoch {done}; a larger one goes on")
+    elif not bar.epochs:
         console.say(f"all {done} epochs were done before; a larger --epochs goes on")
     if "best_epoch" in metrics:
         console.say(best_line(metrics))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
-from facegen.errors import InputError
+from facegen.errors import InputError, MissingFileError
 from facegen.io import hdf5
 from facegen.io.files import atomic_output
 from facegen.strict_json import to_json
@@ -67,12 +67,18 @@ def read_state(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def read_options(path: str | os.PathLike, key: str, kind: Callable[..., Options]) -> Options:
-    """The options that a checkpoint's state holds under a key, as `kind` makes them of its values.
+    """The options of a run to go on with: what a checkpoint's state holds under a key, as `kind`
+    makes them of its values.
 
     Raises:
         MissingFileError, InputError: there is none, or it is damaged.
     """
-    state = read_state(path)
+    try:
+        state = read_state(path)
+    except MissingFileError as error:
+        raise MissingFileError(
+            f"{error}: there is nothing to go on from; leave --resume out"
+        ) from error
     try:
         return kind(**state[key])
     except (KeyError, TypeError, ValueError) as error:

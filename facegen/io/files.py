@@ -42,6 +42,18 @@ def check_output(path: str | os.PathLike, *, force: bool = False) -> Path:
     return path
 
 
+def check_distinct(*paths: str | os.PathLike | None) -> None:
+    """Says before the work begins if two outputs of one command would replace each other.
+
+    Raises:
+        OutputError: two of the paths are one file; None is no output.
+    """
+    named = [path for path in paths if path is not None]
+    for i, path in enumerate(named):
+        if os.path.realpath(path) in map(os.path.realpath, named[:i]):
+            raise OutputError(f"{path} is named for two outputs; choose another name for one")
+
+
 @contextmanager
 def output_errors(path: str | os.PathLike) -> Iterator[None]:
     """Turns what the operating system says while `path` is written into one clear line."""

@@ -80,7 +80,8 @@ class AdversarialModel:
         self.dtype = tf.bfloat16 if options.precision == "bfloat16" else tf.float32
         precision = "mixed_bfloat16" if options.precision == "bfloat16" else "float32"
         self.decoder = CrispDecoder(plain.options, options, precision=precision)
-        self.decoder.to_pixels.set_weights(plain.decoder.get_layer("to_pixels").get_weights())
+        if not plain.options.decoder_dense:  # whose units the plain one's to_pixels takes, not z
+            self.decoder.to_pixels.set_weights(plain.decoder.get_layer("to_pixels").get_weights())
         self.average = CrispDecoder(plain.options, options)
         for average, variable in zip(self.average.weights, self.decoder.weights, strict=True):
             average.assign(variable)

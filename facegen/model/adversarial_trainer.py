@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
@@ -102,6 +102,7 @@ class AdversarialTrainer:
         self.step = 0  # of the epoch that is not done yet
         self.sums: Metrics = {}  # of its metrics
         self.ancestors: list[Ancestor] = []  # of what the run began with
+        self.note = ""  # about the training
         self._recent: list[Metrics] = []
         self._plain_variety = self.model.plain_variety()
         self._seed = lambda number: tf.constant([options.seed, number], tf.int64)
@@ -143,12 +144,13 @@ class AdversarialTrainer:
             "step": self.step,
             "sums": self.sums,
             **({"ancestors": self.ancestors} if self.ancestors else {}),
+            **({"note": self.note} if self.note else {}),
         }
         save_checkpoint(self.path, self.model.variables, state)
         self._saved = time.monotonic()
 
     def restore(self) -> None:
-        """Goes back to the checkpoint.
+        """Goes back to the checkpoint; where nothing is left to do, to its options.
 
         Raises:
             InputError: it is of another network, another model or another face set, or in the
@@ -159,8 +161,12 @@ class AdversarialTrainer:
             # Without the NaNs that stood for missing metrics once.
             self.history = [{k: v for k, v in row.items() if v == v} for row in state["history"]]
             self.ancestors = [dict(ancestor) for ancestor in state.get("ancestors", [])]
+            self.note = self.note or str(state.get("note", ""))
             self.step, self.sums = int(state["step"]), dict(state["sums"])
-            batch_size = int(state["options"]["batch_size"])
+            made = CrispOptions(**state["options"])
+        batch_size, epochs = made.batch_size, self.options.epochs
+        if self.epochs_done == epochs:  # or the decoder would say of itself what was never done
+            self.options = replace(made, epochs=epochs)
         if self.step and batch_size != self.options.batch_size:
             raise InputError(
                 f"{self.path} is in the middle of an epoch, where the batch size can't change from "

@@ -21,7 +21,7 @@ from facegen.model.history import history_picture
 from facegen.model.model_card import with_crisp_section
 
 
-def export_crisp(trainer: AdversarialTrainer, note: str = "") -> Weights:
+def export_crisp(trainer: AdversarialTrainer) -> Weights:
     """Writes the moving average as arrays and graph, checks them, and records them.
 
     Raises:
@@ -39,7 +39,7 @@ def export_crisp(trainer: AdversarialTrainer, note: str = "") -> Weights:
         "data": {
             "fingerprint": trainer.faces.fingerprint,
             "feature_network_sha256": trainer.network_sha256,
-            "note": note,
+            "note": trainer.note,
         },
         **({"ancestors": trainer.ancestors} if trainer.ancestors else {}),
         "metrics": {"last_epoch": last, "export_difference": difference},

@@ -165,7 +165,7 @@ def latent_radii(model: Autoencoder, faces: FaceSet) -> dict[str, float]:
     return quantiles(np.concatenate(radii), digits=4)
 
 
-def export(trainer: Trainer, *, note: str = "") -> None:
+def export(trainer: Trainer) -> None:
     """Writes everything a folder of weights holds; it appears when all is written.
 
     The arrays are those of the best epoch, if the run has kept it, else of the last one.
@@ -183,7 +183,7 @@ def export(trainer: Trainer, *, note: str = "") -> None:
     round_to_float16(model.encoder.weights)
     round_to_float16(model.decoder.weights)
     metrics = {**_figures(trainer), "export_difference": differences}
-    data = _describe_data(trainer.faces, note)
+    data = _describe_data(trainer.faces, trainer.note)
     old = _same_encoder(folder, hashlib.sha256(encoder).hexdigest())
     keep = old if old is not None and "crisp" in old.config else None
     card = model_card(model.options, trainer.options, data, metrics, trainer.ancestors)

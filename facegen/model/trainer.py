@@ -80,6 +80,7 @@ class Trainer:
         self.history: list[Metrics] = []
         self.best: BestEpoch | None = None  # only with options.patience
         self.ancestors: list[Ancestor] = []  # of what the run began with
+        self.note = ""  # about the data and their licence
         strategy = make_strategy(replicas)
         self.model = Autoencoder(model_options, strategy=strategy, precision=options.precision)
         with strategy.scope():
@@ -148,6 +149,7 @@ class Trainer:
             "face_set": self.faces.fingerprint,
             "history": self.history,
             **({"ancestors": self.ancestors} if self.ancestors else {}),
+            **({"note": self.note} if self.note else {}),
             **({"best_epoch": self.best.epoch} if self.best else {}),
         }
         kept = self.best.arrays if self.best else ()
@@ -178,6 +180,7 @@ class Trainer:
         with read_errors(self.folder / CHECKPOINT):
             self.history = [dict(row) for row in state["history"]]
             self.ancestors = [dict(ancestor) for ancestor in state.get("ancestors", [])]
+            self.note = self.note or str(state.get("note", ""))
             best = int(state.get("best_epoch", 0))
             loss = self.history[best - 1]["test_total_loss"] if best else 0.0
         if self.options.patience is not None and best:

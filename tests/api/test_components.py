@@ -14,11 +14,13 @@ import pytest
 from facegen.api.components import components, first_layer
 from facegen.api.info import info
 from facegen.errors import InputError, MissingFileError
+from facegen.io.files import sha256_of
 from facegen.io.latent_writer import write_latents
-from facegen.io.weights import Weights
+from facegen.io.weights import ARRAYS_FORMAT, ARRAYS_VERSION, Weights
 from facegen.latent.components import Components, factorize, find_components, is_component
 from facegen.latent.directions import Directions, Move
 from facegen.latent.move_choice import MoveChoice
+from facegen.options import ModelOptions
 from running import facegen
 
 LATENT_DIM = 8
@@ -130,6 +132,26 @@ def test_the_weights_alone_give_the_layers_directions_with_steps_of_1(toy_weight
     assert found.names == ["layer-1", "layer-2", "layer-3"]
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-6)
     assert [row["label"] for row in found.summary()] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("dense", "decoder_dense", "layer"),
+    [(7, 0, "to_pixels"), (0, 5, "decoder_dense"), (7, 5, "decoder_dense")],
+)
+def test_the_first_layer_is_the_decoders_own_whatever_the_encoder_has(
+    dense: int, decoder_dense: int, layer: str, tmp_path: Path
+):
+    path = tmp_path / "decoder.h5"
+    kernels = {"to_pixels": np.full((decoder_dense or LATENT_DIM, 9), 2.0)}
+    if decoder_dense:
+        kernels["decoder_dense"] = np.full((LATENT_DIM, decoder_dense), 3.0)
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"format": ARRAYS_FORMAT, "format_version": ARRAYS_VERSION})
+        for name, kernel in kernels.items():
+            file[f"{name}/kernel"] = kernel
+    model = ModelOptions(latent_dim=LATENT_DIM, dense=dense, decoder_dense=decoder_dense)
+    weights = Weights(tmp_path, {"files": {path.name: sha256_of(path)}}, model)
+    np.testing.assert_array_equal(first_layer(weights), kernels[layer])
 
 
 def test_a_file_comes_back_as_it_was_written(found: Components, tmp_path: Path):

@@ -137,10 +137,15 @@ def test_a_crisp_decoder_begins_as_one_without_mapping_and_residual_blocks(numbe
     np.testing.assert_array_equal(numbers["deep_logits"], numbers["shallow_logits"])
 
 
+def test_a_model_with_a_dense_layer_in_its_decoder_gets_a_crisp_one(runs: Path):
+    assert np.load(runs / "dense.npy").shape == (2, 32, 32, 3)
+
+
 def test_a_resumed_run_equals_the_unbroken_one(runs: Path):
     unbroken, resumed = (Weights.load(runs / name) for name in ("unbroken", "resumed"))
     assert unbroken.config["files"] == resumed.config["files"]
     assert unbroken.config["crisp"] == resumed.config["crisp"]
+    assert resumed.config["crisp"]["data"]["note"] == "Crisp toys."
     stopped_at = json.loads((runs / "stopped.json").read_text())
     assert stopped_at == {"epoch": 2, "step": 3}
 
@@ -176,6 +181,11 @@ def test_a_start_has_the_other_model_s_network_and_no_imitation(runs: Path, toy_
     assert options.imitation_epochs == 0
     with pytest.raises(InputError, match="have no crisp decoder"):
         read_start_options(toy_weights)
+
+
+def test_a_finished_decoder_says_what_it_was_made_with_whatever_it_is_resumed_with(runs: Path):
+    once, twice = (Weights.load(runs / name).config["crisp"] for name in ("resumed", "twice"))
+    assert twice["options"] == once["options"]
 
 
 def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):
@@ -298,7 +308,7 @@ def test_another_network_does_not_resume(runs: Path, toy_faces: Path):
 
 @pytest.mark.usefixtures("with_tensorflow")
 def test_resuming_without_a_checkpoint_says_so(toy_weights: Path, toy_faces: Path):
-    with pytest.raises(MissingFileError, match=r"crisp_checkpoint\.h5 does not exist"):
+    with pytest.raises(MissingFileError, match="nothing to go on from; leave --resume out"):
         refine(toy_weights, toy_faces, resume=True)
 
 

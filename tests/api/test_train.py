@@ -98,6 +98,18 @@ def test_a_limit_is_what_the_model_is_made_from(toys: Path):
     }
 
 
+def test_a_finished_model_says_what_it_was_made_with_whatever_it_is_resumed_with(toys: Path):
+    first, second = (Weights.load(toys / name).config for name in ("two", "two_again"))
+    for part in ("training", "data", "metrics"):
+        assert second[part] == first[part]
+    assert second["data"]["note"] == "Two epochs of toys."
+
+
+def test_a_resumed_run_is_not_limited_to_fewer_images_than_it_has_seen(toys: Path):
+    refused = json.loads((toys / "refused.json").read_text())
+    assert "has seen more than 199 images" in refused["fewer"]
+
+
 def test_the_first_images_of_a_seeded_order_are_those_of_every_larger_limit(toy_faces: Path):
     def rows(limit: int, seed: int = 1) -> set[int]:
         options = TrainingOptions(limit=limit)
@@ -353,7 +365,7 @@ def test_a_model_whose_export_was_stopped_says_how_to_go_on(toys: Path):
 
 @pytest.mark.usefixtures("with_tensorflow")
 def test_resuming_without_a_checkpoint_says_so(tmp_path: Path, toy_faces: Path):
-    with pytest.raises(MissingFileError, match=r"checkpoint\.h5 does not exist"):
+    with pytest.raises(MissingFileError, match="nothing to go on from; leave --resume out"):
         train(toy_faces, tmp_path / "nothing", resume=True)
 
 

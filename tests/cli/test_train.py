@@ -55,10 +55,19 @@ def test_a_resumed_run_with_nothing_to_do_says_so(
         if trained:
             bar.report(Progress(24, 24, 3, 3, {"total_loss": 1.0}, {"total_loss": 1.0}))
     capsys.readouterr()
-    end(Path("w"), {"last_epoch": {"epoch": 24}}, Console(quiet=False), bar)
+    end(Path("w"), {"last_epoch": {"epoch": 24}}, Console(quiet=False), bar, epochs=24)
     said = capsys.readouterr()
     nothing = "all 24 epochs were done before; a larger --epochs goes on\n"
     assert (said.out, said.err) == ("w\n", "" if trained else nothing)
+
+
+def test_a_run_that_patience_ended_goes_on_with_more_of_it(capsys: pytest.CaptureFixture[str]):
+    metrics = {name: {"epoch": 3, "test_total_loss": 1.0} for name in ("last_epoch", "best_epoch")}
+    with TrainingBar(Console(quiet=False), epoch_line, decimals=1) as bar:
+        end(Path("w"), metrics, Console(quiet=False), bar, epochs=30)
+    said = capsys.readouterr().err
+    assert "--patience ended the training after epoch 3; a larger one goes on\n" in said
+    assert "--epochs" not in said
 
 
 def test_a_crisp_decoder_of_an_earlier_network_is_no_start(monkeypatch: pytest.MonkeyPatch):

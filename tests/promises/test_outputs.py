@@ -482,3 +482,26 @@ def test_an_environment_that_has_hdf5_lock_is_named(work: Path, tmp_path: Path):
     assert done.returncode == 1
     assert "HDF5_USE_FILE_LOCKING=TRUE has it lock what facegen has locked" in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+# Two outputs of one command
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("analyze", "pca", "latents.h5", "--csv"),
+        ("analyze", "tsne", "latents.h5", "--csv"),
+        ("analyze", "neighbours", "latents.h5", "--n", 1, "--sheet"),
+        ("evaluate", "faces.h5", "--pixels-only", "--plot"),
+    ],
+    ids=["pca", "tsne", "neighbours", "evaluate"],
+)
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "force"])
+def test_two_outputs_of_one_name_are_refused_before_the_work(
+    work: Path, command: tuple[object, ...], force: tuple[str, ...]
+):
+    done = facegen(*command, work / "both.png", "-o", "both.png", *force)
+    assert isinstance(done.exception, OutputError), done.output
+    assert "both.png is named for two outputs" in str(done.exception)
+    assert not (work / "both.png").exists()
