@@ -39,6 +39,7 @@ PENDING = "pending"
 PLACEHOLDER = re.compile(r"\{([^{}\n]+/[^{}\n]+)\}")
 LINK = re.compile(r"!?\[([^]]+)\]\(reproduction/([^)]+)\)")
 # 3 (2 to 4), 2 to 4 and the like: once is enough.
+ONE = re.compile(r" \(1 of \d\) \(one seed\)")
 REPEATED = re.compile(rf"{PENDING}(?:(?:,| to|;|:)? \(?{PENDING}\)?)+")
 FORM = re.compile(r"(?P<places>.+?)(?: (?P<format>,?\.\d[feg%]))?(?: (?P<summary>range|largest))?")
 
@@ -204,7 +205,7 @@ def filled(words: str, folder: Path = FIGURES) -> str:
         return " | ".join(f"{{{place}}} ({{{place} range}})" for place in places)
 
     filled_in = PLACEHOLDER.sub(fill, ROW.sub(row, words))
-    return HEAD + REPEATED.sub(PENDING, LINK.sub(link, filled_in))
+    return HEAD + ONE.sub(" (one seed)", REPEATED.sub(PENDING, LINK.sub(link, filled_in)))
 
 
 def merge(before: str, after: str) -> str:
