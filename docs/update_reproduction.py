@@ -59,7 +59,13 @@ TAKEN = {
         name: name
         for name in (
             *(NUMBERS, "start-from.md", "neighbours.json", "neighbours.png", "weights.png"),
-            *("weights-faces.png", "controls-radius.json", "controls-radius.png", "own-faces.png"),
+            *(
+                "start-zoomed.md",
+                "weights-faces.png",
+                "controls-radius.json",
+                "controls-radius.png",
+                "own-faces.png",
+            ),
         )
     },
     "networks/networks.md": "networks.md",

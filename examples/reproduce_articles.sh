@@ -285,6 +285,7 @@ part_networks() {
 
 part_start() {
     print start-from.md python "$examples/start_from.py" faces.h5 start
+    print start-zoomed.md python "$examples/start_from.py" faces.h5 start-zoomed --zoom 1.3
 }
 
 part_larger() {

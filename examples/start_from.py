@@ -22,6 +22,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from PIL import Image
 
 from facegen import Codec, FaceSet, Weights
 from facegen.analysis.quality import cross_entropy, cross_entropy_floor
@@ -41,7 +42,19 @@ def choose_rows(is_test: np.ndarray, people: np.ndarray, seed: int) -> tuple[np.
     return rows[: train + TEST_IMAGES], train
 
 
-def write_small_set(source: Path, path: Path, seed: int) -> None:
+def zoomed(images: np.ndarray, zoom: float) -> np.ndarray:
+    """The middle of each image, enlarged to its size: uint8 (n, size, size, 3)."""
+    size = images.shape[1]
+    edge = size * (1 - 1 / zoom) / 2
+    box = (edge, edge, size - edge, size - edge)
+    resized = [
+        Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS, box)
+        for image in images
+    ]
+    return np.stack([np.asarray(image) for image in resized])
+
+
+def write_small_set(source: Path, path: Path, seed: int, zoom: float) -> None:
     """Writes the small face set, unless it is there."""
     if path.exists():
         return
@@ -51,7 +64,7 @@ def write_small_set(source: Path, path: Path, seed: int) -> None:
         rows, train = choose_rows(faces.is_test, people, seed)
         writer = FaceSetWriter(path, size=faces.size, source=faces.source, crop=faces.crop)
         with writer:
-            writer.append(faces.read(rows), faces.read_names(rows))
+            writer.append(zoomed(faces.read(rows), zoom), faces.read_names(rows))
             writer.set_split(np.arange(len(rows)) >= train)
             writer.set_labels(people[rows], None, [])
 
@@ -101,10 +114,11 @@ def main() -> None:
         metavar="RATE",
         help="the first is that from scratch, too (%(default)s)",
     )
+    parser.add_argument("--zoom", type=float, default=1.0, help="of all images (%(default)s)")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     small = options.folder / "faces.h5"
-    write_small_set(options.faces, small, seed=0)
+    write_small_set(options.faces, small, seed=0, zoom=options.zoom)
     weights = Weights.load()
     runs = {"scratch": ["--learning-rate", options.learning_rates[0]]}
     for rate in options.learning_rates:

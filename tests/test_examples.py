@@ -182,6 +182,15 @@ def test_the_systemd_unit_runs(home: Path, toy_weights: Path):
         assert "Unknown" not in done.stderr
 
 
+def test_start_from_zooms_into_the_middle_of_its_images():
+    zoomed = runpy.run_path(str(EXAMPLES / "start_from.py"))["zoomed"]
+    image = np.zeros((1, 12, 12, 3), np.uint8)
+    image[:, 3:9, 3:9] = 200
+    np.testing.assert_array_equal(zoomed(image, 1.0), image)
+    assert zoomed(image, 2.0).min() > 150
+    assert zoomed(image, 0.99).shape == image.shape
+
+
 def test_the_small_face_set_of_start_from_has_no_person_on_both_sides():
     choose_rows = runpy.run_path(str(EXAMPLES / "start_from.py"))["choose_rows"]
     people = np.arange(3000) // 3
