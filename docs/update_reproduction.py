@@ -235,6 +235,9 @@ def take(folder: Path) -> None:
         elif name == NUMBERS:
             merged = merge((FIGURES / name).read_text(), (folder / source).read_text())
             (FIGURES / name).write_text(merged)
+        elif name.endswith(".md"):  # a page of the documentation, which has a title
+            table = (folder / source).read_text(encoding="utf-8")
+            (FIGURES / name).write_text(f"# {Path(name).stem}\n\n{table}", encoding="utf-8")
         else:
             shutil.copyfile(folder / source, FIGURES / name)
 
