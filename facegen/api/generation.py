@@ -15,7 +15,7 @@ from PIL import Image
 from facegen.errors import OutputError
 from facegen.images.sharpening import Sharpening
 from facegen.images.sheets import ROWS_PER_PAGE, make_sheet, save_png
-from facegen.io.files import check_output, output_errors
+from facegen.io.files import check_output, output_folder
 from facegen.latent.samplers import PointSampler
 from facegen.model.codec import Codec
 from facegen.row_ranges import format_rows
@@ -134,18 +134,17 @@ def generate_individual(
         OutputError: a picture exists (without `force`) or can't be written.
     """
     folder = Path(folder)
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     digits = len(str(max(rows)))
     paths = {row: folder / f"face-{row:0{digits}}.png" for row in rows}
     taken = next((path for path in paths.values() if path.exists() and not force), None)
     if taken:
         raise OutputError(f"{taken} exists already; choose another folder or add --force")
-    for some, faces in generation.batches(list(paths)):
-        for row, face in zip(some, faces, strict=True):
-            provenance = generation.provenance([row])
-            save_png(Image.fromarray(face), paths[row], provenance, force=force)
-            progress(1)
+    with output_folder(folder):
+        for some, faces in generation.batches(list(paths)):
+            for row, face in zip(some, faces, strict=True):
+                provenance = generation.provenance([row])
+                save_png(Image.fromarray(face), paths[row], provenance, force=force)
+                progress(1)
     return list(paths.values())
 
 

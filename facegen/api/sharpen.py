@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from PIL import Image, ImageCms
@@ -14,7 +15,7 @@ from facegen.images.metadata import encode_like
 from facegen.images.photo_sources import Photo, find_photos
 from facegen.images.sharpening import Sharpening, sharpen_image
 from facegen.images.sheets import open_picture, read_grid
-from facegen.io.files import atomic_output, output_errors
+from facegen.io.files import atomic_output, output_folder
 from facegen.io.inputs import keep_inputs
 from facegen.io.picture_headers import is_deep
 from facegen.io.pictures import decoding_errors
@@ -172,12 +173,10 @@ def sharpen(
         path = path_of(photo)
         try:
             data = photo.read()
-            if into_folder:
-                with output_errors(path.parent):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-            sharpen_bytes(
-                data, photo.name, path, sharpening, picture_format=picture_format, force=force
-            )
+            with output_folder(path.parent) if into_folder else nullcontext():
+                sharpen_bytes(
+                    data, photo.name, path, sharpening, picture_format=picture_format, force=force
+                )
         except InputError as error:
             skipped += 1
             on_skip(photo.name, str(error))

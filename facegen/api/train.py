@@ -11,7 +11,7 @@ from pathlib import Path
 from facegen.errors import InputError, OutputError
 from facegen.io.checkpoint import read_options
 from facegen.io.face_set import FaceSet
-from facegen.io.files import output_errors
+from facegen.io.files import output_folder
 from facegen.io.locks import exclusive
 from facegen.io.weights import CHECKPOINT, CONFIG, Weights, existing_weights
 from facegen.io.weights_writer import check_note, remove_unfinished
@@ -99,9 +99,7 @@ def train(
     with FaceSet.open(faces_path) as whole:
         if start is not None:
             whole.check_size(start.model.image_size, f"the weights {start.name} need")
-        with output_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(folder / CONFIG):
+        with output_folder(folder), exclusive(folder / CONFIG):
             model_options, options = _choose_options(folder, *wanted)
             model_options = replace(model_options, image_size=whole.size)
             faces = _limit(whole, options, seed=model_options.seed)

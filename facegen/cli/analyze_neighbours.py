@@ -11,6 +11,7 @@ from facegen.cli import summaries
 from facegen.cli.analyze_options import finish, output_option, seed_option, stores_argument
 from facegen.cli.options import (
     PATH,
+    WEIGHTS,
     FiniteFloat,
     NumberList,
     console_options,
@@ -25,7 +26,7 @@ from facegen.cli.terminal import Console
 @stores_argument
 @click.option(
     "--weights",
-    type=PATH,
+    type=WEIGHTS,
     multiple=True,
     help="Folder of weights that made a store; repeat it for several. Each store finds its own. "
     "By default $FACEGEN_WEIGHTS, else the model that comes with facegen.",

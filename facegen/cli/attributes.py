@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from facegen.cli.attribute_options import NameList
-from facegen.cli.options import PATH, console_options, force_option
+from facegen.cli.options import PATH, WEIGHTS, console_options, force_option
 from facegen.cli.terminal import Console, printable
 
 
@@ -76,7 +76,7 @@ def _component_table(summary: list[dict[str, Any]]) -> list[str]:
 )
 @click.option(
     "--weights",
-    type=PATH,
+    type=WEIGHTS,
     help="With --unsupervised: the weights that made the store; by default $FACEGEN_WEIGHTS, else "
     "the model that comes with facegen.",
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from facegen.cli.options import PATH, console_options, force_option
+from facegen.cli.options import PATH, WEIGHTS, console_options, force_option
 from facegen.cli.terminal import Console
 
 # What stands behind the store's name in that of an output without -o.
@@ -17,7 +17,7 @@ ONNX = "onnx"
 
 
 @click.command("export")
-@click.argument("source", type=PATH, metavar="LATENTS.h5|WEIGHTS", required=False)
+@click.argument("source", type=WEIGHTS, metavar="LATENTS.h5|WEIGHTS", required=False)
 @click.option("--npy", "kind", flag_value="npy", help="NumPy's format: float32 (rows, dimensions).")
 @click.option("--csv", "kind", flag_value="csv", help="CSV: row, name, split, coordinates.")
 @click.option(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from facegen.cli.options import PATH
+from facegen.cli.options import WEIGHTS
 from facegen.cli.terminal import Console
 
 WORDS = {None: "none", True: "yes", False: "no"}
@@ -57,7 +57,7 @@ def _description(values: dict[str, Any]) -> list[str]:
 
 
 @click.command("info")
-@click.argument("file", type=PATH, required=False)
+@click.argument("file", type=WEIGHTS, required=False)
 @click.option(
     "--hardware", is_flag=True, help="Say instead what training could use: processors, GPUs."
 )
@@ -68,12 +68,14 @@ def command(file: Path | None, hardware: bool, as_json: bool) -> None:
     FILE is anything that facegen wrote: a face set, a store (latents.h5), a sampler, directions
     (attributes.h5), a folder of weights, a checkpoint, a picture, an animation, a report, JSON of
     evaluate or analyze, an export as Parquet, SQLite, ONNX or for the projector. Of a Keras file it
-    says what it is, without running it. Of weights it tells the layers, too, and their parameters.
+    says what it is, without running it. Of weights it tells the layers, too, and their parameters;
+    'default' are those of commands without --weights.
 
     \b
     Examples:
         facegen info latents.h5
         facegen info sheet.png --json
+        facegen info default
         facegen info --hardware
     """
     if file is not None and hardware:

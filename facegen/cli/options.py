@@ -60,6 +60,17 @@ class FilePath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class WeightsPath(FilePath):
+    """A folder of weights; 'default', if there is no such folder, is the one without --weights."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value) == "default" and not os.path.lexists(value):
+            from facegen.io.weights import default_weights_path
+
+            return default_weights_path()
+        return super().convert(value, param, ctx)
+
+
 class ShardType(click.ParamType):
     """'3/16': a part and how many there are."""
 
@@ -74,6 +85,7 @@ class ShardType(click.ParamType):
 
 SEED = click.IntRange(0, MAX_SEED)
 PATH = FilePath()
+WEIGHTS = WeightsPath()
 BOX = NumberList(click.IntRange(0, 10**6), length=4)
 SIZES = NumberList(click.IntRange(1, 65536))
 RADIUS = FiniteFloat(0, 1000, min_open=True)
@@ -162,10 +174,10 @@ def weights_options(function: Callable, *, several: bool = False) -> Callable:
     """Adds --weights, with `several` repeatable, and --threads."""
     weights_option = click.option(
         "--weights",
-        type=PATH,
+        type=WEIGHTS,
         multiple=several,
-        help="Folder that 'facegen train' wrote; by default $FACEGEN_WEIGHTS, "
-        "else the model that comes with facegen." + " Repeatable: a row for each." * several,
+        help="Folder that 'facegen train' wrote; by default $FACEGEN_WEIGHTS, else the model that "
+        "comes with facegen." + " Repeatable, also with 'default': a row for each." * several,
     )
     return add_options(function, weights_option, threads_option)
 

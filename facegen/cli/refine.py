@@ -22,7 +22,7 @@ from facegen.cli.options import (
     resume_option,
 )
 from facegen.cli.terminal import Console
-from facegen.cli.training_bar import TrainingBar, start_option, start_path
+from facegen.cli.training_bar import TrainingBar, start_option
 from facegen.options import PRECISIONS, CrispOptions
 from facegen.seeds import seed_or_draw
 
@@ -141,7 +141,6 @@ def command(
     from facegen.model.devices import check_tensorflow, limit_hardware
 
     check_tensorflow()
-    start_from = start_path(start_from)
     if resume:
         options = read_crisp_options(weights)
     else:
@@ -163,6 +162,8 @@ def command(
             feature_network=feature_network,
             report=bar.report,
         )
+    if not bar.epochs:
+        console.say(f"all {options.epochs} epochs were done before; a larger --epochs goes on")
     console.result(weights, metrics=result.config["crisp"]["metrics"])
 
 

@@ -26,7 +26,6 @@ from facegen.cli.training_bar import (
     best_line,
     epoch_line,
     start_option,
-    start_path,
 )
 from facegen.options import PRECISIONS, ModelOptions, TrainingOptions
 from facegen.seeds import seed_or_draw
@@ -137,7 +136,6 @@ def command(
     from facegen.model.devices import check_tensorflow, limit_hardware
 
     check_tensorflow()
-    start_from = start_path(start_from)
     if resume:
         model, training = read_checkpoint_options(output)
         model = with_arguments(model, arguments, only_given=True)

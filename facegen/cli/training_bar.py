@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from facegen.cli.options import PATH
+from facegen.cli.options import WEIGHTS
 from facegen.cli.terminal import Bars, Console
 
 if TYPE_CHECKING:
     from facegen.model.trainer import Progress
-
-DEFAULT_START = "default"
 
 
 class TrainingBar(Bars):
@@ -53,19 +50,9 @@ class TrainingBar(Bars):
         self.count(1)
 
 
-def start_path(start_from: Path | None) -> Path | None:
-    """The folder that --start-from names."""
-    if start_from != Path(DEFAULT_START):
-        return start_from
-
-    from facegen.io.weights import default_weights_path
-
-    return default_weights_path()
-
-
 start_option = click.option(
     "--start-from",
-    type=PATH,
+    type=WEIGHTS,
     metavar="WEIGHTS",
     help="Begin with the arrays of a trained model, not from scratch: a folder, or 'default' for "
     "the model that commands take without --weights.",

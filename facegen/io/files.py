@@ -16,6 +16,7 @@ from pathlib import Path
 from facegen.errors import FacegenError, MissingFileError, OutputError
 from facegen.io.inputs import is_input
 from facegen.io.temporaries import CANNOT, Temporary, is_named, taken, temporary_file
+from facegen.signals import undisturbed
 
 
 def check_output(path: str | os.PathLike, *, force: bool = False) -> Path:
@@ -103,22 +104,32 @@ def atomic_outputs(
         OutputError: as `atomic_output`.
     """
     folder = Path(folder)
-    made = not os.path.lexists(folder)
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with output_folder(folder), ExitStack() as stack:  # it ends with what it began with
+        outputs = (atomic_output(folder / name, force=force) for name in reversed(names))
+        temporaries = [stack.enter_context(output) for output in outputs]
+        yield temporaries[::-1]
+        for temporary in temporaries:  # the disk may turn out to be full
+            with output_errors(folder):
+                temporary.sync()
+
+
+@contextmanager
+@undisturbed  # what runs in the block is not part of it
+def output_folder(folder: Path) -> Iterator[None]:
+    """Makes a folder, and those above it; what is still empty of them at the end goes again.
+
+    Raises:
+        OutputError: it can't be made.
+    """
+    new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
-        with ExitStack() as stack:  # it ends with what it began with
-            outputs = (atomic_output(folder / name, force=force) for name in reversed(names))
-            temporaries = [stack.enter_context(output) for output in outputs]
-            yield temporaries[::-1]
-            for temporary in temporaries:  # the disk may turn out to be full
-                with output_errors(folder):
-                    temporary.sync()
-    except BaseException:
-        if made:
+        with output_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for path in new:
             with suppress(OSError):
-                folder.rmdir()
-        raise
+                path.rmdir()
 
 
 @contextmanager

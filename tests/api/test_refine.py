@@ -188,6 +188,13 @@ def test_a_finished_decoder_says_what_it_was_made_with_whatever_it_is_resumed_wi
     assert twice["options"] == once["options"]
 
 
+def test_a_resumed_run_with_nothing_to_do_says_so(runs: Path, toy_faces: Path, tmp_path: Path):
+    weights = shutil.copytree(runs / "unbroken", tmp_path / "weights")
+    done = run_python("-m", "facegen", "refine", weights, toy_faces, "--resume")
+    assert done.returncode == 0
+    assert "all 3 epochs were done before; a larger --epochs goes on\n" in done.stderr
+
+
 def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):
     before, after = Weights.load(toy_weights), Weights.load(runs / "unbroken")
     old = dict(before.config["files"])

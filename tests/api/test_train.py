@@ -22,13 +22,12 @@ from PIL import Image
 from facegen.api.train import _limit, read_checkpoint_options, train
 from facegen.cli.terminal import Console
 from facegen.cli.train import command, new_network
-from facegen.cli.training_bar import start_path
 from facegen.errors import InputError, MissingFileError, OutputError
 from facegen.io.checkpoint import read_state
 from facegen.io.face_set import FaceSet
 from facegen.io.face_set_writer import FaceSetWriter
 from facegen.io.provenance import read_provenance
-from facegen.io.weights import Weights, default_weights_path
+from facegen.io.weights import Weights
 from facegen.model.batches import training_batches
 from facegen.model.codec import Codec
 from facegen.options import ModelOptions, TrainingOptions
@@ -225,20 +224,14 @@ def test_a_started_run_has_the_other_network_but_for_what_is_given(
     assert model == replace(Weights.load(toy_weights).model, seed=7, **changes)
 
 
-def test_the_model_of_facegen_may_be_named_default(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("FACEGEN_WEIGHTS", raising=False)
-    assert start_path(Path("default")) == default_weights_path()
-    assert start_path(Path("./mine/default")) == Path("mine/default")
-    assert start_path(None) is None
-
-
 def test_patience_needs_test_images(with_tensorflow, tmp_path: Path):
     path = tmp_path / "faces.h5"
     with FaceSetWriter(path, size=32, source="x", crop="none") as writer:
         writer.append(np.zeros((40, 32, 32, 3), np.uint8), [str(i) for i in range(40)])
     options = TrainingOptions(batch_size=32, patience=1)
     with pytest.raises(InputError, match="has no test images, whose loss --patience goes by"):
-        train(path, tmp_path / "w", options=options)
+        train(path, tmp_path / "weights" / "w", options=options)
+    assert not (tmp_path / "weights").exists()
 
 
 def test_the_losses_fall(toys: Path):

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from facegen.cli.main import COMMANDS, cli
 from facegen.io.locks import hold_lock
+from facegen.io.weights import default_weights_path
 from running import REPOSITORY, python_environment, run_python
 
 FACEGEN = ("-m", "facegen")
@@ -31,6 +32,25 @@ def commands() -> list[tuple[str, click.Command]]:
         if isinstance(command, click.Group):
             found += [(f"{name} {sub}", command.commands[sub]) for sub in command.commands]
     return found
+
+
+def test_the_model_without_weights_is_named_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FACEGEN_WEIGHTS", raising=False)
+    read = [
+        option.type
+        for _, command in commands()
+        for option in command.params
+        if {"--weights", "--start-from"}.intersection(option.opts)
+    ]
+    assert len(read) > 10
+    assert {kind.convert("default", None, None) for kind in read} == {default_weights_path()}
+    monkeypatch.setenv("FACEGEN_WEIGHTS", "mine")
+    assert {kind.convert("default", None, None) for kind in read} == {Path("mine")}
+    (tmp_path / "default").mkdir()  # one's own
+    assert {kind.convert("default", None, None) for kind in read} == {Path("default")}
 
 
 @pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value))

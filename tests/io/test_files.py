@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
-from facegen.io.files import atomic_output, check_output, output_errors, sha256_of
+from facegen.io.files import (
+    atomic_output,
+    check_output,
+    output_errors,
+    output_folder,
+    sha256_of,
+)
 from running import run_python
 
 
@@ -49,6 +55,23 @@ def test_an_error_before_anything_is_written_leaves_no_output(tmp_path):
     with pytest.raises(ValueError, match="first"), atomic_output(tmp_path / "out.txt"):
         raise ValueError("first")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_was_made_for_outputs_is_gone_if_there_are_none(tmp_path):
+    def fail(folder: Path, *written: Path) -> None:
+        with output_folder(folder):
+            assert folder.is_dir()
+            for path in written:
+                path.write_text("whole")
+            raise ValueError("later")
+
+    (tmp_path / "old").mkdir()
+    for folder in (tmp_path / "new", tmp_path / "old" / "of" / "them", tmp_path / "old"):
+        with pytest.raises(ValueError, match="later"):
+            fail(folder)
+    with pytest.raises(ValueError, match="later"):
+        fail(tmp_path / "used" / "folder", tmp_path / "used" / "first")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["first", "old", "used"]
 
 
 def test_nothing_is_overwritten_without_force(tmp_path):
