@@ -77,9 +77,10 @@ TAKEN = {
         for picture in ("normal", "gaussian", "tsne-30", "tsne-10", "clusters-mu")
     },
     **{f"{name}-normal.png": f"{name}-normal.png" for name in ("ae-bn-1", "tiny-nobn-1")},
+    **{f"default-{name}.json": f"default-{name}.json" for name in ("pca", "neighbours")},
     **{
         f"default-{picture}.png": f"default-{picture}.png"
-        for picture in ("coordinates", "tsne-30", "clusters-mu")
+        for picture in ("coordinates", "tsne-30", "clusters-mu", "pca", "neighbours")
     },
 }
 

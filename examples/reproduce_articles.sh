@@ -241,6 +241,8 @@ part_default() {
         default
     train default 1 # its points: it is there
     measure default
+    print default-neighbours.json facegen analyze neighbours default.h5 --weights default --json \
+        -o default-neighbours.png --force
     group default
     examine default
     judge default
