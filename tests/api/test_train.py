@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facegen.api.info import info
 from facegen.api.train import _limit, read_checkpoint_options, train
 from facegen.cli.terminal import Console
 from facegen.cli.train import command, new_network
@@ -137,6 +138,7 @@ def test_the_history_is_drawn_and_says_what_it_is_of(toys: Path):
         provenance = read_provenance(picture)
     assert provenance is not None
     assert (provenance["command"], provenance["epochs"]) == ("train", 4)
+    assert info(toys / "patient" / "history.png")["digital_source_type"] is None  # it is a plot
     assert "history.png" in Weights.load(toys / "patient").config["files"]
 
 
