@@ -16,7 +16,7 @@ from facegen.io.locks import exclusive
 from facegen.io.weights import CHECKPOINT, CONFIG, Weights, existing_weights
 from facegen.io.weights_writer import check_note, remove_unfinished
 from facegen.latent import random_points
-from facegen.model.ancestry import ancestors_of, check_start
+from facegen.model.ancestry import ancestors_of, check_network, check_start
 from facegen.model.batches import count_batches
 from facegen.model.devices import check_precision, check_tensorflow
 from facegen.model.trainer import Progress, Trainer
@@ -197,6 +197,8 @@ def _choose_options(
         return old_model, training
     check_unused(folder, force=force)
     usual = ModelOptions() if start is None else start.model
+    if start is not None:
+        check_network(start, model or usual)
     return model or usual, training or TrainingOptions()
 
 

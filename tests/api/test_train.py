@@ -210,6 +210,22 @@ def test_what_a_run_cannot_start_from_is_refused_by_name(toys: Path):
 
 
 @pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"activation": "tanh"}, "activation leaky_relu there, tanh here"),
+        ({"strides": (1, 4)}, r"strides \(2, 2\) there, \(1, 4\) here"),
+    ],
+)
+def test_arrays_are_no_start_where_they_would_mean_something_else(
+    with_tensorflow, toy_weights: Path, tmp_path: Path, changed: dict[str, Any], said: str
+):
+    model = replace(Weights.load(toy_weights).model, **changed)
+    with pytest.raises(InputError, match=said):
+        train("faces.h5", tmp_path / "w", model_options=model, start_from=toy_weights)
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
     ("given", "changes"),
     [
         ("", {}),
