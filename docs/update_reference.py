@@ -45,11 +45,15 @@ def commands() -> Iterator[tuple[str, click.Command]]:
             yield from ((f"{verb} {name}", sub) for name, sub in command.commands.items())
 
 
+def code_of(match: re.Match[str]) -> str:
+    """A command, in quotes, or a flag as code; not the flag once more inside the command."""
+    return f"`{match[1] or match[2]}`"
+
+
 def prose(text: str) -> str:
     """Plain text as Markdown: flags and commands become code, pages of docs/ links."""
     text = re.sub(r"([\\*|]|<(?=[a-z])|\b_)", r"\\\1", " ".join(text.split()))
-    text = re.sub(r"'(facegen [^']*)'", r"`\1`", text)
-    text = re.sub(r"(?<![\w`-])(--[a-z][a-z-]*)", r"`\1`", text)
+    text = re.sub(r"'(facegen [^']*)'|(?<![\w`-])(--[a-z][a-z-]*)", code_of, text)
     text = re.sub(r"(^|\. )docs/([\w-]+)\.md", r"\1[The page on \2](../\2.md)", text)
     return re.sub(r"docs/([\w-]+)\.md", r"[the page on \1](../\1.md)", text)
 

@@ -54,6 +54,14 @@ def test_every_link_of_the_readme_leads_somewhere():
     assert missing == []
 
 
+def test_no_code_of_the_reference_begins_or_ends_in_the_middle_of_other_code():
+    pages = "\n".join(page.read_text() for page in (REPOSITORY / "docs" / "cli").glob("*.md"))
+    lines = re.sub(r"```.*?```", "", pages, flags=re.S).splitlines()
+    spans = [span for line in lines for span in re.findall(r"`([^`]*)`", line)]
+    assert len(spans) > 300
+    assert [span for span in spans if not span or span != span.strip()] == []
+
+
 def test_the_metadata_tell_the_codes_licence_from_the_default_models(tmp_path: Path):
     pytest.importorskip("setuptools", "77.0.3")
     built = metadata(tmp_path)

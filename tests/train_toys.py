@@ -143,7 +143,8 @@ def other_runs(faces: str, here: Path) -> None:
     with patch("facegen.model.devices.computes_bfloat16", return_value=None):  # slow will do
         short = replace(TOY_TRAINING, precision="bfloat16")
         train(faces, here / "other", model_options=other, options=short)
-    train(faces, here / "other", options=replace(TOY_TRAINING, epochs=2), resume=True)
+    longer = replace(TOY_TRAINING, epochs=2, limit=1000)  # than there are: no fewer
+    train(faces, here / "other", options=longer, resume=True)
     ae = replace(TOY_MODEL, kind="ae", batch_norm=False)
     train(faces, here / "ae", model_options=ae, options=TOY_TRAINING, jit=True)
     with suppress(StoppedError), patch("facegen.model.export.model_card", side_effect=StoppedError):

@@ -147,7 +147,7 @@ def attributes(
         if not store.attribute_names:
             raise InputError(
                 f"{path} has no attributes; 'facegen prepare --attributes' records those of "
-                "photos, and 'facegen encode --force' takes them over"
+                "photos, and 'facegen encode --force' takes them over; --unsupervised needs none"
             )
         sums = _sum_groups(store, progress)
         names, origin = store.attribute_names, store.origin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from facegen.io.locks import exclusive
 from facegen.io.weights import CHECKPOINT, CONFIG, Weights, existing_weights
 from facegen.io.weights_writer import check_note, remove_unfinished
 from facegen.latent import random_points
-from facegen.model.ancestry import ancestors_of, check_start
+from facegen.model.ancestry import ancestors_of, check_network, check_start
 from facegen.model.batches import count_batches
 from facegen.model.devices import check_precision, check_tensorflow
 from facegen.model.trainer import Progress, Trainer
@@ -186,15 +185,11 @@ def _choose_options(
                 "--learning-rate, --batch-size, --flip, --precision, --limit and --patience can "
                 "change"
             )
-        training = training or old_training
-        if (training.limit or math.inf) < (old_training.limit or math.inf):
-            raise InputError(
-                f"the training in {folder} has seen more than {training.limit} images, which the "
-                "model card would no longer tell; leave --limit out or give a larger one"
-            )
-        return old_model, training
+        return old_model, training or old_training
     check_unused(folder, force=force)
     usual = ModelOptions() if start is None else start.model
+    if start is not None:
+        check_network(start, model or usual)
     return model or usual, training or TrainingOptions()
 
 
@@ -225,10 +220,17 @@ def _go_on(trainer: Trainer, start: Weights | None, faces: FaceSet) -> None:
         faces: the whole face set.
 
     Raises:
-        InputError: it is further than asked for, it began with other weights than `start`, or a
-            crisp decoder would lose its encoder.
+        InputError: it is further than asked for, it has seen images that the limit leaves out, it
+            began with other weights than `start`, or a crisp decoder would lose its encoder.
     """
     folder, wanted = trainer.folder, trainer.options.epochs
+    _, made = read_checkpoint_options(folder)
+    seen = _limit(faces, made, seed=trainer.model_options.seed)
+    if trainer.faces.is_train.sum() < seen.is_train.sum():
+        raise InputError(
+            f"the training in {folder} has seen more than {trainer.options.limit} images, which "
+            "the model card would no longer tell; leave --limit out or give a larger one"
+        )
     trainer.restore()
     if start is not None:
         check_start(trainer.ancestors, ancestors_of(start), folder)
@@ -236,9 +238,8 @@ def _go_on(trainer: Trainer, start: Weights | None, faces: FaceSet) -> None:
     if done > wanted:
         raise InputError(f"{folder} has done {done} epochs already, more than --epochs {wanted}")
     if trainer.is_done:  # or it would say of itself what was never done
-        _, made = read_checkpoint_options(folder)
         trainer.options = replace(made, epochs=wanted, patience=trainer.options.patience)
-        trainer.faces = _limit(faces, made, seed=trainer.model_options.seed)
+        trainer.faces = seen
         return
     weights = existing_weights(folder)
     if weights is not None and "crisp" in weights.config:

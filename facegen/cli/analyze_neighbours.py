@@ -45,7 +45,8 @@ from facegen.cli.terminal import Console
     type=click.IntRange(1, 5000),
     default=64,
     show_default=True,
-    help="Faces, chosen by seed, held-out ones where there are any.",
+    help="Faces, chosen by seed, held-out ones where there are two; at most half of them, since "
+    "the others are where the ways lead.",
 )
 @click.option(
     "--distances",

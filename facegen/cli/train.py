@@ -140,7 +140,7 @@ def command(
         model, training = read_checkpoint_options(output)
         model = with_arguments(model, arguments, only_given=True)
     else:
-        begin(faces, output, console, start_from, force)
+        begin(faces, output, console, start_from, force, arguments["limit"])
         model, training = new_network(console, start_from, arguments), TRAINING
     training = with_arguments(training, arguments, only_given=resume)
 
@@ -166,7 +166,12 @@ def command(
 
 
 def begin(
-    faces: Path, output: Path, console: Console, start_from: Path | None, force: bool
+    faces: Path,
+    output: Path,
+    console: Console,
+    start_from: Path | None,
+    force: bool,
+    limit: int | None = None,
 ) -> None:
     """Finds what stops a new run before TensorFlow is imported; says so if there are few faces."""
     from facegen.api.train import check_unused
@@ -175,6 +180,7 @@ def begin(
     check_unused(output, force=force)
     with FaceSet.open(faces) as face_set:
         count = int(face_set.is_train.sum())
+        count = min(count, limit or count)
         if start_from is None and count < FEW and face_set.size == ModelOptions().image_size:
             console.say(
                 f"{count} faces are few to learn from; --start-from default begins with the model "
@@ -185,14 +191,16 @@ def begin(
 def end(
     output: Path, metrics: dict[str, Any], console: Console, bar: TrainingBar, epochs: int
 ) -> None:
-    """Says which epoch's weights there are, and if a resumed run found nothing to do.
+    """Says what ended a run before its last epoch, and which epoch's weights there are.
 
     Args:
         epochs: that were wanted, in all.
     """
     done = int(metrics["last_epoch"]["epoch"])
-    if not bar.epochs and done < epochs:
-        console.say(f"--patience ended the training after epoch {done}; a larger one goes on")
+    if done < epochs:
+        console.say(
+            f"--patience ended the training after epoch {done}; --resume with a larger one goes on"
+        )
     elif not bar.epochs:
         console.say(f"all {done} epochs were done before; a larger --epochs goes on")
     if "best_epoch" in metrics:

@@ -22,8 +22,8 @@ def digital_source_type(provenance: dict[str, Any]) -> str | None:
         sharpened, an original that `reproduce` has cut out of its sheet.
     """
     command, cell = provenance.get("command"), _cell(provenance)
-    if command in ("train", "refine"):  # samples.png
-        return GENERATED
+    if command in ("train", "refine"):  # samples.png, and the plot of the losses
+        return None if provenance.get("part") == "losses" else GENERATED
     if command == "generate":
         return _of_generated(provenance, cell)
     if command == "reconstruct":

@@ -258,7 +258,7 @@ class AdversarialTrainer:
     def history_provenance(self) -> dict[str, Any]:
         """What the picture of the history says of itself."""
         face_set, epochs = self.faces.fingerprint, self.epochs_done
-        return {"command": "refine", "face_set": face_set, "epochs": epochs}
+        return {"command": "refine", "part": "losses", "face_set": face_set, "epochs": epochs}
 
     def write_history(self, temporary: Temporary) -> None:
         """Writes the metrics of every epoch as CSV."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from facegen.errors import InputError
 from facegen.io.weights import CONFIG, DECODERS, Weights
+from facegen.options import ModelOptions
 
 Ancestor = dict[str, Any]
 ARRAYS = ("encoder.h5", "decoder.h5")
@@ -57,6 +58,25 @@ def _read(weights: Weights, value: Any, kinds: dict[str, type]) -> dict[str, Any
             f"{weights.path / CONFIG} is damaged: it doesn't say what the model was made from"
         )
     return value
+
+
+def check_network(weights: Weights, model: ModelOptions) -> None:
+    """Raises InputError if a network makes something else of arrays of the same shapes.
+
+    What has other shapes is refused by the names of its layers (`facegen.model.arrays`).
+
+    Args:
+        weights: a training would begin with their arrays.
+        model: its network.
+    """
+    for name in ("activation", "strides"):
+        there, here = getattr(weights.model, name), getattr(model, name)
+        if there != here:
+            raise InputError(
+                f"{weights.path} does not fit this network; all convolutions differ ({name} "
+                f"{there} there, {here} here); train with its own network's options, or from "
+                "scratch"
+            )
 
 
 def check_start(began_with: list[Ancestor], start: list[Ancestor], folder: Path) -> None:

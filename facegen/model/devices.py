@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +44,7 @@ def describe_hardware() -> dict[str, Any]:
         JSON values: processors that this process may use; bfloat16, whether they multiply it
         (None: not known); tensorflow, its version or None; built_with_cuda; devices, a list of
         name, kind and, of a GPU, model, compute_capability and memory, the MB that TensorFlow
-        would take at most; hint, what to install for more, or None.
+        would take at most, None where it can't start it; hint, what to install for more, or None.
     """
     found = {"processors": available_cpus(), "bfloat16": computes_bfloat16()}
     try:
@@ -53,8 +54,9 @@ def describe_hardware() -> dict[str, Any]:
     with silence():
         devices = [_describe(tf, device) for device in tf.config.list_physical_devices()]
         gpus = [device for device in devices if device["kind"] == "GPU"]
-        for gpu, memory in zip(gpus, _gpu_memory(tf) if gpus else [], strict=True):
-            gpu["memory"] = memory
+        memory = _gpu_memory(tf) if gpus else {}
+        for number, gpu in enumerate(gpus):
+            gpu["memory"] = memory.get(number)
     return {
         **found,
         "tensorflow": tf.__version__,
@@ -75,13 +77,25 @@ def _describe(tf: ModuleType, device: Any) -> dict[str, Any]:
     return found
 
 
-def _gpu_memory(tf: ModuleType) -> list[int]:
-    """The MB that TensorFlow would take of each GPU at most; it starts them, and takes little."""
+def _gpu_memory(tf: ModuleType) -> dict[int, int]:
+    """The MB that TensorFlow would take of each GPU at most; it starts them, and takes little.
+
+    By the GPU's number: TensorFlow leaves out those that are too old for it, and numbers the others
+    anew, but for what it tells of the physical device.
+    """
     from tensorflow.python.client import device_lib  # the only place that tells
 
     options = tf.compat.v1.GPUOptions(allow_growth=True)
-    devices = device_lib.list_local_devices(tf.compat.v1.ConfigProto(gpu_options=options))
-    return [device.memory_limit >> 20 for device in devices if device.device_type == "GPU"]
+    try:
+        devices = device_lib.list_local_devices(tf.compat.v1.ConfigProto(gpu_options=options))
+    except Exception:  # of TensorFlow's: one can't be started, being full or in another's use
+        return {}
+    numbers = [re.match(r"device: (\d+)", device.physical_device_desc) for device in devices]
+    return {
+        int(number[1]): device.memory_limit >> 20
+        for number, device in zip(numbers, devices, strict=True)
+        if number is not None and device.device_type == "GPU"
+    }
 
 
 def limit_hardware(

@@ -167,7 +167,7 @@ class Trainer:
     def history_provenance(self) -> dict[str, Any]:
         """What the picture of the history says of itself."""
         face_set, epochs = self.faces.fingerprint, self.epochs_done
-        return {"command": "train", "face_set": face_set, "epochs": epochs}
+        return {"command": "train", "part": "losses", "face_set": face_set, "epochs": epochs}
 
     def restore(self) -> None:
         """Goes back to the last whole epoch; the learning rate stays the one of the options.

@@ -165,7 +165,7 @@ def test_directions_of_another_encoder_are_refused(toy_attributes: Path, toy_wei
 def test_a_store_without_labels_is_refused(tmp_path: Path):
     point = np.zeros((1, 2), np.float32)
     write_latents(tmp_path / "bare.h5", [(point, point, point)], ["a"], latent_dim=2)
-    with pytest.raises(InputError, match="has no attributes; 'facegen prepare --attributes'"):
+    with pytest.raises(InputError, match=r"has no attributes; 'facegen .*; --unsupervised needs"):
         attributes(tmp_path / "bare.h5")
     partly_labelled(tmp_path / "latents.h5")
     with pytest.raises(InputError, match=r"no label of .* has 5000 training faces"):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facegen.api.info import info
 from facegen.api.refine import read_crisp_options, read_start_options, refine
 from facegen.errors import FacegenError, InputError, MissingFileError, OutputError
 from facegen.io.provenance import read_provenance
@@ -210,6 +211,8 @@ def test_only_the_crisp_decoder_is_added(runs: Path, toy_weights: Path):
     for name in after.config["files"]:
         after.file(name)  # checks the digest
     assert before.config["metrics"] == after.config["metrics"]
+    plot = info(runs / "unbroken" / "crisp_history.png")
+    assert plot["digital_source_type"] is None  # numbers are not synthetic
 
 
 def test_the_history_has_a_row_for_each_epoch(runs: Path):

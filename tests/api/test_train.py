@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facegen.api.info import info
 from facegen.api.train import _limit, read_checkpoint_options, train
 from facegen.cli.terminal import Console
 from facegen.cli.train import command, new_network
@@ -136,6 +137,7 @@ def test_the_history_is_drawn_and_says_what_it_is_of(toys: Path):
         provenance = read_provenance(picture)
     assert provenance is not None
     assert (provenance["command"], provenance["epochs"]) == ("train", 4)
+    assert info(toys / "patient" / "history.png")["digital_source_type"] is None  # it is a plot
     assert "history.png" in Weights.load(toys / "patient").config["files"]
 
 
@@ -204,6 +206,22 @@ def test_what_a_run_cannot_start_from_is_refused_by_name(toys: Path):
     assert refused["log"].startswith("OutputError: cannot write the log in ")
     assert refused["log"].endswith("faces.h5 is not a directory")
     assert not any("\n" in message for message in refused.values())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"activation": "tanh"}, "activation leaky_relu there, tanh here"),
+        ({"strides": (1, 4)}, r"strides \(2, 2\) there, \(1, 4\) here"),
+    ],
+)
+def test_arrays_are_no_start_where_they_would_mean_something_else(
+    with_tensorflow, toy_weights: Path, tmp_path: Path, changed: dict[str, Any], said: str
+):
+    model = replace(Weights.load(toy_weights).model, **changed)
+    with pytest.raises(InputError, match=said):
+        train("faces.h5", tmp_path / "w", model_options=model, start_from=toy_weights)
+    assert not (tmp_path / "w").exists()
 
 
 @pytest.mark.parametrize(

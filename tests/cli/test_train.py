@@ -43,6 +43,8 @@ def test_who_has_few_faces_is_told_of_start_from(
     begin(path, tmp_path / "w", Console(quiet=False), None, force=False)
     line = "8 faces are few to learn from; --start-from default begins with the model that"
     assert (line in capsys.readouterr().err) == said
+    begin(path, tmp_path / "w", Console(quiet=False), None, force=False, limit=5)
+    assert (line.replace("8", "5") in capsys.readouterr().err) == said
     begin(path, tmp_path / "w", Console(quiet=False), Path("default"), force=False)
     assert capsys.readouterr().err == ""
 
@@ -61,12 +63,18 @@ def test_a_resumed_run_with_nothing_to_do_says_so(
     assert (said.out, said.err) == ("w\n", "" if trained else nothing)
 
 
-def test_a_run_that_patience_ended_goes_on_with_more_of_it(capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_run_that_patience_ended_goes_on_with_more_of_it(
+    trained: bool, capsys: pytest.CaptureFixture[str]
+):
     metrics = {name: {"epoch": 3, "test_total_loss": 1.0} for name in ("last_epoch", "best_epoch")}
     with TrainingBar(Console(quiet=False), epoch_line, decimals=1) as bar:
+        if trained:
+            bar.report(Progress(3, 30, 3, 3, {"total_loss": 1.0}, {"total_loss": 1.0}))
         end(Path("w"), metrics, Console(quiet=False), bar, epochs=30)
     said = capsys.readouterr().err
-    assert "--patience ended the training after epoch 3; a larger one goes on\n" in said
+    line = "--patience ended the training after epoch 3; --resume with a larger one goes on\n"
+    assert line in said
     assert "--epochs" not in said
 
 

@@ -48,6 +48,7 @@ class Tensorflow:
         self.__version__ = "2.99"
         self.__spec__ = object()
         self._gpus = gpus
+        self.unusable: set[str] = set()  # too old for TensorFlow, which lists them nevertheless
 
     def _show(self, devices: list[str], kind: str) -> None:
         self.visible = devices
@@ -57,8 +58,13 @@ class Tensorflow:
         assert config.gpu_options.allow_growth
         memory = {"CPU:0": 256 << 20, "GPU:0": (40_000 << 20) + 5, "GPU:1": 8_000 << 20}
         return [
-            SimpleNamespace(name=f"/device:{name}", device_type=name[:3], memory_limit=memory[name])
+            SimpleNamespace(
+                device_type=name[:3],
+                memory_limit=memory[name],
+                physical_device_desc=f"device: {name[4:]}, name: X" if name != "CPU:0" else "",
+            )
             for name in ("CPU:0", *self._gpus)
+            if name not in self.unusable
         ]
 
 
@@ -93,6 +99,14 @@ def test_hardware_lists_the_devices_and_what_of_their_memory_can_be_taken(machin
     assert (found["tensorflow"], found["built_with_cuda"], found["hint"]) == ("2.99", True, None)
     lines = facegen("info", "--hardware").stdout.splitlines()
     assert "devices.2.memory: 40000" in lines
+
+
+def test_of_a_gpu_that_cannot_be_started_the_memory_is_not_known(machine):
+    tensorflow = machine("GPU:0", "GPU:1")
+    tensorflow.unusable = {"GPU:0"}  # a GTX 960, say, as the articles'
+    assert [device.get("memory") for device in describe_hardware()["devices"][1:]] == [None, 8000]
+    tensorflow.list_local_devices = lambda config: (_ for _ in ()).throw(RuntimeError("it is full"))
+    assert [device.get("memory") for device in describe_hardware()["devices"][1:]] == [None, None]
 
 
 def test_where_there_is_no_gpu_hardware_says_what_to_install(machine):
