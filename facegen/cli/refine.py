@@ -150,7 +150,7 @@ def command(
     options = with_arguments(options, arguments, only_given=True)
 
     limit_hardware(cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory)
-    with TrainingBar(console, losses_line, decimals=3) as bar:
+    with TrainingBar(console, losses_line) as bar:
         result = refine(
             weights,
             faces,

@@ -220,12 +220,13 @@ class Console:
 
     @contextmanager
     def progress(
-        self, total: int | None, unit: str, *, initial: int = 0
+        self, total: int | None, unit: str, *, initial: int = 0, layout: str | None = None
     ) -> Iterator[Callable[[int], Any]]:
         """Gives a function that counts items up, on a bar if stderr is a terminal.
 
         Args:
             initial: how many of the items an earlier run has done.
+            layout: of the bar, as tqdm's `bar_format`, with whole numbers of items.
         """
         if self.quiet or not sys.stderr.isatty():
             yield lambda done: None
@@ -237,7 +238,8 @@ class Console:
             total=total,
             initial=initial,
             unit=unit,
-            unit_scale=True,
+            unit_scale=layout is None,
+            bar_format=layout,
             dynamic_ncols=True,
             file=file,
         ) as self._bar:
@@ -259,9 +261,11 @@ class Bars:
         self._stack = ExitStack()
         self._update: Callable[[int], object] = lambda done: None
 
-    def start(self, total: int | None, unit: str, *, initial: int = 0) -> None:
-        """Begins a bar, below the last one."""
-        bar = self._console.progress(total, unit, initial=initial)
+    def start(
+        self, total: int | None, unit: str, *, initial: int = 0, layout: str | None = None
+    ) -> None:
+        """Begins a bar, below the last one; see `Console.progress`."""
+        bar = self._console.progress(total, unit, initial=initial, layout=layout)
         self._update = self._stack.enter_context(bar)
 
     def count(self, done: int) -> None:

@@ -147,7 +147,7 @@ def command(
     limit_hardware(
         cpu_only=cpu_only, cpu_threads=cpu_threads, gpu_memory=gpu_memory, replicas=replicas
     )
-    with TrainingBar(console, epoch_line, decimals=1) as bar:
+    with TrainingBar(console, epoch_line) as bar:
         weights = train(
             faces,
             output,

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
     from facegen.model.trainer import Progress
 
 
+# With the losses of train all of it fits into 80 columns.
+LAYOUT = "{desc} |{bar}| {n_fmt}/{total_fmt} {remaining} left {rate_fmt}{postfix}"
+
+
 class TrainingBar(Bars):
     """Shows where a training run is; give its `report` to `train` or `refine`.
 
     Args:
         line: an epoch's losses on one line, which stays above the bar.
-        decimals: of the running losses.
     """
 
-    def __init__(self, console: Console, line: Callable[[Progress], str], *, decimals: int):
+    def __init__(self, console: Console, line: Callable[[Progress], str]):
         super().__init__(console)
         self._console = console
         self._line = line
-        self._decimals = decimals
         self._started = False
         self.epochs = 0  # that were done
 
@@ -40,14 +42,19 @@ class TrainingBar(Bars):
             return
         if not self._started:  # the number of steps is known with the first one
             done = (progress.epoch - 1) * progress.steps + progress.step - 1
-            self.start(progress.epochs * progress.steps, "step", initial=done)
+            self.start(progress.epochs * progress.steps, "step", initial=done, layout=LAYOUT)
             self._started = True
         losses = " ".join(
-            f"{name.removesuffix('_loss')} {value:.{self._decimals}f}"
+            f"{name.removesuffix('_loss')} {_short(value)}"
             for name, value in progress.metrics.items()
         )
         self._console.describe(f"epoch {progress.epoch}/{progress.epochs}", losses)
         self.count(1)
+
+
+def _short(value: float) -> str:
+    """A loss in few digits: 5192, 150, 12.34."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.4g}"
 
 
 start_option = click.option(

@@ -53,7 +53,7 @@ def test_who_has_few_faces_is_told_of_start_from(
 def test_a_resumed_run_with_nothing_to_do_says_so(
     trained: bool, capsys: pytest.CaptureFixture[str]
 ):
-    with TrainingBar(Console(quiet=False), epoch_line, decimals=1) as bar:
+    with TrainingBar(Console(quiet=False), epoch_line) as bar:
         if trained:
             bar.report(Progress(24, 24, 3, 3, {"total_loss": 1.0}, {"total_loss": 1.0}))
     capsys.readouterr()
@@ -68,7 +68,7 @@ def test_a_run_that_patience_ended_goes_on_with_more_of_it(
     trained: bool, capsys: pytest.CaptureFixture[str]
 ):
     metrics = {name: {"epoch": 3, "test_total_loss": 1.0} for name in ("last_epoch", "best_epoch")}
-    with TrainingBar(Console(quiet=False), epoch_line, decimals=1) as bar:
+    with TrainingBar(Console(quiet=False), epoch_line) as bar:
         if trained:
             bar.report(Progress(3, 30, 3, 3, {"total_loss": 1.0}, {"total_loss": 1.0}))
         end(Path("w"), metrics, Console(quiet=False), bar, epochs=30)
