@@ -17,7 +17,7 @@ from facegen.io.torch_files import installed_network
 from facegen.io.weights import CONFIG, CRISP_CHECKPOINT, Weights
 from facegen.io.weights_writer import check_note
 from facegen.model.adversarial_trainer import AdversarialTrainer
-from facegen.model.ancestry import ancestors_of, check_start
+from facegen.model.ancestry import ancestors_of, check_kin, check_start
 from facegen.model.batches import count_batches
 from facegen.model.devices import check_tensorflow
 from facegen.model.trainer import Progress
@@ -105,6 +105,8 @@ def refine(
     with FaceSet.open(faces_path) as faces, exclusive(path / CONFIG):
         weights = Weights.load(path)  # again: a training may have ended while we waited
         options = _choose_options(weights, options, resume, force)
+        if start is not None:
+            check_kin(weights, start)
         faces.check_size(weights.model.image_size, f"the weights {weights.name} need")
         count_batches(faces, options.batch_size)  # before the network is built
         trainer = AdversarialTrainer(weights, faces, options, network)

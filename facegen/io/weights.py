@@ -38,6 +38,7 @@ FORMAT = "facegen-weights"
 FORMAT_VERSION = 1
 ARRAYS_FORMAT, ARRAYS_VERSION = "facegen-arrays", 1  # of encoder.h5 and the decoders'
 CONFIG = "config.json"
+CARD = "MODEL_CARD.md"
 CHECKPOINT = "checkpoint.h5"  # of train
 CRISP_CHECKPOINT = "crisp_checkpoint.h5"  # of refine
 FILES = (
@@ -47,7 +48,7 @@ FILES = (
     "decoder.tflite",
     "history.csv",
     "samples.png",
-    "MODEL_CARD.md",
+    CARD,
 )
 CRISP_FILES = (
     "crisp_decoder.h5",
@@ -183,9 +184,11 @@ class Weights:
             InputError: another encoder than that of these weights made it.
         """
         if encoder_sha256 != self.digest("encoder.tflite"):
+            same = weights == self.name  # a training has gone on since
+            which = f"than {weights} has now" if same else f"({weights}) than {self.name}"
             raise InputError(
-                f"{path} was made with other weights ({weights}) than {self.name}; {instead}name "
-                "its weights with --weights"
+                f"{path} was made with other weights {which}; {instead}name its weights with "
+                "--weights"
             )
 
     def file(self, name: str) -> Path:

@@ -11,6 +11,7 @@ from facegen.errors import InputError, MissingFileError
 from facegen.io.files import atomic_output, output_errors, remove, sha256_of
 from facegen.io.temporaries import Temporary
 from facegen.io.weights import (
+    CARD,
     CONFIG,
     CRISP_FILES,
     CRISP_HISTORY_PLOT,
@@ -124,7 +125,7 @@ def add_crisp(stage: ModelStage, weights: Weights, crisp: dict[str, Any]) -> Non
         weights: as they are in the folder now.
         crisp: JSON values: options, data and metrics of the crisp decoder.
     """
-    names = stage.names(*CRISP_FILES, "MODEL_CARD.md", drawn=CRISP_HISTORY_PLOT)
+    names = stage.names(*CRISP_FILES, CARD, drawn=CRISP_HISTORY_PLOT)
     files = {k: v for k, v in weights.config["files"].items() if k != CRISP_HISTORY_PLOT}
     files |= {name: stage.digest(name) for name in names}
     _write(stage(CONFIG), {**weights.config, "crisp": crisp, "files": files})

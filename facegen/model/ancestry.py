@@ -1,20 +1,25 @@
 """What a training began with, if not from scratch: the ancestors of a model.
 
 config.json records them in "ancestors", the nearest first, each with its name, the digests of the
-arrays that were taken, and what its own data were, the note on their licence included.
+arrays that were taken, what its own data were, the note on their licence included, and what hubs
+read of the licence in its model card.
 """
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from facegen.errors import InputError
-from facegen.io.weights import CONFIG, DECODERS, Weights
+from facegen.io.weights import CARD, CONFIG, DECODERS, Weights
 from facegen.options import ModelOptions
 
 Ancestor = dict[str, Any]
 ARRAYS = ("encoder.h5", "decoder.h5")
+# https://huggingface.co/docs/hub/model-cards: in YAML.
+LICENCE = re.compile(r"^(license(?:_name|_link)?): (\S.{0,200})$", re.MULTILINE)
 CRISP_ARRAYS = (f"{DECODERS['crisp']}.h5",)
 
 
@@ -39,10 +44,22 @@ def ancestors_of(weights: Weights, *, crisp: bool = False) -> list[Ancestor]:
         data["note"] = "\n\n".join(filter(None, (data["note"], note)))
         names, found = CRISP_ARRAYS, [*added["ancestors"], *found]
     files = {name: weights.digest(name) for name in names}
+    licence = licence_of(weights)
     for ancestor in found:
         _read(weights, ancestor, {"name": str, "files": dict, "data": dict})
         _read(weights, ancestor["data"], {"note": str})
-    return [{"name": weights.name, "files": files, "data": data}, *found]
+    nearest: Ancestor = {"name": weights.name, "files": files, "data": data}
+    return [nearest | ({"licence": licence} if licence else {}), *found]
+
+
+def licence_of(weights: Weights) -> dict[str, str]:
+    """What hubs read of the licence in the head of a model card, by its names there."""
+    card = ""
+    with suppress(OSError, ValueError):  # the card may be missing
+        card = (weights.path / CARD).read_text(encoding="utf-8")
+    head = card.split("---\n")[1] if card.startswith("---\n") else ""
+    found = dict(LICENCE.findall(head))
+    return found if found.get("license", "unknown") != "unknown" else {}
 
 
 def _read(weights: Weights, value: Any, kinds: dict[str, type]) -> dict[str, Any]:
@@ -77,6 +94,16 @@ def check_network(weights: Weights, model: ModelOptions) -> None:
                 f"{there} there, {here} here); train with its own network's options, or from "
                 "scratch"
             )
+
+
+def check_kin(weights: Weights, start: Weights) -> None:
+    """Raises InputError if a model has not the latent space of `start`, nor began with it."""
+    encoder = start.digest("encoder.h5")
+    if all(ancestor["files"].get("encoder.h5") != encoder for ancestor in ancestors_of(weights)):
+        raise InputError(
+            f"{weights.name} did not begin with {start.name}, whose crisp decoder is of another "
+            "latent space; leave --start-from out"
+        )
 
 
 def check_start(began_with: list[Ancestor], start: list[Ancestor], folder: Path) -> None:

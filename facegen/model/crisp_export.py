@@ -9,7 +9,7 @@ import numpy as np
 
 from facegen.images.sheets import write_png
 from facegen.io.files import remove
-from facegen.io.weights import CRISP_CHECKPOINT, CRISP_HISTORY_PLOT, Weights
+from facegen.io.weights import CARD, CRISP_CHECKPOINT, CRISP_HISTORY_PLOT, Weights
 from facegen.io.weights_writer import add_crisp, publish_model, remove_unfinished
 from facegen.latent import random_points
 from facegen.model.adversarial_trainer import PANELS, AdversarialTrainer
@@ -45,7 +45,7 @@ def export_crisp(trainer: AdversarialTrainer) -> Weights:
         "metrics": {"last_epoch": last, "export_difference": difference},
     }
     plot = history_picture(trainer.history, PANELS)
-    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    card = (folder / CARD).read_text(encoding="utf-8")
     with publish_model(folder) as stage:
         stage("crisp_decoder.tflite").write_bytes(graph)
         write_arrays(model.average.weights, stage("crisp_decoder.h5"))
@@ -53,7 +53,7 @@ def export_crisp(trainer: AdversarialTrainer) -> Weights:
         if plot:
             write_png(plot, stage(CRISP_HISTORY_PLOT), trainer.history_provenance)
         trainer.write_samples(stage("crisp_samples.png"))
-        stage("MODEL_CARD.md").write_text(with_crisp_section(card, crisp))
+        stage(CARD).write_text(with_crisp_section(card, crisp))
         add_crisp(stage, trainer.weights, crisp)
     if not plot:
         remove(folder / CRISP_HISTORY_PLOT)

@@ -19,6 +19,7 @@ from facegen.io.face_set import FaceSet
 from facegen.io.files import remove
 from facegen.io.temporaries import Temporary
 from facegen.io.weights import (
+    CARD,
     CRISP_CHECKPOINT,
     CRISP_FILES,
     CRISP_HISTORY_PLOT,
@@ -201,7 +202,7 @@ def export(trainer: Trainer) -> None:
         stage("history.csv").write_text(history_csv(trainer.history))
         if plot:
             write_png(plot, stage(HISTORY_PLOT), trainer.history_provenance)
-        stage("MODEL_CARD.md").write_text(card)
+        stage(CARD).write_text(card)
         write_config(
             stage,
             model=recorded(model.options),

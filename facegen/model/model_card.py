@@ -9,12 +9,18 @@ from facegen.options import ModelOptions, TrainingOptions, recorded
 
 CRISP_HEADING = "## The crisp decoder"
 # https://huggingface.co/docs/hub/model-cards: YAML between lines of dashes.
-HUB_HEAD = """\
----
+UNKNOWN = """\
 # For model hubs, which read it in README.md: publish this card under that name. What others may do
 # with the weights depends on the photos that they were made from; say it here.
 license: unknown
-library_name: facegen
+"""
+INHERITED = """\
+# For model hubs, which read it in README.md: publish this card under that name. The licence is that
+# of {name}, whose arrays the training began with; say it here if your photos allow less.
+"""
+HUB_HEAD = f"""\
+---
+{UNKNOWN}library_name: facegen
 pipeline_tag: unconditional-image-generation
 tags:
 - autoencoder
@@ -32,7 +38,7 @@ def model_card(
     ancestors: list[Ancestor],
 ) -> str:
     """The text of MODEL_CARD.md."""
-    return f"""{HUB_HEAD}
+    return f"""{_head(ancestors)}
 # Model card
 
 A {"variational autoencoder" if options.kind == "vae" else "plain autoencoder"} of face photos, \
@@ -71,6 +77,15 @@ rare there come out wrong, or as something more common.
 break up.
 - Identify anybody: a reconstruction resembles, it does not prove.
 """
+
+
+def _head(ancestors: list[Ancestor]) -> str:
+    """What hubs read; the licence of the model that the training began with holds here, too."""
+    licence = ancestors[0].get("licence") if ancestors else None
+    if not licence:
+        return HUB_HEAD
+    lines = "".join(f"{name}: {value}\n" for name, value in licence.items())
+    return HUB_HEAD.replace(UNKNOWN, INHERITED.format(name=ancestors[0]["name"]) + lines)
 
 
 def _notes(data: dict[str, Any], ancestors: list[Ancestor]) -> str:

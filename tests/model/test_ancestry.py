@@ -11,7 +11,9 @@ import pytest
 
 from facegen.errors import InputError
 from facegen.io.weights import Weights
-from facegen.model.ancestry import ancestors_of, ancestry, check_start
+from facegen.model.ancestry import ancestors_of, ancestry, check_kin, check_start
+from facegen.model.model_card import model_card
+from facegen.options import ModelOptions, TrainingOptions
 
 LICENCE = "For research only.\n\nAsk before you use it."
 
@@ -73,6 +75,34 @@ def test_a_crisp_decoder_hands_down_the_notes_of_both_trainings(toy_weights: Pat
 def test_weights_without_a_crisp_decoder_can_t_begin_one(toy_weights: Path):
     with pytest.raises(InputError, match="have no crisp decoder"):
         ancestors_of(Weights.load(toy_weights), crisp=True)
+
+
+def test_what_hubs_read_of_the_licence_is_handed_down(toy_weights: Path, tmp_path: Path):
+    assert "licence" not in ancestors_of(Weights.load(toy_weights))[0]  # it is unknown
+    weights = changed(toy_weights, tmp_path / "w")
+    card = tmp_path / "w" / "MODEL_CARD.md"
+    said = "license: other\nlicense_name: research\nlicense_link: http://a.b/c\n"
+    card.write_text(f"---\n{said}tags:\n- license: cc0\n---\n\nlicense: mit\n")
+    found = ancestors_of(weights)
+    options = (ModelOptions(), TrainingOptions(), *(weights.config[n] for n in ("data", "metrics")))
+    head = model_card(*options, found).split("---\n")[1]
+    assert said in head
+    assert "# of w, whose arrays the training began with" in head
+    assert "unknown" not in head
+    assert "license: unknown\n" in model_card(*options, [older("x", "")])
+    card.unlink()
+    assert "licence" not in ancestors_of(weights)[0]
+
+
+def test_a_crisp_decoder_begins_only_with_that_of_an_ancestor(toy_weights: Path, tmp_path: Path):
+    old = Weights.load(toy_weights)
+    check_kin(old, old)
+    stranger = {**old.config["files"], "encoder.h5": "ab"}
+    new = changed(toy_weights, tmp_path / "new", files=stranger)
+    with pytest.raises(InputError, match=r"^new did not begin with toy, whose crisp decoder is of"):
+        check_kin(new, old)
+    heir = changed(toy_weights, tmp_path / "heir", files=stranger, ancestors=ancestors_of(old))
+    check_kin(heir, old)
 
 
 @pytest.mark.parametrize(
