@@ -84,12 +84,16 @@ def test_what_hubs_read_of_the_licence_is_handed_down(toy_weights: Path, tmp_pat
     said = "license: other\nlicense_name: research\nlicense_link: http://a.b/c\n"
     card.write_text(f"---\n{said}tags:\n- license: cc0\n---\n\nlicense: mit\n")
     found = ancestors_of(weights)
-    options = (ModelOptions(), TrainingOptions(), *(weights.config[n] for n in ("data", "metrics")))
-    head = model_card(*options, found).split("---\n")[1]
+    data, metrics = weights.config["data"], weights.config["metrics"]
+
+    def card_of(ancestors: list[dict[str, Any]]) -> str:
+        return model_card(ModelOptions(), TrainingOptions(), data, metrics, ancestors)
+
+    head = card_of(found).split("---\n")[1]
     assert said in head
     assert "# of w, whose arrays the training began with" in head
     assert "unknown" not in head
-    assert "license: unknown\n" in model_card(*options, [older("x", "")])
+    assert "license: unknown\n" in card_of([older("x", "")])
     card.unlink()
     assert "licence" not in ancestors_of(weights)[0]
 
