@@ -80,7 +80,6 @@ PANELS = (
     Panel(
         "kernel distance to real faces (objects)",
         {"normal points": "normal_objects", "fitted Gaussian": "gaussian_objects"},
-        scale="log",
     ),
     Panel(
         "diversity",
