@@ -158,7 +158,7 @@ def test_directions_of_another_encoder_are_refused(toy_attributes: Path, toy_wei
     weights = Weights.load(toy_weights)
     find_directions(weights, toy_attributes)
     weights.config["files"]["encoder.tflite"] = "0" * 64
-    with pytest.raises(InputError, match=r"made with other weights \(toy\) than toy"):
+    with pytest.raises(InputError, match="made with other weights than toy has now"):
         find_directions(weights, toy_attributes)
 
 
