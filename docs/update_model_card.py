@@ -12,11 +12,10 @@ import json
 import sys
 from pathlib import Path
 
-from facegen.io.weights import CONFIG
+from facegen.io.weights import CARD, CONFIG
 from facegen.strict_json import to_json
 
 FOLDER = Path(__file__).parent.parent / "weights" / "celeba-vae"
-CARD = "MODEL_CARD.md"
 HEAD = """\
 ---
 license: other

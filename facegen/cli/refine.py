@@ -22,7 +22,7 @@ from facegen.cli.options import (
     resume_option,
 )
 from facegen.cli.terminal import Console
-from facegen.cli.training_bar import TrainingBar, start_option
+from facegen.cli.training_bar import TrainingBar, nothing_left_line, start_option
 from facegen.options import PRECISIONS, CrispOptions
 from facegen.seeds import seed_or_draw
 
@@ -163,7 +163,7 @@ def command(
             report=bar.report,
         )
     if not bar.epochs:
-        console.say(f"all {options.epochs} epochs were done before; a larger --epochs goes on")
+        console.say(nothing_left_line(options.epochs))
     console.result(weights, metrics=result.config["crisp"]["metrics"])
 
 

@@ -25,6 +25,7 @@ from facegen.cli.training_bar import (
     TrainingBar,
     best_line,
     epoch_line,
+    nothing_left_line,
     start_option,
 )
 from facegen.options import PRECISIONS, ModelOptions, TrainingOptions
@@ -202,7 +203,7 @@ def end(
             f"--patience ended the training after epoch {done}; --resume with a larger one goes on"
         )
     elif not bar.epochs:
-        console.say(f"all {done} epochs were done before; a larger --epochs goes on")
+        console.say(nothing_left_line(done))
     if "best_epoch" in metrics:
         console.say(best_line(metrics))
     console.result(output, metrics=metrics)

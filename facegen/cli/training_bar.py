@@ -66,6 +66,11 @@ start_option = click.option(
 )
 
 
+def nothing_left_line(epochs: int) -> str:
+    """That a resumed run had nothing to do."""
+    return f"all {epochs} epochs were done before; a larger --epochs goes on"
+
+
 def best_line(metrics: dict[str, Any]) -> str:
     """Which epoch's weights were kept."""
     best, last = (int(metrics[name]["epoch"]) for name in ("best_epoch", "last_epoch"))
