@@ -18,6 +18,7 @@
 #   epsilon    the VAEs with next to no KL loss without the limit on epsilon, three seeds
 #   networks   upsampling, bfloat16, a dense layer (examples/compare_networks.sh)
 #   larger     an autoencoder of 1,600 dimensions
+#   rate       the VAE with a learning rate of 1e-4
 set -euo pipefail
 examples=$(cd "$(dirname "$0")" && pwd)
 folder=${1:?"name a folder for the results"}
@@ -25,13 +26,13 @@ celeba=$(cd "${2:?"name the folder of img_align_celeba.zip"}" && pwd)
 epochs=${EPOCHS:-8}
 parts=("${@:3}")
 [ ${#parts[@]} -gt 0 ] || parts=(controls neighbours default start weights seeds epsilon \
-    networks larger)
+    networks larger rate)
 controls=(ae ae-bn tiny tiny-nobn)
 unlimited=(tiny-free tiny-nobn-free)
 weights=(tiny-1 kl-0.1 kl-0.5 kl-1.5 kl-3 vae-1 kl-6 mse-0.02)
 models=(default "${controls[@]/%/-1}" "${unlimited[@]/%/-1}" "${controls[@]/%/-2}"
     "${unlimited[@]/%/-2}" "${controls[@]/%/-3}" "${unlimited[@]/%/-3}" "${weights[@]:1}" vae-2 vae-3
-    ae-1600)
+    ae-1600 rate-1e-4)
 mkdir -p "$folder"
 cd "$folder"
 rm -f failed.txt
@@ -294,6 +295,11 @@ part_larger() {
     train ae-1600 1 --kind ae --latent-dim 1600 --filters 64,64,128,128 --kernels 5,5,3,3
     reconstruct ae-1600
     numbers
+}
+
+part_rate() {
+    train rate-1e-4 1 --learning-rate 1e-4
+    measure rate-1e-4
 }
 
 make faces.h5 facegen prepare "$celeba/img_align_celeba.zip" -o faces.h5 \

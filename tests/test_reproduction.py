@@ -92,7 +92,7 @@ def test_the_script_makes_all_that_the_page_takes_over_and_makes_nothing_twice(
     trained = [
         call.split(" -o ")[1].split()[0] for call in calls if call.startswith("facegen train ")
     ]
-    assert len(trained) == len(set(trained)) == 18 + 6 + 3 + 8 + 1  # 8: upsampling, bfloat16, dense
+    assert len(trained) == len(set(trained)) == 18 + 6 + 3 + 8 + 2  # 8: upsampling, bfloat16, dense
     code, calls = run_script()
     assert code == 0
     assert [call for call in calls if call.startswith("facegen ")] == []
