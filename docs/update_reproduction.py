@@ -217,14 +217,14 @@ def filled(words: str, folder: Path = FIGURES) -> str:
 
 def merge(before: str, after: str) -> str:
     """Two tables of CSV with a line for each model: what the later one doesn't have yet stays."""
-    former = {line["model"]: line for line in csv.DictReader(before.splitlines())}
-    table = csv.DictReader(after.splitlines())
+    tables = [csv.DictReader(text.splitlines()) for text in (before, after)]
+    former, later = ({line["model"]: line for line in table} for table in tables)
     merged = io.StringIO()
-    writer = csv.DictWriter(merged, table.fieldnames or (), lineterminator="\n")
+    writer = csv.DictWriter(merged, tables[1].fieldnames or (), lineterminator="\n")
     writer.writeheader()
-    for line in table:
-        old = former.get(line["model"], {})
-        writer.writerow({name: value or old.get(name, "") for name, value in line.items()})
+    for model in former | later:
+        old, new = former.get(model, {}), later.get(model, {})
+        writer.writerow({name: new.get(name) or old.get(name, "") for name in writer.fieldnames})
     return merged.getvalue()
 
 

@@ -13,7 +13,7 @@
 #   neighbours what lies around a face, and a face seen through both: VAE beside autoencoder
 #   default    what the articles do with their VAE, with the model that comes with facegen
 #   start      500 photos, from scratch and from a trained model (examples/start_from.py)
-#   weights    how the KL loss confines: eight factors
+#   weights    how the KL loss confines: nine factors
 #   seeds      the controls and the VAE with seeds 2 and 3
 #   epsilon    the VAEs with next to no KL loss without the limit on epsilon, three seeds
 #   networks   upsampling, bfloat16, a dense layer (examples/compare_networks.sh)
@@ -29,7 +29,7 @@ parts=("${@:3}")
     networks larger rate)
 controls=(ae ae-bn tiny tiny-nobn)
 unlimited=(tiny-free tiny-nobn-free)
-weights=(tiny-1 kl-0.1 kl-0.5 kl-1.5 kl-3 vae-1 kl-6 mse-0.02)
+weights=(tiny-1 kl-0.1 kl-0.5 kl-1.5 kl-3 vae-1 kl-6 mse-0.02 mse-1.7)
 models=(default "${controls[@]/%/-1}" "${unlimited[@]/%/-1}" "${controls[@]/%/-2}"
     "${unlimited[@]/%/-2}" "${controls[@]/%/-3}" "${unlimited[@]/%/-3}" "${weights[@]:1}" vae-2 vae-3
     ae-1600 rate-1e-4)

@@ -92,7 +92,7 @@ def test_the_script_makes_all_that_the_page_takes_over_and_makes_nothing_twice(
     trained = [
         call.split(" -o ")[1].split()[0] for call in calls if call.startswith("facegen train ")
     ]
-    assert len(trained) == len(set(trained)) == 18 + 6 + 3 + 8 + 2  # 8: upsampling, bfloat16, dense
+    assert len(trained) == len(set(trained)) == 18 + 6 + 4 + 8 + 2  # 8: upsampling, bfloat16, dense
     code, calls = run_script()
     assert code == 0
     assert [call for call in calls if call.startswith("facegen ")] == []
@@ -201,10 +201,10 @@ def test_a_figure_that_there_will_never_be_is_refused(words: str, figures: Path)
 
 
 def test_what_an_earlier_folder_had_of_a_model_stays_until_it_is_measured_anew():
-    before = "model,radius,share\na,1,2\nb,3,4\n"
+    before = "model,radius,share\na,1,2\nb,3,4\nd,8,9\n"
     after = "model,radius,share,later\na,5,,6\nb,,,\nc,,7,\n"
     merged = PAGE_MAKER["merge"](before, after)
-    assert merged == "model,radius,share,later\na,5,2,6\nb,3,4,\nc,,7,\n"
+    assert merged == "model,radius,share,later\na,5,2,6\nb,3,4,\nd,8,9,\nc,,7,\n"
 
 
 def test_the_page_has_the_figures_of_the_files():
